@@ -1,0 +1,180 @@
+"""Bytes <-> values: deterministic CBOR, and the only parser of hostile bytes.
+
+There is exactly one encoding of a value (RFC 8949, 4.2.1): shortest heads,
+map keys in bytewise order, nothing indefinite. `decode` refuses every other
+one, so that `encode(decode(b)) == b` whenever `decode(b)` returns.
+
+Values are int (64 bit, either sign), bytes, str, bool, None, lists and dicts
+whose keys are non-negative integers or text. Floats, tags and undefined do
+not occur in the protocol and are refused.
+
+Spec: spec/02-codec.md.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from openline.kernel.errors import Malformed, TooLarge
+from openline.kernel.units import MAX_DEPTH, MAX_ITEMS, MAX_VALUE
+
+Value = int | bytes | str | bool | None | Sequence["Value"] | Mapping[int, "Value"] | Mapping[str, "Value"]
+
+_UINT, _NINT, _BYTES, _TEXT, _ARRAY, _MAP, _SIMPLE = 0, 1, 2, 3, 4, 5, 7
+_FALSE, _TRUE, _NULL = b"\xf4", b"\xf5", b"\xf6"
+
+
+def _head(major: int, argument: int) -> bytes:
+    """The shortest head of a data item (RFC 8949, 3)."""
+    if argument < 24:
+        return bytes((major << 5 | argument,))
+    if argument < 0x100:
+        return bytes((major << 5 | 24, argument))
+    if argument < 0x1_0000:
+        return bytes((major << 5 | 25,)) + argument.to_bytes(2, "big")
+    if argument < 0x1_0000_0000:
+        return bytes((major << 5 | 26,)) + argument.to_bytes(4, "big")
+    return bytes((major << 5 | 27,)) + argument.to_bytes(8, "big")
+
+
+def encode(value: Value) -> bytes:
+    """The one encoding of `value`.
+
+    Raises TooLarge for an integer beyond 64 bits, Malformed for a value the
+    protocol does not know: both are errors of the caller's input.
+    """
+    parts: list[bytes] = []
+    _append(value, parts)
+    return b"".join(parts)
+
+
+def _append(value: Value, parts: list[bytes]) -> None:
+    if isinstance(value, bool):
+        parts.append(_TRUE if value else _FALSE)
+    elif isinstance(value, int):
+        if not -(2**64) <= value < 2**64:
+            raise TooLarge("integer beyond 64 bits")
+        parts.append(_head(_UINT, value) if value >= 0 else _head(_NINT, -1 - value))
+    elif isinstance(value, bytes):
+        parts.append(_head(_BYTES, len(value)))
+        parts.append(value)
+    elif isinstance(value, str):
+        try:
+            text = value.encode()
+        except UnicodeEncodeError:
+            raise Malformed("text that is not Unicode") from None
+        parts.append(_head(_TEXT, len(text)))
+        parts.append(text)
+    elif value is None:
+        parts.append(_NULL)
+    elif isinstance(value, Mapping):
+        pairs = sorted((encode(key), item) for key, item in value.items())
+        parts.append(_head(_MAP, len(pairs)))
+        for key, item in pairs:
+            parts.append(key)
+            _append(item, parts)
+    elif isinstance(value, Sequence):
+        parts.append(_head(_ARRAY, len(value)))
+        for item in value:
+            _append(item, parts)
+    else:
+        raise Malformed("a value the protocol does not know")
+
+
+def decode(data: bytes) -> Value:
+    """The value of which `data` is the one encoding.
+
+    Raises Malformed for any other bytes, TooLarge beyond the bounds of
+    spec 2.6 (65,535 bytes, depth 8, 4,096 items).
+    """
+    if len(data) > MAX_VALUE:
+        raise TooLarge("value larger than 65,535 bytes")
+    reader = _Reader(data)
+    value = reader.item(0)
+    if reader.at != len(data):
+        raise Malformed("bytes after the value")
+    return value
+
+
+class _Reader:
+    """One pass over the bytes; `at` is the next unread one."""
+
+    __slots__ = ("at", "data", "items")
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.at = 0
+        self.items = 0
+
+    def item(self, depth: int) -> Value:
+        self.items += 1
+        if self.items > MAX_ITEMS:
+            raise TooLarge("more than 4,096 items")
+        major, argument = self._read_head()
+        if major == _UINT:
+            return argument
+        if major == _BYTES:
+            return self._take(argument)
+        if major == _TEXT:
+            return self._text(argument)
+        if major == _NINT:
+            return -1 - argument
+        if major == _SIMPLE:
+            return {20: False, 21: True, 22: None}[argument]
+        if depth >= MAX_DEPTH:
+            raise TooLarge("nested deeper than 8")
+        if argument > len(self.data) - self.at:
+            raise Malformed("cut short")  # every item needs a byte at least: no room is reserved on hearsay
+        if major == _ARRAY:
+            return [self.item(depth + 1) for _ in range(argument)]
+        return self._map(argument, depth + 1)
+
+    def _read_head(self) -> tuple[int, int]:
+        data, at = self.data, self.at
+        if at >= len(data):
+            raise Malformed("cut short")
+        first = data[at]
+        major, low = first >> 5, first & 31
+        self.at = at + 1
+        if major == _SIMPLE:
+            if low not in (20, 21, 22):
+                raise Malformed("float, undefined or unassigned value")
+            return major, low
+        if major == 6:
+            raise Malformed("tag")
+        if low < 24:
+            return major, low
+        if low > 27:
+            raise Malformed("indefinite or reserved length")
+        size = 1 << (low - 24)
+        argument = int.from_bytes(self._take(size), "big")
+        if argument < (24, 0x100, 0x1_0000, 0x1_0000_0000)[low - 24]:
+            raise Malformed("not the shortest head")
+        return major, argument
+
+    def _take(self, size: int) -> bytes:
+        end = self.at + size
+        if end > len(self.data):
+            raise Malformed("cut short")
+        taken = self.data[self.at : end]
+        self.at = end
+        return taken
+
+    def _text(self, size: int) -> str:
+        try:
+            return self._take(size).decode()
+        except UnicodeDecodeError:
+            raise Malformed("text that is not UTF-8") from None
+
+    def _map(self, pairs: int, depth: int) -> Value:
+        found: dict[int | str, Value] = {}
+        previous = b""
+        for _ in range(pairs):
+            start = self.at
+            key = self.item(depth)
+            if not isinstance(key, int | str) or isinstance(key, bool) or (isinstance(key, int) and key < 0):
+                raise Malformed("map key that is neither number nor text")
+            encoded = self.data[start : self.at]
+            if encoded <= previous:
+                raise Malformed("map keys out of order or twice")
+            previous = encoded
+            found[key] = self.item(depth)
+        return found  # type: ignore[return-value]  # keys are checked one by one above
