@@ -1,0 +1,66 @@
+"""What all tests share: which run, and what is said at the end.
+
+Hypothesis is derandomised: the same tree gives the same result. To search further:
+    .venv/bin/python -m pytest --hypothesis-profile=search tests/...
+"""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("check", derandomize=True, deadline=None, database=None)
+settings.register_profile("search", deadline=None, max_examples=2_000, print_blob=True)
+settings.load_profile("check")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="also the tests marked `full`")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--full"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("full")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("full")]
+
+
+def skips_are_failures(config: pytest.Config) -> bool:
+    """In continuous integration a real part that cannot be had is a failure."""
+    return bool(config.getoption("--full")) and os.environ.get("CI") == "true"
+
+
+def skipped(reporter: pytest.TerminalReporter) -> Iterator[tuple[str, str]]:
+    """The test (or file) and the reason of each skip."""
+    for report in reporter.stats.get("skipped", []):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        yield report.nodeid, reason.removeprefix("Skipped: ")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or hasattr(session.config, "workerinput"):
+        return
+    if skips_are_failures(session.config) and any(skipped(reporter)) and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    stages = os.environ.get("OPENLINE_CHECK_STAGES", "")
+    if stages:
+        bad = "FAILED" in stages
+        terminalreporter.section("stages before the tests", red=bad, green=not bad)
+        terminalreporter.write_line(stages)
+    missing = sorted(skipped(terminalreporter))
+    if missing:
+        fails = skips_are_failures(config)
+        terminalreporter.section(
+            f"{len(missing)} SKIPPED: A REAL PART IS MISSING", red=fails, yellow=not fails, bold=True
+        )
+        for test, reason in missing:
+            terminalreporter.write_line(f"{test}: {reason}")
+        if fails:
+            terminalreporter.write_line("With CI=true this is a failure.", red=True)
