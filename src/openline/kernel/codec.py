@@ -178,3 +178,83 @@ class _Reader:
             previous = encoded
             found[key] = self.item(depth)
         return found  # type: ignore[return-value]  # keys are checked one by one above
+
+
+class Fields:
+    """A decoded map or array whose members are read by key, each with its type and bound.
+
+    Every reader raises Malformed for a member of another shape and TooLarge
+    beyond the bound; members nobody asks for are left alone, so that a newer
+    peer may add some.
+    """
+
+    __slots__ = ("_members",)
+
+    def __init__(self, value: Value) -> None:
+        """Raises Malformed unless `value` is a map or an array (read by position)."""
+        if isinstance(value, Mapping):
+            self._members: dict[int | str, Value] = {key: item for key, item in value.items()}  # noqa: C416 - typed anew
+        elif isinstance(value, list):
+            self._members = dict(enumerate(value))
+        else:
+            raise Malformed("neither a map nor an array")
+
+    def __contains__(self, key: int) -> bool:
+        return key in self._members
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def any(self, key: int) -> Value:
+        """The member as decoded."""
+        try:
+            return self._members[key]
+        except KeyError:
+            raise Malformed("a required member is missing") from None
+
+    def uint(self, key: int, most: int) -> int:
+        """A whole number from 0 to `most`."""
+        value = self.any(key)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise Malformed("not a whole number")
+        if value > most:
+            raise TooLarge("number beyond its bound")
+        return value
+
+    def bool(self, key: int) -> bool:
+        """True or false."""
+        value = self.any(key)
+        if not isinstance(value, bool):
+            raise Malformed("neither true nor false")
+        return value
+
+    def bytes(self, key: int, *, exactly: int | None = None, most: int = MAX_VALUE) -> bytes:
+        """A byte string, of a size where one is given."""
+        value = self.any(key)
+        if not isinstance(value, bytes) or (exactly is not None and len(value) != exactly):
+            raise Malformed("not bytes of that size")
+        if len(value) > most:
+            raise TooLarge("bytes beyond their bound")
+        return value
+
+    def text(self, key: int, most: int) -> str:
+        """A text of at most `most` UTF-8 bytes."""
+        value = self.any(key)
+        if not isinstance(value, str):
+            raise Malformed("not text")
+        if len(value.encode()) > most:
+            raise TooLarge("text beyond its bound")
+        return value
+
+    def list(self, key: int, most: int) -> list[Value]:
+        """An array of at most `most` members."""
+        value = self.any(key)
+        if not isinstance(value, list):
+            raise Malformed("not an array")
+        if len(value) > most:
+            raise TooLarge("array beyond its bound")
+        return value
+
+    def fields(self, key: int) -> "Fields":
+        """A map or array, to be read in the same way."""
+        return Fields(self.any(key))

@@ -74,7 +74,9 @@ class Signer:
             raise Malformed("a key seed must be 32 bytes")
         self._ed25519 = Ed25519PrivateKey.from_private_bytes(ed25519_seed)
         self._mldsa = MLDSA44PrivateKey.from_seed_bytes(mldsa_seed)
-        self.public = Verifier(self._ed25519.public_key().public_bytes_raw(), self._mldsa.public_key().public_bytes_raw())
+        self.public = Verifier(
+            self._ed25519.public_key().public_bytes_raw(), self._mldsa.public_key().public_bytes_raw()
+        )
 
     def ed25519(self, message: bytes) -> bytes:
         """The 64-byte Ed25519 signature (RFC 8032)."""

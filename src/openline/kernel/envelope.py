@@ -1,0 +1,228 @@
+"""Envelopes: sealed bytes that a bearer moves; to a bearer they are noise.
+
+    0x01 | tag (6) | AES-256-GCM-SIV(one-use key, length (2) | content | zeros)
+
+Keys and tags of one direction of an epoch come from a ratchet, one per
+envelope. A receiver knows the tags of a window ahead, so an unknown tag costs
+a dictionary look-up and no cryptography. A key is erased once its envelope
+opened; what the store keeps can never open it again.
+
+Handshake envelopes stand outside epochs and carry a random nonce instead:
+
+    0x01 | tag (6) | nonce (16) | AES-256-GCM-SIV(key of nonce, ...)
+
+Spec: spec/09-envelopes.md, spec/10-epochs.md.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from openline.kernel.crypto import SIV_TAG, derive, open_key, same, seal_key
+from openline.kernel.errors import Forged, Malformed, Replayed, TooLarge
+from openline.kernel.units import BUCKETS, RESERVED_INDEXES, WINDOW, Entropy
+
+VERSION = b"\x01"
+TAG = 6
+HEADER = 1 + TAG
+NONCE = 16
+MAX_CONTENT = BUCKETS[-1] - HEADER - SIV_TAG - 2
+"""Content that fits the largest envelope: 16,359 bytes."""
+SMALL_CONTENT = BUCKETS[0] - HEADER - SIV_TAG - 2
+"""Content that fits the smallest: 231 bytes."""
+
+
+def _pad(content: bytes, overhead: int) -> bytes:
+    need = overhead + 2 + len(content)
+    for bucket in BUCKETS:
+        if need <= bucket:
+            return len(content).to_bytes(2, "big") + content + bytes(bucket - need)
+    raise TooLarge("content larger than the largest envelope")
+
+
+def _unpad(padded: bytes) -> bytes:
+    size = int.from_bytes(padded[:2], "big")
+    content = padded[2 : 2 + size]
+    if len(padded) < 2 or len(content) != size or any(padded[2 + size :]):
+        raise Malformed("padding is not as specified")
+    return content
+
+
+def first_chain(root: bytes, sender: int, receiver: int) -> bytes:
+    """The chain key of one direction of an epoch, by party numbers (spec 9.3)."""
+    return derive(root, b"openline/1 chain", sender.to_bytes(2, "big") + receiver.to_bytes(2, "big"))
+
+
+def _step(chain: bytes) -> tuple[bytes, bytes, bytes]:
+    """(tag, key, next chain key) of one index (spec 9.4)."""
+    tag = derive(chain, b"openline/1 tag")[:TAG]
+    return tag, derive(chain, b"openline/1 key"), derive(chain, b"openline/1 next")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingState:
+    """What a store keeps of a sending direction: from here on nothing has been used."""
+
+    index: int
+    chain: bytes = field(repr=False)
+
+
+class Outgoing:
+    """The sending direction of an epoch.
+
+    Indexes are used only after the store holds a state beyond them:
+    `reserve` hands out that state, and `seal` works once it is durable.
+    """
+
+    __slots__ = ("_ahead", "_reserved", "index")
+
+    def __init__(self, state: OutgoingState) -> None:
+        self.index = state.index
+        """The next index to be used."""
+        self._reserved = state
+        self._ahead: deque[tuple[bytes, bytes]] = deque()
+
+    @property
+    def left(self) -> int:
+        """Indexes that may be used before the next reservation."""
+        return len(self._ahead)
+
+    def reserve(self) -> tuple[OutgoingState, list[tuple[bytes, bytes]]]:
+        """A state for the store, and the keys it frees; give these to `free` once that state is durable."""
+        chain, fresh = self._reserved.chain, []
+        for _ in range(RESERVED_INDEXES):
+            tag, key, chain = _step(chain)
+            fresh.append((tag, key))
+        self._reserved = OutgoingState(index=self._reserved.index + RESERVED_INDEXES, chain=chain)
+        return self._reserved, fresh
+
+    def free(self, fresh: list[tuple[bytes, bytes]]) -> None:
+        """The reservation that came with these keys is durable."""
+        self._ahead.extend(fresh)
+
+    def seal(self, content: bytes) -> tuple[int, bytes]:
+        """Index and envelope of `content` (at most MAX_CONTENT bytes). Raises TooLarge; the key is gone afterwards."""
+        padded = _pad(content, HEADER + SIV_TAG)
+        tag, key = self._ahead.popleft()
+        index = self.index
+        self.index += 1
+        header = VERSION + tag
+        return index, header + seal_key(key, padded, header)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncomingState:
+    """What a store keeps of a receiving direction: nothing opened can be opened again from it."""
+
+    edge: int
+    """One more than the highest opened index."""
+    chain: bytes = field(repr=False)
+    """The chain key at `edge`."""
+    holes: tuple[tuple[int, bytes, bytes], ...] = field(default=(), repr=False)
+    """(index, tag, key) of what is unopened below the edge."""
+
+
+class Incoming:
+    """The receiving direction of an epoch: the tags that may come, and their keys."""
+
+    __slots__ = ("_ahead", "_chain", "_derived", "_holes", "_tags", "edge")
+
+    def __init__(self, state: IncomingState) -> None:
+        self.edge = state.edge
+        self._chain, self._derived = state.chain, state.edge
+        self._ahead: deque[tuple[int, bytes, bytes, bytes]] = deque()  # index, tag, key, chain key after it
+        self._holes = {index: (tag, key) for index, tag, key in state.holes}
+        self._tags = {tag: index for index, tag, _ in state.holes}
+        self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        while self._derived < self.edge + WINDOW:
+            chain = self._ahead[-1][3] if self._ahead else self._chain
+            tag, key, after = _step(chain)
+            self._ahead.append((self._derived, tag, key, after))
+            self._tags[tag] = self._derived
+            self._derived += 1
+
+    @property
+    def first_unopened(self) -> int:
+        """The lowest index that may still come and has not been opened; told to the sender in every envelope."""
+        return min(self._holes, default=self.edge)
+
+    @property
+    def state(self) -> IncomingState:
+        """For the store, in the same transaction as what the opened envelopes said."""
+        holes = tuple((index, tag, key) for index, (tag, key) in sorted(self._holes.items()))
+        return IncomingState(edge=self.edge, chain=self._chain, holes=holes)
+
+    def knows(self, envelope: bytes) -> bool:
+        """Whether its tag is awaited."""
+        return envelope[:1] == VERSION and envelope[1:HEADER] in self._tags
+
+    def open(self, envelope: bytes) -> tuple[int, bytes]:
+        """Index and content of an awaited envelope; its key is erased.
+
+        Raises Replayed for a tag that is not awaited, Forged if it does not
+        open (garbage under a seen tag): then its key stays, for the true one.
+        Raises Malformed, the key erased, if the sender padded it wrongly.
+        """
+        if len(envelope) not in BUCKETS:
+            raise Malformed("an envelope of no known size")
+        header = envelope[:HEADER]
+        index = self._tags.get(header[1:])
+        if index is None or header[:1] != VERSION:
+            raise Replayed("an unknown or used tag")
+        key = self._holes[index][1] if index in self._holes else self._ahead[index - self.edge][2]
+        padded = open_key(key, envelope[HEADER:], header)
+        self._consume(index, header[1:])
+        return index, _unpad(padded)
+
+    def _consume(self, index: int, tag: bytes) -> None:
+        del self._tags[tag]
+        if index in self._holes:
+            del self._holes[index]
+            return
+        while self.edge <= index:
+            passed, passed_tag, key, self._chain = self._ahead.popleft()
+            if passed != index:
+                self._holes[passed] = (passed_tag, key)
+            self.edge += 1
+        self._erase_below(self.edge - WINDOW)
+        self._look_ahead()
+
+    def raise_floor(self, floor: int) -> None:
+        """The sender will never again send an index below `floor`: erase those keys. Never beyond the edge."""
+        self._erase_below(min(floor, self.edge))
+
+    def _erase_below(self, floor: int) -> None:
+        for index in [known for known in self._holes if known < floor]:
+            tag, _ = self._holes.pop(index)
+            del self._tags[tag]
+
+
+def handshake_key(psk: bytes, line: bytes, sender: int, receiver: int) -> bytes:
+    """The key under which one side's handshake envelopes are sealed (spec 10.2)."""
+    return derive(psk, b"openline/1 handshake", line + sender.to_bytes(2, "big") + receiver.to_bytes(2, "big"))
+
+
+def seal_handshake(key: bytes, content: bytes, entropy: Entropy) -> bytes:
+    """A handshake envelope. Raises TooLarge."""
+    nonce = entropy(NONCE)
+    header = VERSION + derive(key, b"openline/1 handshake tag", nonce)[:TAG] + nonce
+    padded = _pad(content, len(header) + SIV_TAG)
+    return header + seal_key(derive(key, b"openline/1 handshake key", nonce), padded, header)
+
+
+def is_handshake(key: bytes, envelope: bytes) -> bool:
+    """Whether an envelope is a handshake envelope of that key: one HMAC, no public-key work."""
+    if len(envelope) not in BUCKETS or envelope[:1] != VERSION:
+        return False
+    nonce = envelope[HEADER : HEADER + NONCE]
+    return same(derive(key, b"openline/1 handshake tag", nonce)[:TAG], envelope[1:HEADER])
+
+
+def open_handshake(key: bytes, envelope: bytes) -> bytes:
+    """The content of a handshake envelope. Raises Forged or Malformed."""
+    if not is_handshake(key, envelope):
+        raise Forged("not a handshake envelope of this pair")
+    header = envelope[: HEADER + NONCE]
+    sealed = envelope[HEADER + NONCE :]
+    return _unpad(open_key(derive(key, b"openline/1 handshake key", header[HEADER:]), sealed, header))
