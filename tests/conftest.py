@@ -10,6 +10,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from tests.house import clauses
+
 settings.register_profile("check", derandomize=True, deadline=None, database=None)
 settings.register_profile("search", deadline=None, max_examples=2_000, print_blob=True)
 settings.load_profile("check")
@@ -54,6 +56,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         bad = "FAILED" in stages
         terminalreporter.section("stages before the tests", red=bad, green=not bad)
         terminalreporter.write_line(stages)
+        terminalreporter.write_line(clauses.report())
     missing = sorted(skipped(terminalreporter))
     if missing:
         fails = skips_are_failures(config)

@@ -22,7 +22,7 @@ from prepare import apt_get
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 PACKAGES = ROOT / "requirements" / "debian.txt"
-TYPED = ("src", "tests", "bench", "fuzz", "vectors")
+TYPED = ("src", "tests", "tools", "bench", "fuzz", "vectors")
 
 
 def say(text: str) -> None:
@@ -89,7 +89,7 @@ def main() -> int:
         stage("ruff format", "ruff", "format", ".")
         return int("FAILED" in stage("ruff check", "ruff", "check", "--fix", "."))
     lines = [
-        stage("ruff check", "ruff", "check", "."),
+        stage("ruff check", "ruff", "check", "--output-format=concise", "."),
         stage("ruff format", "ruff", "format", "--check", "."),
     ]
     if "--fast" in modes:

@@ -8,7 +8,7 @@ The lock names no index: a station may install from any mirror, the hashes decid
     tools/lock.py [--newest]       --newest: without the week, for the job on newest dependencies
 """
 
-import datetime as dt
+import datetime
 import re
 import subprocess
 import sys
@@ -36,7 +36,7 @@ def resolve(name: str, *options: str) -> None:
 def main() -> None:
     """Resolve both; dev first, since base must agree with it."""
     LOCKS.mkdir(exist_ok=True)
-    week = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=7)
+    week = datetime.datetime.now(datetime.UTC).date() - datetime.timedelta(days=7)
     age = [] if "--newest" in sys.argv[1:] else ["--exclude-newer", week.isoformat()]
     resolve("dev.txt", "--extra", "dev", *age)
     resolve("base.txt", "--constraint", str(LOCKS / "dev.txt"), *age)

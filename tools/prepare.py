@@ -75,9 +75,9 @@ def say(text: str) -> None:
 
 
 def fingerprint(profile: str) -> str:
-    """What the environment must have been made from: this Python, this lock, this place, this script."""
+    """What the environment must have been made from: this lock, this script, this place."""
     lock = hashlib.sha256(PROFILES[profile].read_bytes() + Path(__file__).read_bytes()).hexdigest()
-    return f"{profile} {platform.python_version()} {lock} {ROOT}"
+    return f"{profile} {lock} {ROOT}"
 
 
 def prepared(profile: str) -> bool:
@@ -86,16 +86,22 @@ def prepared(profile: str) -> bool:
         stamps = STAMP.read_text().splitlines()
     except OSError:
         return False
-    return PYTHON.exists() and fingerprint(profile) in stamps
+    return standing() and fingerprint(profile) in stamps
+
+
+def standing() -> bool:
+    """Whether .venv's Python is still the one it was made with; a system upgrade takes it away or replaces it."""
+    real = PYTHON.resolve()
+    return real.exists() and ("." not in real.name or (VENV / "lib" / real.name).exists())
 
 
 def reusable() -> bool:
-    """Whether .venv was finished once, by this Python, in this place: then an install brings it up to date."""
+    """Whether .venv was finished once, in this place: then an install brings it up to date."""
     try:
         stamp = STAMP.read_text()
     except OSError:
         return False
-    return PYTHON.exists() and f" {platform.python_version()} " in stamp and stamp.endswith(f" {ROOT}\n")
+    return standing() and stamp.endswith(f" {ROOT}\n")
 
 
 # --- making it ---------------------------------------------------------------------------------------------
@@ -230,7 +236,7 @@ def install(profile: str, folder: Path | None) -> None:
 
 def link_project() -> None:
     """Put src/ on the environment's path, and `openline` beside its python: no build, nothing to fetch."""
-    site = VENV / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+    (site,) = (VENV / "lib").glob("python3*/site-packages")
     (site / "openline-source.pth").write_text(f"{ROOT / 'src'}\n")
     launcher = VENV / "bin" / "openline"
     launcher.write_text(LAUNCHER.format(python=PYTHON))
