@@ -14,7 +14,7 @@ Spec: spec/02-codec.md.
 from collections.abc import Mapping, Sequence
 
 from openline.kernel.errors import Malformed, TooLarge
-from openline.kernel.units import MAX_DEPTH, MAX_ITEMS, MAX_VALUE
+from openline.kernel.units import MAX_DEPTH, MAX_INSTANT, MAX_ITEMS, MAX_VALUE, MIN_INSTANT, Instant
 
 Value = int | bytes | str | bool | None | Sequence["Value"] | Mapping[int, "Value"] | Mapping[str, "Value"]
 
@@ -220,6 +220,15 @@ class Fields:
         if value > most:
             raise TooLarge("number beyond its bound")
         return value
+
+    def instant(self, key: int) -> Instant:
+        """A moment within the bounds of spec 12; it may lie before 1970."""
+        value = self.any(key)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise Malformed("not a moment")
+        if not MIN_INSTANT <= value <= MAX_INSTANT:
+            raise TooLarge("moment beyond its bound")
+        return Instant(value)
 
     def bool(self, key: int) -> bool:
         """True or false."""

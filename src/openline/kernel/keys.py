@@ -31,7 +31,7 @@ from openline.kernel.crypto import (
 from openline.kernel.errors import Foreign, Forged, Malformed
 from openline.kernel.lane import GENERATION_ZERO, Generation
 from openline.kernel.terms import SUITE, Party, Terms, check_name
-from openline.kernel.units import MAX_GENERATION, MAX_INSTANT, MAX_PARTIES, Instant
+from openline.kernel.units import MAX_GENERATION, MAX_PARTIES, Instant
 
 _CARD = b"openline/1 card\n"
 _STATEMENT = b"openline/1 key statement\n"
@@ -128,8 +128,8 @@ def read_card(raw: bytes) -> Card:
         lane=lane,
         certificate=members.bytes(6, most=MAX_CERTIFICATE),
         addresses=tuple(addresses.text(place, 256) for place in range(len(addresses))),
-        made=Instant(members.uint(8, MAX_INSTANT)),
-        expires=Instant(members.uint(9, MAX_INSTANT)),
+        made=members.instant(8),
+        expires=members.instant(9),
         raw=raw,
     )
 

@@ -40,6 +40,8 @@ MAX_SEQ = 2**48 - 1
 """Entries in a lane: a million a second for nine years; well inside CBOR's 64 bits."""
 MAX_INSTANT = 2**48 - 1
 """Milliseconds since 1970 in 48 bits: the year 10889."""
+MIN_INSTANT = -MAX_INSTANT
+"""As far back: history may be played on a line with a simulated clock."""
 MAX_BODY = 12_288
 """Body of an entry: with 1.8 KB of acknowledgements, a signature and a frame it fits one 16 KiB envelope."""
 MAX_ACK = 3_072
