@@ -93,7 +93,7 @@ def main() -> int:
         stage("ruff format", "ruff", "format", "--check", "."),
     ]
     if "--fast" in modes:
-        options = ["-q", "tests/house"]
+        options = ["-q", "tests/house/test_house.py"]
     else:
         typed = [name for name in TYPED if next((ROOT / name).rglob("*.py"), None)]
         lines.append(stage("mypy", "mypy", *typed))

@@ -74,10 +74,10 @@ def say(text: str) -> None:
 # --- the stamp ---------------------------------------------------------------------------------------------
 
 
-def fingerprint(profile: str) -> str:
+def fingerprint(profile: str, lock: Path) -> str:
     """What the environment must have been made from: this lock, this script, this place."""
-    lock = hashlib.sha256(PROFILES[profile].read_bytes() + Path(__file__).read_bytes()).hexdigest()
-    return f"{profile} {lock} {ROOT}"
+    made_from = hashlib.sha256(lock.read_bytes() + Path(__file__).read_bytes()).hexdigest()
+    return f"{profile} {made_from} {ROOT}"
 
 
 def prepared(profile: str) -> bool:
@@ -86,7 +86,7 @@ def prepared(profile: str) -> bool:
         stamps = STAMP.read_text().splitlines()
     except OSError:
         return False
-    return standing() and fingerprint(profile) in stamps
+    return standing() and fingerprint(profile, PROFILES[profile]) in stamps
 
 
 def standing() -> bool:
@@ -113,16 +113,22 @@ def pip_command(folder: Path | None) -> list[str]:
         make_venv(folder)
     if (VENV / "bin" / "pip").exists():
         return [str(PYTHON), "-m", "pip"]
-    if importlib.util.find_spec("pip"):
+    if has("pip"):
         return [BASE_PYTHON, "-m", "pip", "--python", str(PYTHON)]
     return [str(PYTHON), f"{pip_wheels(folder)[-1].resolve()}/pip"]
 
 
+def has(module: str) -> bool:
+    """Whether this Python has that module, and not only an empty folder of its name."""
+    spec = importlib.util.find_spec(module)
+    return spec is not None and spec.loader is not None
+
+
 def make_venv(folder: Path | None) -> None:
     """An empty environment, with pip in it where this Python can give it one. Raises Failed."""
-    if not importlib.util.find_spec("venv") or not (importlib.util.find_spec("ensurepip") or pip_elsewhere(folder)):
+    if not has("venv") or not (has("ensurepip") or pip_elsewhere(folder)):
         install_venv()
-    pip = [] if importlib.util.find_spec("ensurepip") else ["--without-pip"]
+    pip = [] if has("ensurepip") else ["--without-pip"]
     say(f"making .venv with Python {platform.python_version()}")
     done = subprocess.run(
         [BASE_PYTHON, "-m", "venv", "--clear", *pip, str(VENV)], capture_output=True, text=True, check=False
@@ -134,7 +140,7 @@ def make_venv(folder: Path | None) -> None:
 
 def pip_elsewhere(folder: Path | None) -> bool:
     """Whether a pip can be had without ensurepip: the system's, or a wheel in the offline folder."""
-    return bool(importlib.util.find_spec("pip")) or bool(pip_wheels(folder))
+    return has("pip") or bool(pip_wheels(folder))
 
 
 def pip_wheels(folder: Path | None) -> list[Path]:
@@ -218,18 +224,18 @@ def install(profile: str, folder: Path | None) -> None:
     if folder is not None and not folder.is_dir():
         raise Failed(f"no such folder of wheels: {folder}")
     lock = PROFILES[profile]
-    before = fingerprint(profile)
+    before = fingerprint(profile, lock)
     pip = pip_command(folder)
     STAMP.unlink(missing_ok=True)
     packages = packages_in(lock)
     say(f"installing {packages} packages from requirements/{lock.name}, each checked against its hash")
     source = ["--no-index", "--find-links", str(folder.resolve())] if folder else []
-    quiet = ["--no-input", "--disable-pip-version-check", "--no-deps", "--require-hashes"]
+    quiet = ["--no-input", "--retries=2", "--disable-pip-version-check", "--no-deps", "--require-hashes"]
     run_pip([*pip, "install", *quiet, *source, "--requirement", str(lock)], packages)
     link_project()
     stamps = [before]
     if profile == "dev":
-        stamps.append(fingerprint("base"))
+        stamps.append(fingerprint("base", PROFILES["base"]))
     STAMP.write_text("\n".join(stamps) + "\n")
     say(f"ready in {time.monotonic() - began:.0f} s")
 

@@ -13,6 +13,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 CLAUSE = re.compile(r"^\s*(?:[-*]\s+)?\*\*(\d+\.\d+(?:\.\d+)?)\.?\*\*", re.MULTILINE)
 IN_NAME = re.compile(r"^test_(\d+_\d+(?:_\d+)?)_[a-z]")
+FOREIGN = re.compile(r"(?:RFC \d+|TLS|HTTP|Python|SQLite|version|v)[ ,/]*\d[\d.]*", re.IGNORECASE)
+"""Numbers that look like ours and are not."""
 IN_TEXT = re.compile(r"(?<![\d.])(\d+\.\d+(?:\.\d+)?)(?![\d]|\.\d)")
 
 
@@ -27,7 +29,7 @@ def cited_in(text: str) -> set[str]:
     found: set[str] = set()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            found.update(IN_TEXT.findall(ast.get_docstring(node) or ""))
+            found.update(IN_TEXT.findall(FOREIGN.sub("", ast.get_docstring(node) or "")))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             found.update(number.replace("_", ".") for number in IN_NAME.findall(node.name))
     return found

@@ -17,6 +17,7 @@ MAP: dict[str, str] = {
     "kernel/envelope.py": "kernel",
     # Pure behaviour: machines and folds.
     "protocol/entries.py": "protocol",
+    "protocol/frames.py": "protocol",
     "protocol/fields.py": "protocol",
     "protocol/bodies.py": "protocol",
     "protocol/acknowledgements.py": "protocol",

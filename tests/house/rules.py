@@ -40,6 +40,12 @@ def python_files() -> list[str]:
     return [name for name in repository() if name.endswith(".py") or name in {"demo", "check"}]
 
 
+def placed(module: str) -> str | None:
+    """The layer that the map gives a module, by its own line or its folder's."""
+    folder = next((each for each in layout.MAP if each.endswith("/") and module.startswith(each)), module)
+    return layout.MAP.get(module) or layout.MAP.get(folder)
+
+
 def layer_of(path: str) -> str | None:
     """The layer of a source file; None outside src/openline, or off the map."""
     inside = path.removeprefix(SOURCE)
@@ -47,7 +53,7 @@ def layer_of(path: str) -> str | None:
         return None
     if inside.endswith("/__init__.py"):
         return inside.split("/")[0]
-    return layout.MAP.get(inside)
+    return placed(inside)
 
 
 # --- the map and the layers --------------------------------------------------------------------------------
@@ -73,14 +79,14 @@ def target_of(name: str) -> tuple[str, str] | None:
     parts = name.split(".")[1:]
     for end in range(len(parts), 0, -1):
         module = "/".join(parts[:end]) + ".py"
-        if module in layout.MAP:
-            return module, layout.MAP[module]
+        if layer := placed(module):
+            return module, layer
     return (f"{parts[0]}/__init__.py", parts[0]) if parts and parts[0] in layout.SEES else None
 
 
 def family_of(module: str) -> str:
-    """A store or bearer that fills more than one file: these files know each other."""
-    return layout.FAMILIES.get(module, Path(module).stem.partition("_")[0])
+    """Which store or bearer a file belongs to: the files of one know each other."""
+    return layout.FAMILIES.get(module) or Path(module).parts[1].removesuffix(".py")
 
 
 def layering(path: str, text: str) -> Iterator[str]:
@@ -172,7 +178,7 @@ def dataclasses(path: str, text: str) -> Iterator[str]:
             if not (isinstance(named, ast.Name) and named.id == "dataclass"):
                 continue
             options = {word.arg for word in decorator.keywords} if isinstance(decorator, ast.Call) else set()
-            wanted = {"frozen", "slots"} | ({"kw_only"} if fields > 1 else set())
+            wanted = {"frozen", "slots"} | ({"kw_only"} if fields > 1 and node.name not in layout.POSITIONAL else set())
             if wanted - options:
                 yield f"line {node.lineno}: {node.name} must be {', '.join(sorted(wanted - options))}"
 

@@ -94,7 +94,7 @@ def test_a_citation_is_a_name_or_a_docstring() -> None:
     text = """
 def test_3_4_a_thing_holds() -> None: ...
 def test_it() -> None:
-    "Clauses 5.1 and 10.12; not v1.2.3.4."
+    "Clauses 5.1 and 10.12; over TLS 1.3; RFC 8949, 4.2."
 """
     assert clauses.cited_in(text) == {"3.4", "5.1", "10.12"}
     assert clauses.CLAUSE.findall("**3.4** A\ntext **3.5** no\n- **3.6** B\n**3.7.** C") == ["3.4", "3.6", "3.7"]
@@ -102,7 +102,7 @@ def test_it() -> None:
 
 KERNEL, BEARER, STATION, TEST = (
     "src/openline/kernel/lane.py",
-    "src/openline/bearers/tls.py",
+    "src/openline/bearers/tls/wire.py",
     "src/openline/station/api.py",
     "tests/test_x.py",
 )
@@ -119,7 +119,7 @@ PLANTED: list[tuple[rules.Rule, str, str, str]] = [
     (rules.layering, BEARER, "from openline.bearers import mail", STATION),
     (rules.layering, BEARER, "from openline.stores.sqlite import Store", STATION),
     (rules.layering, "src/openline/cli/demo.py", "from openline.stores.sqlite import Store", STATION),
-    (rules.layering, "src/openline/bearers/mail.py", "from openline.bearers.tls_wire import Wire", BEARER),
+    (rules.layering, "src/openline/bearers/mail.py", "from openline.bearers.tls.wire import Wire", BEARER),
     (rules.libraries, KERNEL, "import time", STATION),
     (rules.libraries, KERNEL, "from os import urandom", STATION),
     (rules.libraries, KERNEL, "import cryptography.exceptions", "src/openline/kernel/crypto.py"),
@@ -157,7 +157,7 @@ def test_the_rule_can_fail(rule: rules.Rule, path: str, text: str, elsewhere: st
 def test_what_the_rules_allow() -> None:
     """The lawful neighbours of what is forbidden."""
     assert not list(rules.broad_excepts(STATION, "try: f()\nexcept BaseException:\n    undo()\n    raise"))
-    assert not list(rules.layering("src/openline/bearers/tls.py", "from openline.ports import Bearer"))
+    assert not list(rules.layering("src/openline/bearers/tls/wire.py", "from openline.ports import Bearer"))
     assert not list(rules.errors(KERNEL, "raise Refused('a constant')"))
     assert not list(rules.sleeps(TEST, "asyncio.sleep(0)"))
     assert not list(rules.pure_calls(KERNEL, "re.compile('x')"))

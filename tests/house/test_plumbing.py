@@ -1,0 +1,107 @@
+"""The two commands of the README keep their promises: ./demo and ./check, and what stands behind them."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.house.rules import ROOT
+
+sys.path.insert(0, str(ROOT / "tools"))
+
+import check
+import prepare
+
+
+@pytest.mark.parametrize("name", ["demo", "check", "tools/launch.py"])
+def test_an_old_python_can_read_what_tells_it_that_it_is_too_old(name: str) -> None:
+    ast.parse((ROOT / name).read_text(), feature_version=(3, 6))
+
+
+@pytest.mark.parametrize("name", ["demo", "check", ".ci/run", "tools/prepare.py", "tools/lock.py"])
+def test_the_commands_can_be_run(name: str) -> None:
+    assert os.access(ROOT / name, os.X_OK)
+
+
+def test_another_lock_is_another_environment(tmp_path: Path) -> None:
+    lock = tmp_path / "base.txt"
+    lock.write_text("a==1\n")
+    before = prepare.fingerprint("base", lock)
+    lock.write_text("a==2\n")
+    assert prepare.fingerprint("base", lock) != before
+    assert prepare.fingerprint("dev", lock) != before
+
+
+@pytest.mark.parametrize(
+    "said, told",
+    [
+        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", "damaged or forged"),
+        ("Failed to establish a new connection: [Errno 101]\nERROR: No matching distribution found", "no network"),
+        ("ERROR: No matching distribution found for segno==1", "missing from the index or the folder"),
+        ("ERROR: Could not install packages: [Errno 28] No space left on device", "disk is full"),
+        ("Collecting a\nERROR: something new", "ERROR: something new"),
+        ("", "pip failed"),
+    ],
+)
+def test_a_page_of_pip_becomes_one_line(said: str, told: str) -> None:
+    line = prepare.cause(said)
+    assert told in line
+    assert "\n" not in line
+
+
+def test_the_debian_packages_stand_in_one_list() -> None:
+    """Each with what shows that it is there."""
+    lines = [line.partition("#")[0].split() for line in check.PACKAGES.read_text().splitlines()]
+    assert [line for line in lines if len(line) not in {0, 2}] == []
+    names = {line[0] for line in lines if line}
+    assert names
+    assert set(check.missing_packages()) <= names
+
+
+SKIPPING = """
+import pytest
+
+def test_plain():
+    pass
+
+def test_with_a_real_part():
+    pytest.skip("no such server here")
+
+@pytest.mark.full
+def test_only_in_full():
+    pass
+"""
+
+
+def outcome(folder: Path, *options: str, ci: str) -> tuple[int, str]:
+    """Exit status and output of a run over one file of which one test skips."""
+    (folder / "test_skipping.py").write_text(SKIPPING)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.conftest", "-p", "no:cacheprovider", *options]
+    command += ["-c", str(ROOT / "pyproject.toml"), f"--rootdir={folder}", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "CI": ci}, capture_output=True, text=True)
+    return done.returncode, done.stdout
+
+
+@pytest.mark.parametrize(
+    "options, ci, status",
+    [
+        (["--full"], "true", 1),
+        (["--full", "--numprocesses=1"], "true", 1),
+        (["--full"], "", 0),
+        ([], "true", 0),
+    ],
+)
+def test_a_missing_real_part_is_loud_and_fails_continuous_integration(
+    tmp_path: Path, options: list[str], ci: str, status: int
+) -> None:
+    code, said = outcome(tmp_path, *options, ci=ci)
+    assert code == status
+    assert "1 SKIPPED: A REAL PART IS MISSING" in said
+    assert "no such server here" in said
+    last = said.strip().splitlines()[-1]
+    assert re.match(r"[12] passed, 1 skipped(, 1 deselected)? in", last)
+    assert ("deselected" in last) == ("--full" not in options)
