@@ -1,0 +1,393 @@
+"""All lanes of a line as one station holds them: growing, acknowledging, comparing.
+
+A lane state runs ahead of the store: `size` counts what was accepted or
+written in memory, `durable` what the store has. An acknowledgement covers
+`size`, because it becomes durable in the same commit as what it covers.
+
+Spec: spec/04-lanes.md, spec/07-delivery.md.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+
+from openline.kernel.crypto import Verifier
+from openline.kernel.errors import Foreign, Forged, Malformed, Refused, Unknown
+from openline.kernel.keys import Keyring, read_statement
+from openline.kernel.lane import (
+    GENERATION_ZERO,
+    Entry,
+    Extension,
+    Generation,
+    Head,
+    Lane,
+    accept,
+    extend,
+    extend_leaves,
+    leaf_secret,
+    opens,
+    parse_leaf,
+)
+from openline.kernel.merkle import Peaks, peaks_at
+from openline.kernel.terms import Terms
+from openline.protocol.acknowledgements import NOTHING, AckItem, decode_ack, encode_ack
+from openline.protocol.entries import AnyEntry, decode_body, decode_kind, decode_time, encode_kind, encode_time
+from openline.protocol.frames import Entries, FullAck, FullEntries, ShortAck, WireAck, WireEntry
+from openline.protocol.records import EntryRow, LineReader, PutGeneration
+from openline.kernel.units import MAX_INSTANT, MAX_REFUSED, MIN_INSTANT, Instant
+
+RECENT = 1_024
+"""Rows kept in memory a lane, so that sending what was just written reads no store: one window's worth."""
+ROOTS = 2_048
+"""Roots kept in memory a lane, by size: what acknowledgements in flight may name."""
+MAX_GENERATIONS = 64
+"""Generations of one party: a restore a week for a year; then terms for a new line are due."""
+
+
+class LaneState:
+    """One lane generation as held here."""
+
+    __slots__ = (
+        "durable",
+        "lane",
+        "last_ack",
+        "last_time",
+        "peaks",
+        "recent",
+        "refused_unnamed",
+        "roots",
+    )
+
+    def __init__(self, lane: Lane, reader: LineReader) -> None:
+        self.lane = lane
+        self.durable = reader.size(lane)
+        self.peaks = peaks_at(self.durable, lambda level, place: reader.node(lane, level, place))
+        self.recent: deque[EntryRow] = deque(maxlen=RECENT)
+        self.roots: OrderedDict[int, bytes] = OrderedDict()
+        self.refused_unnamed: list[int] = []
+        self.last_time, self.last_ack = 0, NOTHING
+        for row in reader.entries(lane, self.durable - 1, 1) if self.durable else ():
+            self._note(row)
+        self._keep_root()
+
+    @property
+    def size(self) -> int:
+        """Entries held, in memory or durably."""
+        return self.peaks.size
+
+    @property
+    def root(self) -> bytes:
+        """The root at `size`."""
+        return self.roots[self.peaks.size]
+
+    def head(self) -> Head:
+        """The head at `size`."""
+        return Head(lane=self.lane, size=self.size, root=self.root)
+
+    def grow(self, extension: Extension, entries: Sequence[Entry], refused: Sequence[bool]) -> tuple[EntryRow, ...]:
+        """Take an extension over; return the rows for the store."""
+        first = self.size
+        rows = []
+        for place, ((leaf, nodes), entry) in enumerate(zip(extension.leaves, entries, strict=True)):
+            row = EntryRow(
+                index=first + place,
+                nodes=nodes,
+                entry=entry,
+                unopened=b"" if entry.secret else leaf,
+                refused=refused[place],
+            )
+            if refused[place]:
+                self.refused_unnamed.append(row.index)
+            self.recent.append(row)
+            self._note(row)
+            rows.append(row)
+        self.peaks = extension.peaks
+        self._keep_root()
+        return tuple(rows)
+
+    def _note(self, row: EntryRow) -> None:
+        if row.entry.secret and not row.refused:
+            self.last_time = decode_time(row.entry.time)
+            self.last_ack = row.entry.ack
+
+    def _keep_root(self) -> None:
+        self.roots[self.peaks.size] = self.peaks.root()
+        if len(self.roots) > ROOTS:
+            self.roots.popitem(last=False)
+
+
+class LaneBook:
+    """Every lane generation of a line, with its seeds and its parties' keys."""
+
+    def __init__(self, terms: Terms, party: int, rings: Sequence[Keyring], reader: LineReader) -> None:
+        self.terms, self.party, self.rings, self.reader = terms, party, rings, reader
+        self._states: dict[tuple[int, Generation], LaneState] = {}
+        self._seeds: dict[tuple[int, Generation], bytes] = {}
+        self._statements: dict[tuple[int, Generation], bytes] = {}
+        self._known: list[list[Generation]] = [[] for _ in terms.parties]
+        self._acks: OrderedDict[bytes, tuple[AckItem, ...]] = OrderedDict()
+        for known in reader.generations():
+            self.learn(known)
+
+    # --- generations and keys ---
+
+    def learn(self, known: PutGeneration) -> None:
+        """Take over a generation that the store has or is about to have. Raises Refused if its statement is not good."""
+        ring = self.rings[known.party]
+        if known.statement:
+            key = read_statement(known.statement, self.terms.line, known.party, known.generation, ring.root)
+            ring.rotate(known.generation, key)
+        if known.generation not in self._known[known.party]:
+            if len(self._known[known.party]) >= MAX_GENERATIONS:
+                raise Malformed("too many generations")
+            self._known[known.party] = sorted([*self._known[known.party], known.generation])
+        self._seeds[known.party, known.generation] = known.seed
+        self._statements[known.party, known.generation] = known.statement
+
+    def knows(self, party: int, generation: Generation) -> bool:
+        """Whether that generation's seed is here."""
+        return (party, generation) in self._seeds
+
+    def generations(self, party: int) -> Sequence[Generation]:
+        """Known generations, ascending."""
+        return self._known[party]
+
+    def current(self, party: int) -> Generation:
+        """The greatest known generation of a party; generation zero before any is known."""
+        return self._known[party][-1] if self._known[party] else GENERATION_ZERO
+
+    def put_generation(self, party: int, generation: Generation) -> PutGeneration:
+        """What the store and peers need of a generation. Raises Unknown."""
+        if not self.knows(party, generation):
+            raise Unknown("no such generation")
+        place = (party, generation)
+        return PutGeneration(
+            party=party, generation=generation, seed=self._seeds[place], statement=self._statements[place]
+        )
+
+    def owner(self, lane: Lane) -> Verifier:
+        """The key that signs that lane generation."""
+        return self.rings[lane.party].lane(lane.generation)
+
+    # --- lanes ---
+
+    def lane(self, number: int, generation: Generation) -> Lane:
+        """The name of a lane of this line. Raises Foreign for a party the line does not have."""
+        if number >= 2 * len(self.terms.parties):
+            raise Foreign("no such lane")
+        return Lane(self.terms.line, number, generation)
+
+    def state(self, lane: Lane) -> LaneState:
+        """The lane as held here; empty if nothing of it is."""
+        found = self._states.get(lane.key)
+        if found is None:
+            found = self._states[lane.key] = LaneState(lane, self.reader)
+        return found
+
+    def own(self, *, urgent: bool) -> LaneState:
+        """One's own lane of the current generation."""
+        return self.state(self.lane(2 * self.party + (not urgent), self.current(self.party)))
+
+    def all_states(self) -> list[LaneState]:
+        """Both lanes of every known generation of every party."""
+        return [
+            self.state(self.lane(number, generation))
+            for number in range(2 * len(self.terms.parties))
+            for generation in self._known[number // 2]
+        ]
+
+    def root_at(self, state: LaneState, size: int) -> bytes:
+        """The root at a size held. Raises Unknown beyond it."""
+        found = state.roots.get(size)
+        if found is not None:
+            return found
+        if size > state.durable:
+            raise Unknown("a size that is not held")
+        lane = state.lane
+        root = peaks_at(size, lambda level, place: self.reader.node(lane, level, place)).root()
+        state.roots[size] = root
+        state.roots.move_to_end(size, last=False)  # old sizes leave first
+        return root
+
+    def rows(self, state: LaneState, first: int, count: int) -> Sequence[EntryRow]:
+        """Rows first .. first+count-1, from memory if they are there."""
+        if not count:
+            return []
+        if state.recent and state.recent[0].index <= first:
+            start = first - state.recent[0].index
+            return [state.recent[place] for place in range(start, min(start + count, len(state.recent)))]
+        return self.reader.entries(state.lane, first, count)
+
+    # --- acknowledgements ---
+
+    def ack_items(self, *, urgent: bool) -> tuple[AckItem, ...]:
+        """What an own entry acknowledges now; an urgent one names the own traffic lane too (spec 7.2)."""
+        items = []
+        for party in range(len(self.terms.parties)):
+            numbers = (2 * party, 2 * party + 1) if party != self.party else (2 * party + 1,) if urgent else ()
+            for number in numbers:
+                state = self.state(self.lane(number, self.current(party)))
+                if state.size:
+                    refused = tuple(state.refused_unnamed[:MAX_REFUSED])
+                    items.append(
+                        AckItem(
+                            lane=number,
+                            generation=state.lane.generation,
+                            size=state.size,
+                            root=state.root,
+                            refused=refused,
+                        )
+                    )
+        return tuple(items)
+
+    def refused_named(self) -> None:
+        """The acknowledgement made last names these refused indexes: once is enough."""
+        for state in self._states.values():
+            del state.refused_unnamed[:MAX_REFUSED]
+
+    def read_ack(self, data: bytes) -> tuple[AckItem, ...]:
+        """`decode_ack`, remembered: a batch shares one acknowledgement."""
+        found = self._acks.get(data)
+        if found is None:
+            found = self._acks[data] = decode_ack(data)
+            if len(self._acks) > 64:
+                self._acks.popitem(last=False)
+        return found
+
+    def expand(self, wire: WireAck) -> bytes:
+        """The acknowledgement field that a wire form stands for. Raises Unknown if a root cannot be computed here."""
+        items = []
+        for item in wire:
+            if isinstance(item, FullAck):
+                number, generation = item.lane.key
+                items.append(
+                    AckItem(lane=number, generation=generation, size=item.size, root=item.root, refused=item.refused)
+                )
+                continue
+            party = item.lane // 2
+            named = [g for g in self._known[party] if g.counter == item.counter] if party < len(self._known) else []
+            if not named:
+                raise Unknown("a generation that is not known")
+            state = self.state(self.lane(item.lane, named[-1]))
+            items.append(
+                AckItem(lane=item.lane, generation=named[-1], size=item.size, root=self.root_at(state, item.size))
+            )
+        return encode_ack(items)
+
+    def contract(self, data: bytes, peer: int, peer_holds: dict[tuple[int, Generation], int]) -> WireAck:
+        """The shortest wire form that `peer` can expand."""
+        wire: list[ShortAck | FullAck] = []
+        for item in self.read_ack(data):
+            known = [g for g in self._known[item.lane // 2] if g.counter == item.generation.counter]
+            unambiguous = bool(known) and known[-1] == item.generation and len(known) == 1
+            mine = item.lane // 2 == peer
+            holds = mine or peer_holds.get((item.lane, item.generation), 0) >= item.size
+            if unambiguous and holds and not item.refused:
+                wire.append(ShortAck(lane=item.lane, counter=item.generation.counter, size=item.size))
+            else:
+                lane = self.lane(item.lane, item.generation)
+                wire.append(FullAck(lane=lane, size=item.size, root=item.root, refused=item.refused))
+        return tuple(wire)
+
+    # --- growing ---
+
+    def append_own(self, state: LaneState, drafts: Sequence[tuple[int, Instant, bytes]], ack: bytes) -> tuple[EntryRow, ...]:
+        """Write entries (kind, time, body) to an own lane, in memory: the rows for the store."""
+        seed = self._seeds[self.party, state.lane.generation]
+        entries = [
+            Entry(
+                kind=encode_kind(kind),
+                time=encode_time(time),
+                ack=ack,
+                body=body,
+                secret=leaf_secret(seed, state.lane.number, state.size + place),
+            )
+            for place, (kind, time, body) in enumerate(drafts)
+        ]
+        return state.grow(extend(state.lane, state.peaks, entries), entries, [False] * len(entries))
+
+    def opened(self, state: LaneState, frame: Entries) -> list[Entry]:
+        """The entries of a short frame that continues `state`. Raises Unknown if an acknowledgement cannot be expanded."""
+        seed = self._seeds[state.lane.party, state.lane.generation]
+        number, time, ack = state.lane.number, state.last_time, state.last_ack
+        entries = []
+        for place, item in enumerate(frame.items):
+            time += item.delta
+            if not MIN_INSTANT <= time <= MAX_INSTANT:
+                raise Malformed("a time out of bounds")
+            if item.ack is not None:
+                ack = self.expand(item.ack)
+            entries.append(
+                Entry(
+                    kind=encode_kind(item.kind),
+                    time=encode_time(Instant(time)),
+                    ack=ack,
+                    body=item.body,
+                    secret=leaf_secret(seed, number, frame.first + place),
+                )
+            )
+        return entries
+
+    def accept_short(self, state: LaneState, frame: Entries) -> tuple[tuple[EntryRow, ...], list[AnyEntry | None]]:
+        """Extend a lane by a short frame that continues it.
+
+        Returns rows, and each entry's body decoded (None: refused). Raises
+        Forged or Unknown, nothing changed: then the sender owes the full form.
+        """
+        entries = self.opened(state, frame)
+        extension = accept(state.lane, state.peaks, entries, frame.signature, self.owner(state.lane))
+        bodies = [read_body(entry) for entry in entries]
+        return state.grow(extension, entries, [body is None for body in bodies]), bodies
+
+    def accept_full(self, state: LaneState, frame: FullEntries) -> tuple[tuple[EntryRow, ...], list[AnyEntry | None]]:
+        """The same from a full frame: the signature decides; fields that do not open are refused, not the entry."""
+        extension = self.check_full(state.peaks, frame)
+        entries: list[Entry] = []
+        bodies: list[AnyEntry | None] = []
+        for place, (leaf, entry) in enumerate(frame.items):
+            good = opens(parse_leaf(frame.lane, frame.first + place, leaf), entry)
+            entries.append(entry if good else Entry(kind=b"", time=b"", ack=b"", body=b"", secret=b""))
+            bodies.append(read_body(entry) if good else None)
+        return state.grow(extension, entries, [body is None for body in bodies]), bodies
+
+    def check_full(self, peaks: Peaks, frame: FullEntries) -> Extension:
+        """The extension that a full frame claims over these peaks, its leaves and signature checked. Raises Refused."""
+        if peaks.size != frame.first:
+            raise Forged("a frame for another place")
+        for place, (leaf, _) in enumerate(frame.items):
+            parse_leaf(frame.lane, frame.first + place, leaf)
+        extension = extend_leaves(peaks, [leaf for leaf, _ in frame.items])
+        self.owner(frame.lane).ed25519(frame.signature, extension.head(frame.lane).text())
+        return extension
+
+    # --- sending ---
+
+    def wire_items(
+        self, state: LaneState, rows: Sequence[EntryRow], peer: int, peer_holds: dict[tuple[int, Generation], int]
+    ) -> tuple[WireEntry, ...] | None:
+        """Rows as they go to `peer`; None if one of them is unopened and only the full form can carry it."""
+        time, ack = 0, NOTHING
+        if rows[0].index:
+            before = self.rows(state, rows[0].index - 1, 1)
+            if not before or not before[0].entry.secret or before[0].refused:
+                return None
+            time, ack = decode_time(before[0].entry.time), before[0].entry.ack
+        items = []
+        for row in rows:
+            entry = row.entry
+            if not entry.secret or row.refused:
+                return None
+            at = decode_time(entry.time)
+            wire = None if entry.ack == ack else self.contract(entry.ack, peer, peer_holds)
+            items.append(WireEntry(kind=decode_kind(entry.kind), delta=at - time, ack=wire, body=entry.body))
+            time, ack = at, entry.ack
+        return tuple(items)
+
+
+def read_body(entry: Entry) -> AnyEntry | None:
+    """The decoded body, or None if any field is not as specified: then the entry is refused, visibly (spec 7.6)."""
+    try:
+        decode_time(entry.time)
+        decode_ack(entry.ack) if entry.ack != NOTHING else ()
+        return decode_body(decode_kind(entry.kind), entry.body)
+    except Refused:
+        return None
