@@ -340,3 +340,4 @@ class TlsBearer:
         except TimeoutError:
             for wire in wires:
                 wire.abort()
+                await wire.socket_closed.wait()
