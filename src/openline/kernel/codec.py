@@ -66,6 +66,8 @@ def _append(value: Value, parts: list[bytes]) -> None:
     elif value is None:
         parts.append(_NULL)
     elif isinstance(value, Mapping):
+        if not all(_is_key(key) for key in value):
+            raise Malformed("map key that is neither number nor text")
         pairs = sorted((encode(key), item) for key, item in value.items())
         parts.append(_head(_MAP, len(pairs)))
         for key, item in pairs:
@@ -77,6 +79,11 @@ def _append(value: Value, parts: list[bytes]) -> None:
             _append(item, parts)
     else:
         raise Malformed("a value the protocol does not know")
+
+
+def _is_key(key: object) -> bool:
+    """Whether a map may have this key (spec 2.4)."""
+    return isinstance(key, str) or (isinstance(key, int) and not isinstance(key, bool) and key >= 0)
 
 
 def decode(data: bytes) -> Value:
@@ -170,7 +177,7 @@ class _Reader:
         for _ in range(pairs):
             start = self.at
             key = self.item(depth)
-            if not isinstance(key, int | str) or isinstance(key, bool) or (isinstance(key, int) and key < 0):
+            if not isinstance(key, int | str) or not _is_key(key):
                 raise Malformed("map key that is neither number nor text")
             encoded = self.data[start : self.at]
             if encoded <= previous:
@@ -181,23 +188,24 @@ class _Reader:
 
 
 class Fields:
-    """A decoded map or array whose members are read by key, each with its type and bound.
+    """A decoded array (or map) whose members are read by place (or key), each with its type and bound.
 
     Every reader raises Malformed for a member of another shape and TooLarge
     beyond the bound; members nobody asks for are left alone, so that a newer
-    peer may add some.
+    peer may add some. An array never passes for a map, nor a map for an array:
+    what one implementation reads and another refuses would part their states.
     """
 
     __slots__ = ("_members",)
 
-    def __init__(self, value: Value) -> None:
-        """Raises Malformed unless `value` is a map or an array (read by position)."""
-        if isinstance(value, Mapping):
+    def __init__(self, value: Value, *, of_map: bool = False) -> None:
+        """Raises Malformed unless `value` is an array, or, if so asked, a map."""
+        if of_map and isinstance(value, Mapping):
             self._members: dict[int | str, Value] = {key: item for key, item in value.items()}  # noqa: C416 - typed anew
-        elif isinstance(value, list):
+        elif not of_map and isinstance(value, list):
             self._members = dict(enumerate(value))
         else:
-            raise Malformed("neither a map nor an array")
+            raise Malformed("not a map" if of_map else "not an array")
 
     def __contains__(self, key: int) -> bool:
         return key in self._members
@@ -265,5 +273,5 @@ class Fields:
         return value
 
     def fields(self, key: int) -> "Fields":
-        """A map or array, to be read in the same way."""
+        """An array, to be read in the same way."""
         return Fields(self.any(key))

@@ -106,10 +106,10 @@ class Verifier:
         """Raises Forged unless `signature` is the Ed25519 key's over `message`."""
         if len(signature) != ED25519_SIGNATURE:
             raise Forged("signature of the wrong length")
-        refuse_weak_point(signature[:32])
         try:
+            refuse_weak_point(signature[:32])
             self._ed25519.verify(signature, message)
-        except InvalidSignature:
+        except (InvalidSignature, Malformed):
             raise Forged("Ed25519 signature does not check") from None
 
     def mldsa(self, signature: bytes, message: bytes) -> None:
@@ -147,21 +147,18 @@ def open_key(key: bytes, sealed: bytes, associated: bytes) -> bytes:
         raise Forged("sealed bytes do not open") from None
 
 
-def _xwing_private(seed: bytes) -> hpke.MLKEM768X25519PrivateKey:
+def _xwing_private(seed: bytes) -> tuple[MLKEM768PrivateKey, X25519PrivateKey]:
     """Expand a 32-byte X-Wing seed (draft-connolly-cfrg-xwing-kem, 5.2: SHAKE-256 to 96 bytes)."""
     if len(seed) != 32:
         raise Malformed("a key seed must be 32 bytes")
     expanded = shake_256(seed).digest(96)
-    return hpke.MLKEM768X25519PrivateKey(
-        MLKEM768PrivateKey.from_seed_bytes(expanded[:64]), X25519PrivateKey.from_private_bytes(expanded[64:])
-    )
+    return MLKEM768PrivateKey.from_seed_bytes(expanded[:64]), X25519PrivateKey.from_private_bytes(expanded[64:])
 
 
 def xwing_public(seed: bytes) -> bytes:
     """The 1,216-byte X-Wing public key of a seed: ML-KEM-768 (1,184), then X25519 (32)."""
-    expanded = shake_256(seed).digest(96)
-    kem = MLKEM768PrivateKey.from_seed_bytes(expanded[:64]).public_key().public_bytes_raw()
-    return kem + X25519PrivateKey.from_private_bytes(expanded[64:]).public_key().public_bytes_raw()
+    mlkem, x25519 = _xwing_private(seed)
+    return mlkem.public_key().public_bytes_raw() + x25519.public_key().public_bytes_raw()
 
 
 def seal_to(public: bytes, secret: bytes, info: bytes) -> bytes:
@@ -183,6 +180,6 @@ def seal_to(public: bytes, secret: bytes, info: bytes) -> bytes:
 def open_from(seed: bytes, sealed: bytes, info: bytes) -> bytes:
     """What `seal_to` sealed to the public key of `seed`. Raises Forged if it does not open."""
     try:
-        return _HPKE.decrypt(sealed, _xwing_private(seed), info)
+        return _HPKE.decrypt(sealed, hpke.MLKEM768X25519PrivateKey(*_xwing_private(seed)), info)
     except (InvalidTag, ValueError):
         raise Forged("sealed bytes do not open") from None

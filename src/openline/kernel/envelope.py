@@ -18,7 +18,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from openline.kernel.crypto import SIV_TAG, derive, open_key, same, seal_key
-from openline.kernel.errors import Forged, Malformed, Replayed, TooLarge
+from openline.kernel.errors import Bug, Forged, Malformed, Replayed, TooLarge
 from openline.kernel.units import BUCKETS, RESERVED_INDEXES, WINDOW, Entropy
 
 VERSION = b"\x01"
@@ -79,32 +79,38 @@ class Outgoing:
         self.index = state.index
         """The next index to be used."""
         self._reserved = state
-        self._ahead: deque[tuple[bytes, bytes]] = deque()
+        self._ahead: deque[tuple[int, bytes, bytes]] = deque()
 
     @property
     def left(self) -> int:
         """Indexes that may be used before the next reservation."""
         return len(self._ahead)
 
-    def reserve(self) -> tuple[OutgoingState, list[tuple[bytes, bytes]]]:
-        """A state for the store, and the keys it frees; give these to `free` once that state is durable."""
-        chain, fresh = self._reserved.chain, []
+    def reserve(self) -> tuple[OutgoingState, list[tuple[int, bytes, bytes]]]:
+        """A state for the store, and the keys it frees; give these to `free` once that state is durable.
+
+        A reservation that never became durable is given up: its indexes stay unused.
+        """
+        index, chain, fresh = self._reserved.index, self._reserved.chain, []
         for _ in range(RESERVED_INDEXES):
             tag, key, chain = _step(chain)
-            fresh.append((tag, key))
-        self._reserved = OutgoingState(index=self._reserved.index + RESERVED_INDEXES, chain=chain)
+            fresh.append((index, tag, key))
+            index += 1
+        self._reserved = OutgoingState(index=index, chain=chain)
         return self._reserved, fresh
 
-    def free(self, fresh: list[tuple[bytes, bytes]]) -> None:
+    def free(self, fresh: list[tuple[int, bytes, bytes]]) -> None:
         """The reservation that came with these keys is durable."""
         self._ahead.extend(fresh)
+        self.index = self._ahead[0][0]
 
     def seal(self, content: bytes) -> tuple[int, bytes]:
         """Index and envelope of `content` (at most MAX_CONTENT bytes). Raises TooLarge; the key is gone afterwards."""
         padded = _pad(content, HEADER + SIV_TAG)
-        tag, key = self._ahead.popleft()
-        index = self.index
-        self.index += 1
+        if not self._ahead:
+            raise Bug("an envelope without a reserved index")
+        index, tag, key = self._ahead.popleft()
+        self.index = self._ahead[0][0] if self._ahead else index + 1
         header = VERSION + tag
         return index, header + seal_key(key, padded, header)
 
@@ -131,15 +137,25 @@ class Incoming:
         self._chain, self._derived = state.chain, state.edge
         self._ahead: deque[tuple[int, bytes, bytes, bytes]] = deque()  # index, tag, key, chain key after it
         self._holes = {index: (tag, key) for index, tag, key in state.holes}
-        self._tags = {tag: index for index, tag, _ in state.holes}
+        self._tags: dict[bytes, tuple[int, ...]] = {}  # two indexes may share a tag, by chance or by a grinding peer
+        for index, tag, _ in state.holes:
+            self._await(tag, index)
         self._look_ahead()
+
+    def _await(self, tag: bytes, index: int) -> None:
+        self._tags[tag] = (*self._tags.get(tag, ()), index)
+
+    def _forget(self, tag: bytes, index: int) -> None:
+        rest = tuple(other for other in self._tags.pop(tag) if other != index)
+        if rest:
+            self._tags[tag] = rest
 
     def _look_ahead(self) -> None:
         while self._derived < self.edge + WINDOW:
             chain = self._ahead[-1][3] if self._ahead else self._chain
             tag, key, after = _step(chain)
             self._ahead.append((self._derived, tag, key, after))
-            self._tags[tag] = self._derived
+            self._await(tag, self._derived)
             self._derived += 1
 
     @property
@@ -166,17 +182,21 @@ class Incoming:
         """
         if len(envelope) not in BUCKETS:
             raise Malformed("an envelope of no known size")
-        header = envelope[:HEADER]
-        index = self._tags.get(header[1:])
-        if index is None or header[:1] != VERSION:
+        if not self.knows(envelope):
             raise Replayed("an unknown or used tag")
-        key = self._holes[index][1] if index in self._holes else self._ahead[index - self.edge][2]
-        padded = open_key(key, envelope[HEADER:], header)
-        self._consume(index, header[1:])
-        return index, _unpad(padded)
+        header = envelope[:HEADER]
+        for index in self._tags[header[1:]]:
+            key = self._holes[index][1] if index in self._holes else self._ahead[index - self.edge][2]
+            try:
+                padded = open_key(key, envelope[HEADER:], header)
+            except Forged:
+                continue
+            self._consume(index, header[1:])
+            return index, _unpad(padded)
+        raise Forged("sealed bytes do not open")
 
     def _consume(self, index: int, tag: bytes) -> None:
-        del self._tags[tag]
+        self._forget(tag, index)
         if index in self._holes:
             del self._holes[index]
             return
@@ -195,7 +215,7 @@ class Incoming:
     def _erase_below(self, floor: int) -> None:
         for index in [known for known in self._holes if known < floor]:
             tag, _ = self._holes.pop(index)
-            del self._tags[tag]
+            self._forget(tag, index)
 
 
 def handshake_key(psk: bytes, line: bytes, sender: int, receiver: int) -> bytes:

@@ -76,7 +76,7 @@ class Card:
         )
 
 
-def make_card(  # noqa: PLR0913 - the members of a card
+def make_card(
     *,
     name: str,
     root: Signer,
@@ -112,7 +112,7 @@ def read_card(raw: bytes) -> Card:
     if len(whole) != 3:
         raise Malformed("a card has three members")
     body = whole.bytes(0)
-    members = Fields(decode(body))
+    members = Fields(decode(body), of_map=True)
     if members.uint(0, 255) != SUITE:
         raise Malformed("a card of another suite")
     root = Verifier(members.bytes(2, exactly=32), members.bytes(3, exactly=MLDSA_PUBLIC))
@@ -147,7 +147,10 @@ def make_statement(line: bytes, party: int, generation: Generation, lane: Verifi
 
 
 def read_statement(raw: bytes, line: bytes, party: int, generation: Generation, root: Verifier) -> Verifier:
-    """The lane key that a statement puts in place. Raises Malformed, Foreign (another place) or Forged."""
+    """The lane key that a statement puts in place. Raises Malformed, Foreign (another place) or Forged.
+
+    That no other party has that key is the caller's to see, who knows them all.
+    """
     whole = Fields(decode(raw))
     body = whole.bytes(0)
     root.ed25519(whole.bytes(1), _STATEMENT + body)
@@ -156,7 +159,10 @@ def read_statement(raw: bytes, line: bytes, party: int, generation: Generation, 
     place = (members.uint(2, MAX_PARTIES), Generation(members.uint(3, MAX_GENERATION), members.bytes(4, exactly=8)))
     if members.uint(0, 255) != SUITE or members.bytes(1) != line or place != (party, generation):
         raise Foreign("a key statement for another place")
-    return Verifier(members.bytes(5, exactly=32), members.bytes(6, exactly=MLDSA_PUBLIC))
+    lane = Verifier(members.bytes(5, exactly=32), members.bytes(6, exactly=MLDSA_PUBLIC))
+    if root.ed25519_key == lane.ed25519_key or root.mldsa_key == lane.mldsa_key:
+        raise Malformed("a key serves twice")
+    return lane
 
 
 class Keyring:

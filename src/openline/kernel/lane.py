@@ -21,7 +21,7 @@ from hashlib import sha256
 
 from openline.kernel.codec import Fields, decode, encode
 from openline.kernel.crypto import MLDSA_SIGNATURE, Signer, Verifier, derive, digest
-from openline.kernel.errors import Forged, Foreign, Malformed, TooLarge
+from openline.kernel.errors import Foreign, Forged, Malformed, TooLarge
 from openline.kernel.merkle import Peaks, grown, leaf_hash, root_from_inclusion
 from openline.kernel.units import MAX_GENERATION, MAX_NOTE, MAX_PARTIES, MAX_SEQ, MAX_SIGNATURES
 
@@ -62,6 +62,8 @@ def parse_generation(text: str) -> Generation:
         raise Malformed("not a generation") from None
     if found.counter > MAX_GENERATION or len(found.nonce) != 8 or str(found) != text:
         raise Malformed("not a generation")
+    if found.counter == 0 and found != GENERATION_ZERO:
+        raise Malformed("generation zero has no nonce")
     return found
 
 
@@ -245,7 +247,9 @@ def parse_note(data: bytes, lane: Lane, owner: Verifier) -> SignedHead:
         raise TooLarge("note beyond its bound")
     text, found = split_note(data)
     lines = text.decode().split("\n")
-    if len(lines) != 4 or lines[0] != lane.origin:
+    if len(lines) != 4:
+        raise Malformed("not the three lines of a checkpoint")
+    if lines[0] != lane.origin:
         raise Foreign("a note of another origin")
     size, root = lines[1], lines[2]
     if not size.isascii() or not size.isdigit() or len(size) > 15:

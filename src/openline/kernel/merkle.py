@@ -107,7 +107,7 @@ def root_from_inclusion(index: int, size: int, leaf: bytes, proof: Sequence[byte
     Raises Forged if the proof has too few, too many or misshapen hashes: no
     unnecessary hash is tolerated.
     """
-    if not 0 <= index < size or len(proof) > MAX_PROOF or any(len(sibling) != 32 for sibling in proof):
+    if not 0 <= index < size or len(proof) > MAX_PROOF or any(len(part) != 32 for part in (leaf, *proof)):
         raise Forged("inclusion proof out of shape")
     node, last, root, rest = index, size - 1, leaf, list(proof)
     while last:
@@ -152,7 +152,7 @@ def check_consistency(old: int, new: int, old_root: bytes, new_root: bytes, proo
     if not 0 <= old <= new or len(proof) > MAX_PROOF or any(len(part) != 32 for part in proof):
         raise Forged("consistency proof out of shape")
     if old in (0, new):
-        if proof or old_root != (EMPTY if old == 0 else new_root):
+        if proof or (old == 0 and old_root != EMPTY) or (old == new and old_root != new_root):
             raise Forged("consistency proof does not check")
         return
     rest = list(proof)

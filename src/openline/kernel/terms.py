@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from openline.kernel.codec import Fields, Value, decode, encode
 from openline.kernel.crypto import digest, refuse_weak_point
 from openline.kernel.errors import Malformed, Unknown
-from openline.kernel.units import MAX_PARTIES
+from openline.kernel.units import MAX_ITEMS, MAX_PARTIES
 
 SUITE = 1
 _NAME = re.compile(r"[A-Z0-9](?:[A-Z0-9-]{0,14}[A-Z0-9])?", re.ASCII)
@@ -111,11 +111,12 @@ def policy_value(policy: Policy) -> Value:
 
 def parse_policy(value: Value) -> Policy:
     """The policy in a codec value. Raises Malformed or TooLarge."""
-    members = Fields(value)
-    handling = [Fields(members.list(3, 4)).uint(place, 525_600) for place in range(4)]
+    members = Fields(value, of_map=True)
+    handling = [members.fields(3).uint(place, 525_600) for place in range(4)]
     languages = Fields(members.list(1, 16))
-    quota = Fields(members.list(4, 8))
-    known = range(8)
+    quota = members.fields(4)
+    contacts = members.list(6, MAX_ITEMS)
+    known = range(8) if not contacts else (0, 1, 2, 3, 4, 5, 7)  # a newer version's contacts are kept as they came
     extra = tuple((key, item) for key, item in value.items() if key not in known) if isinstance(value, dict) else ()
     return Policy(
         title=members.text(0, 256),
@@ -146,13 +147,13 @@ def parse_terms(raw: bytes) -> Terms:
     Raises Malformed or TooLarge: another suite, fewer than 2 or more than 16
     parties, parties out of order, a name or key used twice, a weak key.
     """
-    members = Fields(decode(raw))
+    members = Fields(decode(raw), of_map=True)
     if members.uint(0, 255) != SUITE:
         raise Malformed("terms of another suite")
     listed = members.list(1, MAX_PARTIES)
     if len(listed) < 2:
         raise Malformed("a line has at least two parties")
-    parties = tuple(_parse_party(Fields(item)) for item in listed)
+    parties = tuple(_parse_party(Fields(item, of_map=True)) for item in listed)
     roots = [party.root for party in parties]
     if roots != sorted(roots):
         raise Malformed("parties out of order")
