@@ -4,8 +4,12 @@ A new store or bearer is one file and one line in its contract test; nothing
 here is a base class.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
+
+from openline.kernel.lane import Lane
+from openline.protocol.records import EntryRow, LineRecord, LineStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,4 +63,134 @@ class Bearer(Protocol):
 
     def up(self, station: str) -> bool:
         """Whether the link to that station is up now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """One entry of a line in the order in which this station came to hold it."""
+
+    seq: int
+    """From 1, dense within a line; a local number, which no peer ever sees."""
+    lane: Lane
+    row: EntryRow
+
+
+class LineHistory(LineStore, Protocol):
+    """One line's store as the station uses it: also in order of arrival."""
+
+    def since(self, seq: int, count: int) -> Sequence[Arrival]:
+        """At most `count` entries that arrived after `seq` (0: from the first), in order of arrival."""
+        ...
+
+    def last_seq(self) -> int:
+        """The latest arrival; 0 if there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What somebody drafted and nobody has released yet, or what became of it."""
+
+    number: int
+    line: bytes
+    state: str
+    """A constant name of the station's."""
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRow:
+    """One act in the audit log; `digest` covers it and all before it."""
+
+    number: int
+    """From 1, dense."""
+    content: bytes = field(repr=False)
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineTest:
+    """An automatic test towards one peer."""
+
+    line: bytes
+    party: int
+    """The peer that was to acknowledge it."""
+    number: int
+    sent: int
+    """When it was appended, ms."""
+    held: int | None
+    """When the peer's acknowledgement came, ms; None while it has not."""
+    round_trip_ms: int | None
+
+
+class Store(Protocol):
+    """All that one station keeps. One writer: a second process that opens it gets Unavailable.
+
+    Every method may raise Unavailable (disk full, read-only or failing, store
+    damaged); nothing is half-written then, and the same call works later.
+    """
+
+    def lines(self) -> Sequence[LineRecord]:
+        """Every line, the oldest first."""
+        ...
+
+    def add_line(self, record: LineRecord) -> None:
+        """Keep a new line. Raises Conflict if it is there."""
+        ...
+
+    def replace_line(self, record: LineRecord) -> None:
+        """Put newer cards or another label. Raises Unknown, or Conflict if party or terms are not the same."""
+        ...
+
+    def line(self, line: bytes) -> LineHistory:
+        """One line's store, the same object each time. Raises Unknown."""
+        ...
+
+    def destroy_line(self, line: bytes) -> None:
+        """Destroy a line's key and all its rows: the one way to delete (archive). Raises Unknown."""
+        ...
+
+    def add_draft(self, line: bytes, state: str, content: bytes) -> int:
+        """Keep a draft; its number."""
+        ...
+
+    def move_draft(self, number: int, expected: str, state: str) -> None:
+        """Change a draft's state from `expected`, else Conflict: two releases cannot both succeed. Raises Unknown."""
+        ...
+
+    def draft(self, number: int) -> Draft:
+        """One draft. Raises Unknown."""
+        ...
+
+    def drafts(self, state: str) -> Sequence[Draft]:
+        """All drafts in a state, the oldest first."""
+        ...
+
+    def append_audit(self, content: bytes) -> AuditRow:
+        """Append an act to the audit log, durably."""
+        ...
+
+    def audit(self, after: int, count: int) -> Sequence[AuditRow]:
+        """At most `count` acts with number > `after`, in order."""
+        ...
+
+    def put_test(self, result: LineTest) -> None:
+        """Keep a test's result; replaces what stood under (line, party, number)."""
+        ...
+
+    def tests(self, line: bytes, count: int) -> Sequence[LineTest]:
+        """The latest tests of a line by the time they were sent, the latest first."""
+        ...
+
+    def put_setting(self, name: str, value: bytes) -> None:
+        """Keep a setting; replaces what stood there."""
+        ...
+
+    def setting(self, name: str) -> bytes | None:
+        """One setting."""
+        ...
+
+    def close(self) -> None:
+        """Release everything; nothing that was committed depends on it."""
         ...

@@ -101,6 +101,8 @@ def layering(path: str, text: str) -> Iterator[str]:
         if target is None:
             continue
         module, other = target
+        if module in layout.COMMON and other == layer:
+            continue
         if other == layer in layout.STRANGERS:
             if family_of(module) != family_of(path.removeprefix(SOURCE)) and not module.endswith("__init__.py"):
                 yield f"imports its sibling {module}"

@@ -1,0 +1,74 @@
+"""Files that hold secrets: private to their owner, replaced whole, durable by name.
+
+A file is written beside its place, synchronised, renamed over it, and the
+folder synchronised: after a power cut the old or the new one is there.
+"""
+
+import contextlib
+import os
+import stat
+from pathlib import Path
+
+from openline.kernel.errors import Forbidden, TooLarge, Unavailable, Unknown
+
+PART = ".part"
+"""Ending of a file that is being written; one that lies about is left over from a crash."""
+
+
+def private_folder(folder: Path) -> None:
+    """Make a folder (and those above it) unless it is there; 0700. Raises Unavailable, or Forbidden if others may enter."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mode = folder.stat().st_mode
+    except OSError:
+        raise Unavailable("a folder cannot be made") from None
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise Forbidden("a folder of secrets is open to others: chmod 700")
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Replace a file by `data`, 0600, whole or not at all. Raises Unavailable."""
+    part = path.with_name(path.name + PART)
+    try:
+        part.unlink(missing_ok=True)
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+        sync_folder(path.parent)
+    except OSError:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise Unavailable("a file cannot be written here") from None
+
+
+def read_private(path: Path, most: int) -> bytes:
+    """A secret file of at most `most` bytes.
+
+    Raises Unknown if there is none, Forbidden if group or others may read or
+    write it, TooLarge, or Unavailable.
+    """
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            data = file.read(most + 1)
+    except FileNotFoundError:
+        raise Unknown("a key file is missing") from None
+    except OSError:
+        raise Unavailable("a key file cannot be read") from None
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise Forbidden("a key file is open to others: chmod 600")
+    if len(data) > most:
+        raise TooLarge("a key file is larger than any that this program writes")
+    return data
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable. Raises OSError."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,283 @@
+"""The database file: opened by one process, durable at each commit, copied before it is changed.
+
+Errors of SQLite become the house's three, with constant messages: the disk's
+are Unavailable (and the transaction never was), a second writer's is Conflict.
+
+A commit that fails is rolled back. If the power goes at that very moment it
+may still be found committed afterwards: then the store is ahead of its mark,
+which a restart treats as the crash that it was (spec 13).
+"""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from openline.kernel.errors import Bug, Conflict, Foreign, Malformed, Refused, Unavailable, Unknown
+from openline.stores.sqlite.schema import APPLICATION, EPOCHS, Migration
+
+Cell = int | bytes | str | None
+Row = Any
+"""A tuple of cells; whoever asks knows their types, which the tables hold (STRICT)."""
+
+_MAGIC = b"SQLite format 3\x00"
+_PRAGMAS = (
+    "PRAGMA busy_timeout=5000",  # a copy that is being made may hold a lock for a moment
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA secure_delete=ON",  # an erased epoch is overwritten, not only unlinked
+    "PRAGMA cell_size_check=ON",
+    "PRAGMA trusted_schema=OFF",
+    "PRAGMA temp_store=MEMORY",  # nothing leaves the two files
+    "PRAGMA cache_size=-8192",
+    "PRAGMA wal_autocheckpoint=4000",  # 16 MB: a checkpoint costs one slow commit in about a thousand
+)
+_NEW_FILE = (
+    "PRAGMA busy_timeout=5000",
+    "PRAGMA journal_mode=DELETE",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA temp_store=MEMORY",
+)
+
+
+class Database:
+    """A connection to our file and the lock on it."""
+
+    __slots__ = ("_lock", "connection", "path")
+
+    def __init__(self, path: Path) -> None:
+        """Raises Unknown, Foreign, Malformed (cut short) or Unavailable (also: another process has it open)."""
+        self.path = path
+        check_header(path)
+        self._lock = take_lock(path)
+        try:
+            self.connection = connect(path)
+        except (Refused, Unavailable, Bug):
+            os.close(self._lock)
+            raise
+
+    def close(self) -> None:
+        """Close the file and give up the lock."""
+        try:
+            self.connection.close()
+        except apsw.Error as error:
+            raise house_error(error) from None
+        finally:
+            os.close(self._lock)
+
+    def rows(self, sql: str, bindings: Sequence[Cell] = ()) -> list[Row]:
+        """All rows of a query."""
+        try:
+            return self.connection.execute(sql, bindings).fetchall()
+        except apsw.Error as error:
+            raise house_error(error) from None
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[apsw.Connection]:
+        """All of the block durable at its end, or nothing of it."""
+        connection = self.connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+        except apsw.Error as error:
+            self._roll_back()
+            raise house_error(error) from None
+        except BaseException:
+            self._roll_back()
+            raise
+
+    def _roll_back(self) -> None:
+        # SQLite has already rolled back after most errors of the disk.
+        if self.connection.in_transaction:
+            with contextlib.suppress(apsw.Error):
+                self.connection.execute("ROLLBACK")
+
+    def migrate(self, migrations: Sequence[Migration]) -> None:
+        """Bring the file to the last of the migrations, with a copy beside it first.
+
+        Raises Refused if a newer program wrote it; Unavailable, and the file
+        is as it was, if the copy or the migration cannot be written.
+        """
+        version = self.version()
+        latest = migrations[-1].version
+        if version > latest:
+            raise Refused("a newer program wrote this store: use that one")
+        if version == latest:
+            return
+        copy_without_epochs(self.path, self.path.with_name(f"{self.path.name}.before-{latest}"))
+        for migration in migrations:
+            if migration.version > version:
+                run(self, migration)
+
+    def version(self) -> int:
+        """The number of the last migration."""
+        ((version,),) = self.rows("PRAGMA user_version")
+        return int(version or 0)
+
+
+def run(database: Database, migration: Migration) -> None:
+    """One migration, in one transaction with its number."""
+    with database.transaction() as connection:
+        connection.execute(migration.sql).fetchall()
+        connection.execute(f"PRAGMA user_version={migration.version:d}")
+
+
+def house_error(error: apsw.Error) -> Refused | Unavailable | Bug:
+    """What an error of SQLite is in this house."""
+    match error:
+        case apsw.ConstraintError():
+            return Conflict("another writer was here first")
+        case apsw.FullError():
+            return Unavailable("the disk is full: nothing was written")
+        case apsw.ReadOnlyError() | apsw.PermissionsError():
+            return Unavailable("the store cannot be written: its disk or files are read-only")
+        case apsw.IOError() | apsw.CantOpenError():
+            return Unavailable("the disk of the store fails or refuses")
+        case apsw.BusyError() | apsw.LockedError():
+            return Unavailable("the store is busy")
+        case apsw.CorruptError() | apsw.NotADBError():
+            return Unavailable("the store is damaged: run openline doctor")
+        case apsw.NoMemError():
+            return Unavailable("out of memory")
+        case _:
+            return Bug("SQLite refused what the store asked of it")
+
+
+def check_header(path: Path) -> None:
+    """Look at the file before SQLite does, which would take an empty or a foreign one for its own.
+
+    Raises Unknown if there is none, Foreign if it is not a store of ours,
+    Malformed if it is shorter than it says, Unavailable if it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            header = file.read(100)
+        size = path.stat().st_size
+        wal = path.with_name(path.name + "-wal")
+        pending = wal.stat().st_size if wal.exists() else 0
+    except FileNotFoundError:
+        raise Unknown("there is no store here") from None
+    except OSError:
+        raise Unavailable("the store cannot be read") from None
+    if len(header) < 100 and _MAGIC.startswith(header[:16]):
+        raise Malformed("the store is cut short: restore a backup")
+    if header[:16] != _MAGIC or int.from_bytes(header[68:72], "big") != APPLICATION:
+        raise Foreign("this file is not a store of Openline")
+    page = int.from_bytes(header[16:18], "big")
+    page = 65_536 if page == 1 else page
+    # Pages that a checkpoint had not brought over yet stand in the write-ahead log.
+    if size + pending < page * int.from_bytes(header[28:32], "big"):
+        raise Malformed("the store is cut short: restore a backup")
+
+
+def take_lock(path: Path) -> int:
+    """An exclusive lock beside the file, gone with the process. Raises Unavailable if another process has it."""
+    try:
+        lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError:
+        raise Unavailable("the folder of the store cannot be written") from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        raise Unavailable("another process has this store open") from None
+    return lock
+
+
+def locked(path: Path) -> bool:
+    """Whether some process has the store open."""
+    try:
+        os.close(take_lock(path))
+    except Unavailable:
+        return path.with_name(path.name + ".lock").exists()
+    return False
+
+
+def connect(path: Path) -> apsw.Connection:
+    """Open an existing file, ready to be written. Raises Unavailable."""
+    try:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+        for pragma in _PRAGMAS:
+            connection.execute(pragma).fetchall()
+        return connection
+    except apsw.Error as error:
+        raise house_error(error) from None
+
+
+def new_file(path: Path, migrations: Sequence[Migration], rows: Sequence[tuple[str, bytes]]) -> None:
+    """Make a store's file, whole or not at all, with `rows` in table `about`. Raises Conflict if there is one."""
+    if path.exists():
+        raise Conflict("there is a store here already")
+    with _fresh(path) as connection:
+        for migration in migrations:
+            connection.execute(migration.sql).fetchall()
+            connection.execute(f"PRAGMA user_version={migration.version:d}")
+        connection.executemany("INSERT INTO about VALUES (?, ?)", rows)
+
+
+def copy_without_epochs(source: Path, target: Path) -> int:
+    """A consistent copy of a store that may be in use: all its tables but the epochs. Returns its size in bytes.
+
+    It is a new database, row by row, so that no freed page of the old one
+    comes along. `target` appears whole or not at all. Raises Unavailable.
+    """
+    with _fresh(target, source) as connection:
+        schema = "SELECT name, sql, type FROM source.sqlite_schema WHERE sql IS NOT NULL"
+        listed: list[Row] = connection.execute(schema).fetchall()
+        ((version,),) = connection.execute("PRAGMA source.user_version").fetchall()
+        for name, sql, kind in listed:
+            if kind != "table" or name.startswith("sqlite_"):
+                continue
+            connection.execute(sql)
+            if name != EPOCHS:
+                connection.execute(f'INSERT INTO main."{name}" SELECT * FROM source."{name}"')  # noqa: S608 - our names
+        connection.execute("DELETE FROM main.sqlite_sequence")
+        connection.execute("INSERT INTO main.sqlite_sequence SELECT * FROM source.sqlite_sequence")
+        for _, sql, kind in listed:
+            if kind == "index":
+                connection.execute(sql)
+        connection.execute(f"PRAGMA main.user_version={version:d}")
+    return target.stat().st_size
+
+
+@contextlib.contextmanager
+def _fresh(path: Path, source: Path | None = None) -> Iterator[apsw.Connection]:
+    """A new database of ours under a temporary name, in a transaction; named `path` once it is whole and durable."""
+    part = path.with_name(path.name + ".part")
+    try:
+        part.unlink(missing_ok=True)
+        os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        connection = apsw.Connection(str(part), flags=apsw.SQLITE_OPEN_READWRITE)
+        try:
+            for pragma in (*_NEW_FILE, f"PRAGMA application_id={APPLICATION:d}"):
+                connection.execute(pragma).fetchall()
+            if source is not None:
+                connection.execute("ATTACH ? AS source", (str(source),))
+            connection.execute("BEGIN")
+            yield connection
+            connection.execute("COMMIT")
+        finally:
+            connection.close()
+        part.replace(path)
+        sync_folder(path.parent)
+    except apsw.Error as error:
+        part.unlink(missing_ok=True)
+        raise house_error(error) from None
+    except OSError:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise Unavailable("a new store cannot be written here") from None
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names in a folder durable."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

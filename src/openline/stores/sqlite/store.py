@@ -1,0 +1,229 @@
+"""A station's store in one SQLite file.
+
+    store = SqliteStore.open(folder / "store.db", key)
+    store.line(line_id).commit(writes)      # durable when it returns
+
+Durable means: in the write-ahead log, synchronised (synchronous=FULL). One
+process at a time; a copy that is being made by another does not disturb.
+Not for two threads at once: apsw refuses that by itself.
+
+Spec: spec/07-delivery.md, spec/13-restart.md; the port is ports.Store.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from openline.kernel.crypto import digest
+from openline.kernel.errors import Bug, Conflict, Forbidden, Refused, Unavailable, Unknown
+from openline.ports import AuditRow, Draft, LineTest
+from openline.protocol.records import LineRecord
+from openline.stores import sealing
+from openline.stores.sealing import KEY, Seal
+from openline.stores.sqlite.file import Database, new_file
+from openline.stores.sqlite.line import SqliteLine
+from openline.stores.sqlite.schema import MIGRATIONS, OF_A_LINE, Migration
+
+_CHECK = b"openline store"
+_DRAFT = "SELECT number, line, state, sealed FROM drafts "
+_HANGS_ON_LANES = ("entries", "heads")
+
+
+class SqliteStore:
+    """A ports.Store in one file. Make it with `create`, later `open`."""
+
+    def __init__(self, database: Database, key: bytes) -> None:
+        self._database = database
+        self._seal = Seal(key)
+        self._lines: dict[bytes, SqliteLine] = {}
+
+    @classmethod
+    def create(cls, path: Path, key: bytes, migrations: Sequence[Migration] = MIGRATIONS) -> "SqliteStore":
+        """A new, empty store. Raises Conflict if there is one, Unavailable if it cannot be written."""
+        check = Seal(key).seal(b"about", _CHECK)
+        new_file(path, migrations, [("check", check)])
+        return cls.open(path, key, migrations)
+
+    @classmethod
+    def open(cls, path: Path, key: bytes, migrations: Sequence[Migration] = MIGRATIONS) -> "SqliteStore":
+        """The store at `path`, of an older program too: then it is copied and migrated first.
+
+        Raises Unknown (none here), Foreign (not ours), Malformed (cut short),
+        Forbidden (another key), Refused (of a newer program), Unavailable
+        (another process has it; the disk). Nothing has changed then.
+        """
+        database = Database(path)
+        try:
+            found = database.rows("SELECT value FROM about WHERE name = 'check'")
+            if len(found) != 1 or not Seal(key).opens(b"about", found[0][0]):
+                raise Forbidden("this key does not open this store")
+            database.migrate(migrations)
+            return cls(database, key)
+        except (Refused, Unavailable, Bug):
+            database.close()
+            raise
+
+    def close(self) -> None:
+        """Release the file; it is whole at every moment, so this may also be left out."""
+        self._database.close()
+
+    def tidy(self) -> None:
+        """Bring the write-ahead log into the file: for idle moments, so that no commit has to."""
+        self._database.rows("PRAGMA wal_checkpoint(PASSIVE)")
+
+    # --- lines ---------------------------------------------------------------------------------------------
+
+    def lines(self) -> Sequence[LineRecord]:
+        """Every line, the oldest first."""
+        rows = self._database.rows("SELECT line, sealed FROM lines ORDER BY number")
+        return [self._opened(line, sealed)[1] for line, sealed in rows]
+
+    def _opened(self, line: bytes, sealed: bytes) -> tuple[bytes, LineRecord]:
+        return sealing.as_line(line, self._seal.open(b"line" + line, sealed))
+
+    def _line_row(self, line: bytes) -> tuple[int, bytes, LineRecord]:
+        rows = self._database.rows("SELECT number, sealed FROM lines WHERE line = ?", (line,))
+        if not rows:
+            raise Unknown("no such line is kept here")
+        return rows[0][0], *self._opened(line, rows[0][1])
+
+    def add_line(self, record: LineRecord) -> None:
+        """Keep a new line, with a new key for its rows. Raises Conflict if it is there."""
+        sealed = self._seal.seal(b"line" + record.line, sealing.line_row(os.urandom(KEY), record))
+        with self._database.transaction() as connection:
+            connection.execute("INSERT INTO lines (line, sealed) VALUES (?, ?)", (record.line, sealed))
+
+    def replace_line(self, record: LineRecord) -> None:
+        """Put newer cards or another label. Raises Unknown, or Conflict if party or terms are not the same."""
+        number, key, kept = self._line_row(record.line)
+        if (record.party, record.terms) != (kept.party, kept.terms):
+            raise Conflict("party and terms of a line never change")
+        sealed = self._seal.seal(b"line" + record.line, sealing.line_row(key, record))
+        with self._database.transaction() as connection:
+            connection.execute("UPDATE lines SET sealed = ? WHERE number = ?", (sealed, number))
+
+    def line(self, line: bytes) -> SqliteLine:
+        """One line's store, the same object each time. Raises Unknown."""
+        if line not in self._lines:
+            number, key, _ = self._line_row(line)
+            self._lines[line] = SqliteLine(self._database, number, line, key)
+        return self._lines[line]
+
+    def destroy_line(self, line: bytes) -> None:
+        """Destroy a line's key and all its rows, also in the write-ahead log. Raises Unknown.
+
+        What a disk keeps of overwritten blocks is beyond any program; the
+        line's key was overwritten with the rest.
+        """
+        number, _, _ = self._line_row(line)
+        with self._database.transaction() as connection:
+            for table in _HANGS_ON_LANES:
+                connection.execute(
+                    f"DELETE FROM {table} WHERE lane IN (SELECT id FROM lanes WHERE line = ?)",  # noqa: S608 - constants
+                    (number,),
+                )
+            for table in OF_A_LINE:
+                connection.execute(f"DELETE FROM {table} WHERE line = ?", (number,))  # noqa: S608 - constants
+            for table in ("drafts", "tests", "lines"):
+                connection.execute(f"DELETE FROM {table} WHERE line = ?", (line,))  # noqa: S608 - constants
+        self._lines.pop(line, None)
+        self._database.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    # --- drafts --------------------------------------------------------------------------------------------
+
+    def add_draft(self, line: bytes, state: str, content: bytes) -> int:
+        """Keep a draft; its number."""
+        sealed = self._seal.seal(b"draft" + line, content)
+        with self._database.transaction() as connection:
+            connection.execute("INSERT INTO drafts (line, state, sealed) VALUES (?, ?, ?)", (line, state, sealed))
+            return connection.last_insert_rowid()
+
+    def move_draft(self, number: int, expected: str, state: str) -> None:
+        """Change a draft's state from `expected`, else Conflict. Raises Unknown."""
+        with self._database.transaction() as connection:
+            if not connection.execute("SELECT 1 FROM drafts WHERE number = ?", (number,)).fetchall():
+                raise Unknown("no such draft")
+            connection.execute("UPDATE drafts SET state = ? WHERE number = ? AND state = ?", (state, number, expected))
+            if not connection.changes():
+                raise Conflict("the draft is in another state")
+
+    def draft(self, number: int) -> Draft:
+        """One draft. Raises Unknown."""
+        found = self._drafts(_DRAFT + "WHERE number = ?", number)
+        if not found:
+            raise Unknown("no such draft")
+        return found[0]
+
+    def drafts(self, state: str) -> Sequence[Draft]:
+        """All drafts in a state, the oldest first."""
+        return self._drafts(_DRAFT + "WHERE state = ? ORDER BY number", state)
+
+    def _drafts(self, sql: str, binding: int | str) -> list[Draft]:
+        rows = self._database.rows(sql, (binding,))
+        return [
+            Draft(number=number, line=line, state=state, content=self._seal.open(b"draft" + line, sealed))
+            for number, line, state, sealed in rows
+        ]
+
+    # --- audit log -----------------------------------------------------------------------------------------
+
+    def append_audit(self, content: bytes) -> AuditRow:
+        """Append an act to the audit log, durably."""
+        rows = self._database.rows("SELECT number, digest FROM audit ORDER BY number DESC LIMIT 1")
+        last, before = rows[0] if rows else (0, bytes(32))
+        row = AuditRow(number=last + 1, content=content, digest=audit_digest(before, last + 1, content))
+        sealed = self._seal.seal(b"audit" + row.number.to_bytes(8, "big") + row.digest, content)
+        with self._database.transaction() as connection:
+            connection.execute("INSERT INTO audit VALUES (?, ?, ?)", (row.number, row.digest, sealed))
+        return row
+
+    def audit(self, after: int, count: int) -> Sequence[AuditRow]:
+        """At most `count` acts with number > `after`, in order."""
+        sql = "SELECT number, digest, sealed FROM audit WHERE number > ? ORDER BY number LIMIT ?"
+        rows = self._database.rows(sql, (after, count))
+        return [
+            AuditRow(
+                number=number,
+                content=self._seal.open(b"audit" + number.to_bytes(8, "big") + digested, sealed),
+                digest=digested,
+            )
+            for number, digested, sealed in rows
+        ]
+
+    # --- tests and settings --------------------------------------------------------------------------------
+
+    def put_test(self, result: LineTest) -> None:
+        """Keep a test's result; replaces what stood under (line, party, number)."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO tests VALUES (?, ?, ?, ?, ?, ?)",
+                (result.line, result.party, result.number, result.sent, result.held, result.round_trip_ms),
+            )
+
+    def tests(self, line: bytes, count: int) -> Sequence[LineTest]:
+        """The latest tests of a line by the time they were sent, the latest first."""
+        sql = (
+            "SELECT party, number, sent, held, round_trip FROM tests WHERE line = ?"
+            " ORDER BY sent DESC, number DESC, party LIMIT ?"
+        )
+        rows = self._database.rows(sql, (line, count))
+        return [
+            LineTest(line=line, party=party, number=number, sent=sent, held=held, round_trip_ms=round_trip)
+            for party, number, sent, held, round_trip in rows
+        ]
+
+    def put_setting(self, name: str, value: bytes) -> None:
+        """Keep a setting; replaces what stood there."""
+        sealed = self._seal.seal(b"setting" + name.encode(), value)
+        with self._database.transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, sealed))
+
+    def setting(self, name: str) -> bytes | None:
+        """One setting."""
+        rows = self._database.rows("SELECT sealed FROM settings WHERE name = ?", (name,))
+        return self._seal.open(b"setting" + name.encode(), rows[0][0]) if rows else None
+
+
+def audit_digest(before: bytes, number: int, content: bytes) -> bytes:
+    """The chain of the audit log: each act's digest covers all before it; the first follows 32 zero bytes."""
+    return digest(b"openline/1 audit\n" + before + number.to_bytes(8, "big") + content)
