@@ -1,0 +1,178 @@
+"""A station's own secrets, in the folder `keys/`, outside the store.
+
+    station.key        32 random bytes from which the store's key and those of the other files derive;
+                       sealed by the station's passphrase or key file
+    lane.key           seeds of the lane keys (Ed25519, ML-DSA-44) and of the TLS key; sealed under station.key
+    root.key           seeds of the root keys; sealed by a passphrase or key file of its own. It certifies cards
+                       and key statements, nothing else needs it: move it offline
+    psk/<line>.<n>     the pairing key with party n of a line; sealed under station.key
+
+A changed passphrase seals station.key anew; no other file changes.
+
+Spec: spec/03-terms.md (roles of keys), spec/10-epochs.md (the PSK stands outside the store).
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from openline.bearers.certificate import new_certificate, new_key
+from openline.kernel.crypto import Signer, derive
+from openline.kernel.errors import Conflict, Malformed, Unavailable, Unknown
+from openline.kernel.units import Entropy
+from openline.station.files import private_folder, read_private, write_private
+from openline.station.unlock import MAX_SECRET, Unlock, open_secret, open_under, seal_secret, seal_under
+
+STATION, LANE, ROOT, PSKS = "station.key", "lane.key", "root.key", "psk"
+_LARGEST = MAX_SECRET + 256
+_SEED = 32
+
+
+class Keystore:
+    """The opened keys of one station. Make them with `create`, later `open`."""
+
+    def __init__(self, folder: Path, master: bytes, lane_seeds: bytes, entropy: Entropy) -> None:
+        """Raises Malformed unless the seeds are three of 32 bytes."""
+        if len(master) != _SEED or len(lane_seeds) != 3 * _SEED:
+            raise Malformed("a key file of another shape")
+        self._folder, self._entropy = folder, entropy
+        self._under = derive(master, b"openline/1 keys")
+        self.data_key = derive(master, b"openline/1 store")
+        """The store's key."""
+        self.lane = Signer(lane_seeds[:_SEED], lane_seeds[_SEED : 2 * _SEED])
+        self.tls_key = new_key(lane_seeds[2 * _SEED :])
+        """PKCS8 DER."""
+        self.certificate = new_certificate(self.tls_key)
+        """DER; always the same for one key."""
+
+    @classmethod
+    def create(cls, folder: Path, unlock: Unlock, entropy: Entropy, *, root_unlock: Unlock | None = None) -> "Keystore":
+        """New keys. `root_unlock` seals the root key; without it, `unlock` does.
+
+        Raises Conflict if there are keys, Forbidden (short passphrase, folder
+        or key file open to others) or Unavailable.
+        """
+        private_folder(folder)
+        if any((folder / name).exists() for name in (STATION, LANE, ROOT)):
+            raise Conflict("there are keys here already")
+        master, seeds, root = entropy(_SEED), entropy(3 * _SEED), entropy(2 * _SEED)
+        store = cls(folder, master, seeds, entropy)
+        write_private(folder / ROOT, seal_secret(root_unlock or unlock, root, ROOT.encode(), entropy))
+        store.put_lane_seeds(seeds)
+        # Last: a station that has it has the others.
+        write_private(folder / STATION, seal_secret(unlock, master, STATION.encode(), entropy))
+        return store
+
+    @classmethod
+    def open(cls, folder: Path, unlock: Unlock, entropy: Entropy) -> "Keystore":
+        """The keys of a station; the root key may be elsewhere.
+
+        Raises Unknown (a file is missing), Forbidden (wrong passphrase or key
+        file; open to others), Malformed (cut short), Forged (damaged, another
+        station's) or Unavailable.
+        """
+        master = open_secret(unlock, _read(folder / STATION), STATION.encode())
+        seeds = open_under(derive(master, b"openline/1 keys"), _read(folder / LANE), LANE.encode())
+        return cls(folder, master, seeds, entropy)
+
+    @classmethod
+    def put_back(cls, folder: Path, unlock: Unlock, entropy: Entropy, files: Mapping[str, bytes]) -> "Keystore":
+        """The keys that `secrets` gave, in a new folder. Raises as `create`, and Malformed."""
+        private_folder(folder)
+        if any((folder / name).exists() for name in (STATION, LANE)):
+            raise Conflict("there are keys here already")
+        if not {STATION, LANE} <= set(files):
+            raise Malformed("keys are missing")
+        master, seeds = files[STATION], files[LANE]
+        store = cls(folder, master, seeds, entropy)
+        store.put_lane_seeds(seeds)
+        for name, psk in files.items():
+            if name.startswith(PSKS + "/"):
+                line, party = _parsed(name.removeprefix(PSKS + "/"))
+                store.put_psk(line, party, psk)
+        write_private(folder / STATION, seal_secret(unlock, master, STATION.encode(), entropy))
+        return store
+
+    def secrets(self, unlock: Unlock) -> dict[str, bytes]:
+        """All secrets but the root's, by file: for a backup, which seals them again. Raises as `open`."""
+        found = {
+            STATION: open_secret(unlock, _read(self._folder / STATION), STATION.encode()),
+            LANE: open_under(self._under, _read(self._folder / LANE), LANE.encode()),
+        }
+        for path in self._psk_files():
+            found[f"{PSKS}/{path.name}"] = self.psk(*_parsed(path.name))
+        return found
+
+    def put_lane_seeds(self, seeds: bytes) -> None:
+        """Write lane.key. Raises Unavailable."""
+        write_private(self._folder / LANE, seal_under(self._under, seeds, LANE.encode(), self._entropy))
+
+    def change_unlock(self, old: Unlock, new: Unlock) -> None:
+        """Seal station.key anew. Raises as `open` and `create`; the old one stands then."""
+        master = open_secret(old, _read(self._folder / STATION), STATION.encode())
+        write_private(self._folder / STATION, seal_secret(new, master, STATION.encode(), self._entropy))
+
+    def root(self, unlock: Unlock) -> Signer:
+        """The root keys, to certify with. Raises Unknown if they are elsewhere, and as `open`."""
+        path = self._folder / ROOT
+        if not path.exists():
+            raise Unknown("the root key is not here: bring root.key back to certify")
+        seeds = open_secret(unlock, _read(path), ROOT.encode())
+        return Signer(seeds[:_SEED], seeds[_SEED:])
+
+    # --- pairing keys --------------------------------------------------------------------------------------
+
+    def put_psk(self, line: bytes, party: int, psk: bytes) -> None:
+        """Keep the pairing key with a party of a line; replaces the one before. Raises Malformed or Unavailable."""
+        if len(psk) != _SEED:
+            raise Malformed("a pairing key has 32 bytes")
+        private_folder(self._folder / PSKS)
+        purpose = _psk_name(line, party)
+        write_private(self._folder / PSKS / purpose, seal_under(self._under, psk, purpose.encode(), self._entropy))
+
+    def psk(self, line: bytes, party: int) -> bytes:
+        """The pairing key with a party. Raises Unknown, and as `open`."""
+        name = _psk_name(line, party)
+        path = self._folder / PSKS / name
+        if not path.exists():
+            raise Unknown("there is no pairing key for that party: pair again")
+        return open_under(self._under, _read(path), name.encode())
+
+    def psks(self, line: bytes) -> dict[int, bytes]:
+        """All pairing keys of a line, by party."""
+        parties = sorted(party for known, party in (_parsed(path.name) for path in self._psk_files()) if known == line)
+        return {party: self.psk(line, party) for party in parties}
+
+    def drop_psks(self, line: bytes) -> None:
+        """Destroy a line's pairing keys: it is archived, or they were stolen. Raises Unavailable."""
+        try:
+            for path in self._psk_files():
+                if _parsed(path.name)[0] == line:
+                    size = path.stat().st_size
+                    with path.open("r+b") as file:  # overwritten as far as a file system allows, then unlinked
+                        file.write(bytes(size))
+                    path.unlink()
+        except OSError:
+            raise Unavailable("a pairing key cannot be removed") from None
+
+    def _psk_files(self) -> list[Path]:
+        return sorted(path for path in (self._folder / PSKS).glob("*.*") if _is_psk(path.name))
+
+
+def _read(path: Path) -> bytes:
+    return read_private(path, _LARGEST)
+
+
+def _psk_name(line: bytes, party: int) -> str:
+    return f"{line.hex()}.{party:d}"
+
+
+def _is_psk(name: str) -> bool:
+    line, _, party = name.partition(".")
+    return len(line) == 64 and set(line) <= set("0123456789abcdef") and party.isascii() and party.isdigit()
+
+
+def _parsed(name: str) -> tuple[bytes, int]:
+    if not _is_psk(name):
+        raise Malformed("not the name of a pairing key")
+    line, _, party = name.partition(".")
+    return bytes.fromhex(line), int(party)
