@@ -4,7 +4,6 @@ What a stranger does costs a counter. What a peer does wrong costs its link.
 """
 
 import asyncio
-import contextlib
 import dataclasses
 import datetime
 import logging
@@ -24,11 +23,13 @@ from openline.bearers.tls.address import parse_address
 from openline.bearers.tls.limits import HELLO_BYTES, LINK_PROTOCOL, PAIR_PROTOCOL, Kind
 from openline.bearers.tls.outbox import HEADER
 from openline.kernel.errors import Conflict, Malformed
-from tests.contract.bearer_contract import DEADLINE_S, FAR, NEAR, Recorder
+from tests.contract.bearer_contract import FAR, NEAR, Recorder
 from tests.contract.tls_rig import (
+    HELLO,
     QUICK,
     Identity,
     Post,
+    RawClient,
     linked_posts,
     mute_server,
     play,
@@ -36,27 +37,6 @@ from tests.contract.tls_rig import (
     split,
     works,
 )
-
-HELLO = HEADER.pack(len(HELLO_BYTES), Kind.HELLO) + HELLO_BYTES
-
-
-class RawClient:
-    """Somebody with a certificate and no manners."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader, self.writer = reader, writer
-
-    @classmethod
-    async def dial(cls, identity: Identity, target: Post, protocol: str = LINK_PROTOCOL) -> "RawClient":
-        context = identity.context(target.identity.certificate, protocol)
-        return cls(*await asyncio.open_connection(*split(target.address), ssl=context, server_hostname=""))
-
-    async def closed(self) -> None:
-        """Wait until the other side has had enough."""
-        with contextlib.suppress(OSError), contextlib.closing(self.writer.transport):
-            async with asyncio.timeout(DEADLINE_S):
-                while await self.reader.read(65_536):
-                    pass
 
 
 async def tcp(target: Post, *, source: str = "127.0.0.1") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -74,23 +54,26 @@ def dated(identity: Identity, first_year: int, last_year: int) -> Identity:
 
 
 def signed(identity: Identity, issuer: Identity, first_year: int = 1970, last_year: int = 9999) -> Identity:
-    """A certificate for one identity's key, signed by another's."""
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "station")])
+    """A certificate for one identity's key, signed by another's, and fit to sign others itself."""
     key, issuer_key = (load_der_private_key(one.key, None) for one in (identity, issuer))
     assert isinstance(key, Ed25519PrivateKey)
     assert isinstance(issuer_key, Ed25519PrivateKey)
-    made = Identity(0)
-    made.key = identity.key
     builder = x509.CertificateBuilder(
-        issuer_name=name,
-        subject_name=name,
+        issuer_name=named(issuer_key),
+        subject_name=named(key),
         public_key=key.public_key(),
         serial_number=7,
         not_valid_before=datetime.datetime(first_year, 1, 1),
         not_valid_after=datetime.datetime(last_year, 12, 31),
-    )
+    ).add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    made = Identity(0)
+    made.key = identity.key
     made.certificate = builder.sign(issuer_key, None).public_bytes(Encoding.DER)
     return made
+
+
+def named(key: Ed25519PrivateKey) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, key.public_key().public_bytes_raw().hex())])
 
 
 # -- certificates --------------------------------------------------------------
@@ -157,12 +140,27 @@ async def test_an_acceptor_with_a_wrong_certificate_is_not_believed() -> None:
 
 @play
 async def test_a_certificate_signed_by_a_pinned_key_is_still_a_wrong_one() -> None:
-    """OpenSSL would take it, a pinned anchor stands behind it; we compare the whole certificate."""
-    async with linked_posts() as (near, far, _):
-        accomplice = signed(Identity(3), near.identity)
-        await (await RawClient.dial(accomplice, far)).closed()
-        await far.counts("unknown-certificate")
-        assert far.seen.links == [(NEAR, True)]
+    """OpenSSL takes it, since a pinned anchor stands behind it; we compare the whole certificate."""
+    authority = dated(Identity(1), 1970, 9999)
+    far = Post(Identity(2))
+    async with running(far):
+        far.bearer.set_peer(NEAR, authority.certificate, ())
+        await (await RawClient.dial(signed(Identity(3), authority), far)).closed()
+        assert far.seen.events == {"unknown-certificate": 1}
+        await (await RawClient.dial(authority, far)).closed()
+        assert far.seen.events["hello-late"] == 1
+
+
+@play
+async def test_nor_is_it_believed_of_an_acceptor() -> None:
+    authority, near = dated(Identity(2), 1970, 9999), Post(Identity(1))
+    impostor = Post(signed(Identity(3), authority))
+    async with running(impostor, near):
+        impostor.knows(NEAR, near)
+        near.bearer.set_peer(FAR, authority.certificate, (impostor.address,))
+        await near.counts("unknown-certificate")
+        assert not near.seen.links
+        assert not impostor.seen.links
 
 
 @play
@@ -225,6 +223,12 @@ async def test_a_port_scan_costs_a_counter() -> None:
         await works(near, far)
 
 
+ENDLESS_HELLO = (
+    b"\x16\x03\x01\x40\x00" + b"\x01\x01\xff\x00" + bytes(16_380) + 2 * (b"\x16\x03\x01\x40\x00" + bytes(16_384))
+)
+"""A ClientHello that announces 130,816 bytes: more than a stranger may make us keep."""
+
+
 @pytest.mark.parametrize(
     "garbage",
     [
@@ -233,8 +237,9 @@ async def test_a_port_scan_costs_a_counter() -> None:
         b"\xff" * 100_000,
         b"SSH-2.0-x\r\n",
         b"\x16\x03\x01\xff\xff" + b"\x01" * 70_000,
+        ENDLESS_HELLO,
     ],
-    ids=["http", "zeros", "ones", "ssh", "endless-record"],
+    ids=["http", "zeros", "ones", "ssh", "endless-record", "endless-hello"],
 )
 def test_garbage_costs_a_counter(garbage: bytes) -> None:
     async def scene() -> None:
@@ -317,25 +322,20 @@ async def test_two_hundred_half_open_connections_do_not_keep_the_peer_out() -> N
 
 
 @play
-async def test_a_flood_that_comes_again_and_again_crowds_out_itself() -> None:
-    near, far = Post(Identity(1)), Post(Identity(2))
-    async with running(near, far):
-        far.knows(NEAR, near)
-
-        async def flood() -> None:
-            while True:
-                with contextlib.suppress(OSError):
-                    await is_closed(*await tcp(far, source="127.0.0.2"))
-
-        flooding = [asyncio.create_task(flood()) for _ in range(100)]
-        await far.counts("crowded-out", 500)
-        near.knows(FAR, far, far.address)
-        await near.linked(FAR)
+async def test_a_flood_crowds_out_itself_and_not_another_address() -> None:
+    """The peer's connection is the oldest stranger of all, and its address has only that one."""
+    near, far = Identity(1), Post(Identity(2), pace=dataclasses.replace(QUICK, handshake_s=30.0))
+    async with running(far):
+        far.bearer.set_peer(NEAR, near.certificate, ())
+        _, writer = await tcp(far, source="127.0.0.1")
+        flood = [await tcp(far, source="127.0.0.2") for _ in range(200)]
+        await far.counts("crowded-out", 201 - Pace().strangers)
+        await writer.start_tls(near.context(far.identity.certificate), server_hostname="")
+        writer.write(HELLO)
         await far.linked(NEAR)
-        await works(near, far)
-        for task in flooding:
-            task.cancel()
-        await asyncio.gather(*flooding, return_exceptions=True)
+        for _, flooding in flood:
+            flooding.transport.abort()
+        writer.transport.abort()
 
 
 # -- what a peer does wrong ----------------------------------------------------

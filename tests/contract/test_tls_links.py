@@ -9,15 +9,17 @@ from collections.abc import AsyncIterator
 import pytest
 
 from openline.bearers.tls import Pace, PairStream, TlsBearer, TlsConfig
-from openline.bearers.tls.limits import Kind
+from openline.bearers.tls.limits import HELLO_BYTES, Kind
 from openline.bearers.tls.outbox import Outbox
 from openline.kernel.errors import TooLarge, Unavailable
 from tests.contract.bearer_contract import DEADLINE_S, FAR, NEAR, Recorder
 from tests.contract.tls_rig import (
+    HELLO,
     QUICK,
     Identity,
     Path,
     Post,
+    RawClient,
     linked_posts,
     lower_first,
     mute_server,
@@ -71,7 +73,7 @@ async def test_many_peers_with_the_same_subject_are_told_apart() -> None:
 
 @play
 async def test_a_dead_address_does_not_hide_a_living_one() -> None:
-    near, far = Post(Identity(1)), Post(Identity(2))
+    near, far = Post(Identity(1), pace=dataclasses.replace(QUICK, handshake_s=60.0)), Post(Identity(2))
     async with mute_server() as hole, running(near, far):
         far.knows(NEAR, near)
         near.knows(FAR, far, hole, "127.0.0.1:9", far.address)
@@ -202,6 +204,35 @@ async def test_a_dead_connection_is_not_preferred_to_a_living_one() -> None:
         await other.seen.until(lambda: mark in other.seen.envelopes)
         assert leader.seen.links == [("other", True)]
         await path.close()
+
+
+@play
+async def test_a_peer_that_dials_anew_takes_the_link_and_what_was_queued_with_it() -> None:
+    """A station that lost its power comes back before we have missed it. The old connection is full by then."""
+    near, far = Identity(1), Post(Identity(2))
+    async with running(far):
+        far.bearer.set_peer(NEAR, near.certificate, ())
+        old = await RawClient.dial(near, far)
+        old.writer.write(HELLO)
+        await far.linked(NEAR)
+        taken = []
+        while far.bearer.offer(NEAR, envelope := os.urandom(16_000)):
+            taken.append(envelope)
+            await asyncio.sleep(0)
+        new = await RawClient.dial(near, far)
+        new.writer.write(HELLO)
+        assert await new.frame() == (Kind.HELLO, HELLO_BYTES)
+        moved = [(await new.frame())[1]]
+        while moved[-1] != taken[-1]:
+            moved.append((await new.frame())[1])
+        assert len(moved) > 50
+        assert moved == taken[-len(moved) :]
+        assert far.seen.links == [(NEAR, True)]
+        # The old one gets what had left already, our last frame, and its end.
+        frames = [frame async for frame in old.frames()]
+        assert [payload for _, payload in frames[1:-1]] == taken[: -len(moved)]
+        assert frames[-1] == (Kind.RETIRE, b"")
+        new.writer.transport.abort()
 
 
 # -- pairing -------------------------------------------------------------------

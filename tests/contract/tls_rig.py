@@ -13,6 +13,8 @@ from openline.bearers.tls.limits import HELLO_BYTES, LINK_PROTOCOL, Kind
 from openline.bearers.tls.outbox import HEADER
 from tests.contract.bearer_contract import DEADLINE_S, FAR, NEAR, Recorder
 
+HELLO = HEADER.pack(len(HELLO_BYTES), Kind.HELLO) + HELLO_BYTES
+
 # Deadlines short enough for tests; every one is a parameter of the bearer.
 QUICK = Pace(
     connect_s=1.0,
@@ -250,6 +252,37 @@ async def works(near: Post, far: Post) -> None:
     await far.seen.until(lambda: mark in far.seen.envelopes)
     assert far.bearer.offer(NEAR, mark)
     await near.seen.until(lambda: mark in near.seen.envelopes)
+
+
+class RawClient:
+    """Somebody with a certificate and no manners."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    @classmethod
+    async def dial(cls, identity: Identity, target: Post, protocol: str = LINK_PROTOCOL) -> "RawClient":
+        context = identity.context(target.identity.certificate, protocol)
+        return cls(*await asyncio.open_connection(*split(target.address), ssl=context, server_hostname=""))
+
+    async def closed(self) -> None:
+        """Wait until the other side has had enough."""
+        with contextlib.suppress(OSError), contextlib.closing(self.writer.transport):
+            async with asyncio.timeout(DEADLINE_S):
+                while await self.reader.read(65_536):
+                    pass
+
+    async def frame(self) -> tuple[Kind, bytes]:
+        """Read one frame."""
+        async with asyncio.timeout(DEADLINE_S):
+            length, kind = HEADER.unpack(await self.reader.readexactly(HEADER.size))
+            return Kind(kind), await self.reader.readexactly(length)
+
+    async def frames(self) -> AsyncIterator[tuple[Kind, bytes]]:
+        """Read frames to the end of the connection."""
+        with contextlib.suppress(asyncio.IncompleteReadError), contextlib.closing(self.writer.transport):
+            while True:
+                yield await self.frame()
 
 
 @contextlib.asynccontextmanager
