@@ -27,6 +27,9 @@ MAP: dict[str, str] = {
     "protocol/delivery.py": "protocol",
     "protocol/engine.py": "protocol",
     "protocol/transcript.py": "protocol",
+    "protocol/snapshots.py": "protocol",
+    "protocol/ledgers.py": "protocol",
+    "protocol/facts.py": "protocol",
     "protocol/clocks.py": "protocol",
     "protocol/commitments.py": "protocol",
     "protocol/contacts.py": "protocol",
@@ -87,8 +90,8 @@ PURE_LAYERS = frozenset({"kernel", "protocol", "ports"})
 # All that the pure layers may import of the standard library: nothing with a clock, a file, a socket or a die.
 PURE_STDLIB = frozenset(
     {
-        "abc", "base64", "binascii", "bisect", "collections", "dataclasses", "enum", "functools", "hashlib", "heapq",
-        "hmac", "itertools", "math", "operator", "re", "string", "struct", "types", "typing", "unicodedata",
+        "abc", "array", "base64", "binascii", "bisect", "collections", "dataclasses", "enum", "functools", "hashlib",
+        "heapq", "hmac", "itertools", "math", "operator", "re", "string", "struct", "types", "typing", "unicodedata",
     }
 )  # fmt: skip
 

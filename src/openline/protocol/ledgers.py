@@ -1,0 +1,232 @@
+"""What the fold keeps of one lane generation: counts, and one row for each message and attachment.
+
+Rows are columns of bytes, because a line lives for decades: 24 bytes and one
+for each party, whatever was said.
+
+Spec: spec/06-entries.md, 6.60 to 6.63.
+"""
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+
+from openline.kernel.codec import Fields, Value, decode, encode
+from openline.kernel.errors import Malformed
+from openline.kernel.lane import Generation
+from openline.kernel.units import MAX_GENERATION, MAX_SEQ, Instant
+from openline.protocol.entries import Precedence
+from openline.protocol.facts import SETTLED, Mark
+
+_BIG_ENDIAN = array("H", [1]).tobytes() == b"\x00\x01"
+
+TAG = 8
+"""Bytes of a leaf hash that a row keeps: who would name another leaf must find 2^64 others first."""
+
+SUPERSEDED, REFUSED, CLOCKED = 0x01, 0x02, 0x10
+"""The author's own byte of a row: two flags, the precedence in bits 2 and 3, and whether it had an answer-by."""
+
+
+class Rows:
+    """Columns of a table, ascending by entry index. The byte of a party holds its marks, that of the author flags."""
+
+    __slots__ = ("author", "indexes", "marks", "parties", "tags", "times")
+
+    def __init__(self, author: int, parties: int) -> None:
+        self.author, self.parties = author, parties
+        self.indexes: array[int] = array("Q")
+        self.times: array[int] = array("q")
+        self.tags = bytearray()
+        self.marks = bytearray()
+
+    def __len__(self) -> int:
+        return len(self.indexes)
+
+    def add(self, index: int, time: int, leaf: bytes, flags: int) -> int:
+        """A new row; returns its number."""
+        row = len(self.indexes)
+        self.indexes.append(index)
+        self.times.append(time)
+        self.tags += leaf[:TAG]
+        self.marks += bytes(self.parties)
+        self.marks[row * self.parties + self.author] = flags
+        return row
+
+    def find(self, index: int, tag: bytes | None = None) -> int:
+        """The row of that entry, if its leaf hash begins so; -1 if there is none, or it was refused."""
+        row = bisect_left(self.indexes, index)
+        if row == len(self.indexes) or self.indexes[row] != index or self.flags(row) & REFUSED:
+            return -1
+        return row if tag is None or self.tags[row * TAG : row * TAG + TAG] == tag else -1
+
+    def flags(self, row: int) -> int:
+        """The author's byte."""
+        return self.marks[row * self.parties + self.author]
+
+    def mark(self, row: int, party: int, mark: int) -> bool:
+        """Add a mark or, in the author's byte, a flag. Returns whether it is new."""
+        at = row * self.parties + party
+        new = self.marks[at] | mark
+        changed = new != self.marks[at]
+        self.marks[at] = new
+        return changed
+
+    def of(self, row: int) -> bytes:
+        """The bytes of all parties."""
+        return bytes(self.marks[row * self.parties : (row + 1) * self.parties])
+
+    def pieces(self) -> list[bytes]:
+        """The columns as they are saved, numbers big-endian: indexes, times, tags, marks."""
+        return [_bytes_of(self.indexes), _bytes_of(self.times), bytes(self.tags), bytes(self.marks)]
+
+    def restore(self, pieces: Iterator[bytes]) -> None:
+        """Take back what `pieces` gave. Raises Malformed."""
+        self.indexes, self.times = _array_of("Q", next(pieces)), _array_of("q", next(pieces))
+        self.tags, self.marks = bytearray(next(pieces)), bytearray(next(pieces))
+        count = len(self.indexes)
+        if (len(self.times), len(self.tags), len(self.marks)) != (count, TAG * count, self.parties * count):
+            raise Malformed("columns of unequal length")
+
+
+class Ledger:
+    """One lane generation."""
+
+    __slots__ = ("attachments", "clocks", "generation", "interims", "kinds", "messages", "number", "refused", "size", "void")  # fmt: skip
+
+    def __init__(self, number: int, generation: Generation, parties: int) -> None:
+        self.number, self.generation = number, generation
+        self.size = 0
+        self.refused = 0
+        self.void = 0
+        """Entries, or references in entries, without effect."""
+        self.kinds: dict[int, int] = {}
+        """How many entries of each kind, refused ones apart."""
+        self.messages = Rows(number // 2, parties)
+        self.attachments = Rows(number // 2, parties)
+        self.clocks: dict[int, Instant] = {}
+        """Answer-by of the messages whose clock still runs for somebody, by row."""
+        self.interims: dict[tuple[int, int], tuple[Generation, int, Instant]] = {}
+        """(row, party) -> where its last interim stands, and until when; while it stands."""
+
+    def precedence(self, row: int) -> Precedence:
+        """Of a message."""
+        return Precedence(self.messages.flags(row) >> 2 & 3)
+
+    def settle(self, row: int, party: int) -> None:
+        """That party has answered or declined, or the author has superseded: stop what runs."""
+        self.interims.pop((row, party), None)
+        if row in self.clocks and self.settled(row):
+            del self.clocks[row]
+
+    def settled(self, row: int) -> bool:
+        """Whether the clock of a message runs for nobody any more."""
+        author, marks = self.number // 2, self.messages.of(row)
+        if marks[author] & SUPERSEDED:
+            return True
+        return all(mark & SETTLED for party, mark in enumerate(marks) if party != author)
+
+    def unhandled(self, first: int, limit: int, handled: Mark) -> Iterator[int]:
+        """Up to `limit` rows from `first` on, neither refused nor superseded, that some party has not handled."""
+        author, parties, marks = self.number // 2, self.messages.parties, self.messages.marks
+        for row in range(first, len(self.messages)):
+            here = marks[row * parties : (row + 1) * parties]
+            if here[author] & (SUPERSEDED | REFUSED):
+                continue
+            if any(not mark & handled for party, mark in enumerate(here) if party != author):
+                yield row
+                limit -= 1
+                if limit == 0:
+                    return
+
+    def value(self) -> Value:
+        """The part of the state digest for this lane generation (spec 6.71)."""
+        rows, attached = self.messages, self.attachments
+        clocks: list[Value] = [[rows.indexes[row], by] for row, by in sorted(self.clocks.items())]
+        interims: list[Value] = [[rows.indexes[r], p, until] for (r, p), (_, _, until) in sorted(self.interims.items())]
+        kinds: dict[int, Value] = dict(self.kinds)
+        return [
+            [self.number, self.generation.counter, self.generation.nonce, self.size, self.refused, self.void, kinds],
+            [_bytes_of(rows.indexes), bytes(rows.marks), clocks, interims],
+            [_bytes_of(attached.indexes), bytes(attached.marks)],
+        ]
+
+    def pieces(self) -> list[bytes]:
+        """For a snapshot."""
+        head: list[Value] = [self.number, self.generation.counter, self.generation.nonce]
+        head += [self.size, self.refused, self.void]
+        kinds: dict[int, Value] = dict(self.kinds)
+        clocks = [(row, int(by)) for row, by in self.clocks.items()]
+        interims = [
+            (row, party, at.counter, int.from_bytes(at.nonce, "big"), index, int(until))
+            for (row, party), (at, index, until) in self.interims.items()
+        ]
+        saved = [encode(head), encode(kinds), columns(clocks, 2), columns(interims, 6)]
+        return saved + self.messages.pieces() + self.attachments.pieces()
+
+
+def restored(pieces: Iterator[bytes], parties: int) -> Ledger:
+    """The ledger that gave these pieces. Raises Malformed or TooLarge."""
+    head, kinds = Fields(decode(next(pieces))), decode(next(pieces))
+    if not isinstance(kinds, dict):
+        raise Malformed("not counts")
+    generation = Generation(head.uint(1, MAX_GENERATION), head.bytes(2, exactly=8))
+    ledger = Ledger(head.uint(0, 2 * parties - 1), generation, parties)
+    ledger.size, ledger.refused, ledger.void = (head.uint(place, MAX_SEQ) for place in (3, 4, 5))
+    ledger.kinds = {kind: Fields(kinds, of_map=True).uint(kind, MAX_SEQ) for kind in kinds if isinstance(kind, int)}
+    ledger.clocks = {row: Instant(by) for row, by in from_columns(next(pieces), 2)}
+    for row, party, counter, nonce, index, until in from_columns(next(pieces), 6):
+        at = Generation(counter, (nonce % 2**64).to_bytes(8, "big"))
+        ledger.interims[row, party] = (at, index, Instant(until))
+    ledger.messages.restore(pieces)
+    ledger.attachments.restore(pieces)
+    return ledger
+
+
+def columns(rows: Sequence[tuple[int, ...]], width: int) -> bytes:
+    """Rows of `width` whole numbers, each within 64 bits, one after another."""
+    flat = array("q")
+    for row in rows:
+        flat.extend((value + 2**63) % 2**64 - 2**63 for value in row)  # a nonce may need all 64 bits
+    return bytes((width,)) + _bytes_of(flat)
+
+
+def from_columns(data: bytes, width: int) -> list[tuple[int, ...]]:
+    """The rows that `columns` saved. Raises Malformed."""
+    flat = _array_of("q", data[1:])
+    if data[:1] != bytes((width,)) or len(flat) % width:
+        raise Malformed("rows of another width")
+    return list(zip(*(iter(flat),) * width, strict=True))
+
+
+def _bytes_of(numbers: "array[int]") -> bytes:
+    if _BIG_ENDIAN:
+        return numbers.tobytes()
+    turned = numbers[:]
+    turned.byteswap()
+    return turned.tobytes()
+
+
+def _array_of(code: str, data: bytes) -> "array[int]":
+    found: array[int] = array(code)
+    if len(data) % found.itemsize:
+        raise Malformed("a column cut short")
+    found.frombytes(data)
+    if not _BIG_ENDIAN:
+        found.byteswap()
+    return found
+
+
+def joined(pieces: list[bytes]) -> bytes:
+    """Pieces one after another, each with its length in front."""
+    return b"".join(part for piece in pieces for part in (len(piece).to_bytes(8, "big"), piece))
+
+
+def split(data: bytes) -> Iterator[bytes]:
+    """The pieces that `joined` put together. Raises Malformed when cut short."""
+    at = 0
+    while at < len(data):
+        end = at + 8 + int.from_bytes(data[at : at + 8], "big")
+        if end > len(data):
+            raise Malformed("pieces cut short")
+        yield data[at + 8 : end]
+        at = end
+    raise Malformed("pieces are missing")
