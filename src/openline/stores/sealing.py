@@ -17,7 +17,7 @@ from dataclasses import replace
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 
-from openline.kernel.crypto import derive
+from openline.kernel.crypto import derive, digest
 from openline.kernel.envelope import IncomingState, OutgoingState
 from openline.kernel.errors import Bug, Conflict, Unavailable
 from openline.kernel.lane import Entry, Generation, Lane
@@ -114,6 +114,11 @@ def merged(known: PutGeneration, put: PutGeneration) -> PutGeneration:
         if old and new and old != new:
             raise Conflict("a generation has one seed and one statement")
     return replace(put, seed=put.seed or known.seed, statement=put.statement or known.statement)
+
+
+def audit_digest(before: bytes, number: int, content: bytes) -> bytes:
+    """The chain of the audit log: each act's digest covers all before it; the first follows 32 zero bytes."""
+    return digest(b"openline/1 audit\n" + before + number.to_bytes(8, "big") + content)
 
 
 def join(*parts: bytes) -> bytes:

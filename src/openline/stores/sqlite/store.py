@@ -14,7 +14,6 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from openline.kernel.crypto import digest
 from openline.kernel.errors import Bug, Conflict, Forbidden, Refused, Unavailable, Unknown
 from openline.ports import AuditRow, Draft, LineTest
 from openline.protocol.records import LineRecord
@@ -171,7 +170,7 @@ class SqliteStore:
         """Append an act to the audit log, durably."""
         rows = self._database.rows("SELECT number, digest FROM audit ORDER BY number DESC LIMIT 1")
         last, before = rows[0] if rows else (0, bytes(32))
-        row = AuditRow(number=last + 1, content=content, digest=audit_digest(before, last + 1, content))
+        row = AuditRow(number=last + 1, content=content, digest=sealing.audit_digest(before, last + 1, content))
         sealed = self._seal.seal(b"audit" + row.number.to_bytes(8, "big") + row.digest, content)
         with self._database.transaction() as connection:
             connection.execute("INSERT INTO audit VALUES (?, ?, ?)", (row.number, row.digest, sealed))
@@ -222,8 +221,3 @@ class SqliteStore:
         """One setting."""
         rows = self._database.rows("SELECT sealed FROM settings WHERE name = ?", (name,))
         return self._seal.open(b"setting" + name.encode(), rows[0][0]) if rows else None
-
-
-def audit_digest(before: bytes, number: int, content: bytes) -> bytes:
-    """The chain of the audit log: each act's digest covers all before it; the first follows 32 zero bytes."""
-    return digest(b"openline/1 audit\n" + before + number.to_bytes(8, "big") + content)
