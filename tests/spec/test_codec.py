@@ -174,10 +174,10 @@ def test_2_4_other_keys_and_orders_are_refused(encoding: str, why: str) -> None:
 
 
 @given(st.dictionaries(KEYS, st.just(0), max_size=20))
-def test_2_4_keys_are_written_in_bytewise_order_whatever_order_they_came_in(value: dict[int | str, int]) -> None:
+def test_2_4_keys_are_written_in_bytewise_order_whatever_order_they_came_in(value: Any) -> None:
     backwards = dict(reversed(value.items()))
-    encoded = encode(value)  # type: ignore[arg-type]
-    assert encoded == encode(backwards)  # type: ignore[arg-type]
+    encoded = encode(value)
+    assert encoded == encode(backwards)
     read: Any = decode(encoded)
     assert [encode(key) for key in read] == sorted(encode(key) for key in value)
 
@@ -297,7 +297,8 @@ def test_2_8_an_array_is_no_map_and_a_map_no_array() -> None:
     for value, of_map in (({0: 1}, False), ([1], True), (1, False), ("a", True), (None, True)):
         with pytest.raises(Malformed):
             Fields(value, of_map=of_map)
-    assert Fields({0: 1, "a": 2}, of_map=True).uint(0, 1) == 1
+    mixed: Any = {0: 1, "a": 2}
+    assert Fields(mixed, of_map=True).uint(0, 1) == 1
 
 
 @given(st.binary(max_size=300))
