@@ -1,0 +1,120 @@
+"""Acknowledgements of one lane, entry by entry, against the lanes that stand in the archive.
+
+Spec: spec/04-lanes.md (4.14 to 4.16), spec/07-delivery.md (7.3).
+"""
+
+from pathlib import Path
+from typing import Protocol
+
+from openline.archive.files import read_file
+from openline.archive.layout import LaneSize
+from openline.archive.tiles import TileTree
+from openline.kernel.errors import Forged, Refused
+from openline.kernel.lane import Entry, Generation
+from openline.protocol.acknowledgements import AckItem, decode_ack
+
+Key = tuple[int, Generation]
+Vector = dict[int, tuple[Generation, int]]
+"""By lane number: the generation and size last acknowledged."""
+
+
+class Here(Protocol):
+    """What must be known of the archive."""
+
+    @property
+    def root(self) -> Path: ...  # noqa: D102 - see lane_checks.Archive
+    @property
+    def parties(self) -> int: ...  # noqa: D102
+    @property
+    def lanes(self) -> tuple[LaneSize, ...]: ...  # noqa: D102
+    @property
+    def forked(self) -> frozenset[Key]: ...  # noqa: D102
+
+
+def lane_tree(root: Path, lane: LaneSize) -> TileTree:
+    """The lane's tree, read from its tiles."""
+    return TileTree(lane.size, lambda name, length: read_file(root, f"{lane.folder}/{name}", length))
+
+
+def regressed(before: Vector, after: Vector) -> bool:
+    """Whether a later acknowledgement of the same author says less than an earlier one (spec 4.16)."""
+    for number, (generation, size) in before.items():
+        later = after.get(number)
+        if later is None or later[0] < generation or (later[0] == generation and later[1] < size):
+            return True
+    return False
+
+
+class AckWalk:
+    """The acknowledgements of one lane in order; roots are computed from the tiles as sizes come up."""
+
+    def __init__(self, *, archive: Here, lane: LaneSize) -> None:
+        self._archive, self._lane = archive, lane
+        self._lanes = {known.key: known for known in archive.lanes}
+        self._trees: dict[Key, TileTree] = {}
+        self._raw = b""
+        self._checked: dict[int, AckItem] = {}
+        self.first: Vector | None = None
+        self.last: Vector | None = None
+        self.malformed = 0
+        self.held: dict[Key, int] = {}
+        self.beyond: dict[Key, int] = {}
+        self.refusals: dict[Key, int] = {}
+
+    def see(self, entry: Entry) -> None:
+        """Take the next opened entry. Raises Forged if it names another history, or says less than before."""
+        if entry.ack == self._raw:
+            return
+        self._raw = entry.ack
+        try:
+            items = decode_ack(entry.ack)
+        except Refused:
+            self.malformed += 1
+            return
+        if not all(self._lawful(item) for item in items):
+            self.malformed += 1
+            return
+        vector = {item.lane: (item.generation, item.size) for item in items}
+        if self.last is not None and regressed(self.last, vector):
+            raise Forged("the acknowledgement goes back behind an earlier one")
+        if self.first is None:
+            self.first = vector
+        self.last = vector
+        for item in items:
+            self._check(item)
+
+    def _lawful(self, item: AckItem) -> bool:
+        """Another party's lane, or in an urgent lane the author's own traffic lane (spec 4.14)."""
+        if item.lane // 2 >= self._archive.parties:
+            return False
+        if item.lane // 2 != self._lane.party:
+            return True
+        return (
+            item.lane == self._lane.number + 1
+            and not self._lane.number & 1
+            and item.generation == self._lane.generation
+        )
+
+    def _check(self, item: AckItem) -> None:
+        key = (item.lane, item.generation)
+        if item.refused:
+            self.refusals[key] = self.refusals.get(key, 0) + len(item.refused)
+        known = self._checked.get(item.lane)
+        if known is not None and (known.generation, known.size, known.root) == (*key[1:], item.size, item.root):
+            return
+        lane = self._lanes.get(key)
+        if lane is None or item.size > lane.size:
+            self.beyond[key] = max(item.size, self.beyond.get(key, 0))
+            return
+        if self._tree(lane).root(item.size) != item.root:
+            if key not in self._archive.forked:
+                raise Forged("acknowledges another history of a lane")
+            return
+        self._checked[item.lane] = item
+        self.held[key] = max(item.size, self.held.get(key, 0))
+
+    def _tree(self, lane: LaneSize) -> TileTree:
+        tree = self._trees.get(lane.key)
+        if tree is None:
+            tree = self._trees[lane.key] = lane_tree(self._archive.root, lane)
+        return tree

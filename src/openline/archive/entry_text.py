@@ -1,0 +1,189 @@
+"""What one entry says, as inert lines of text.
+
+Spec: spec/06-entries.md (6.7, 6.8, 6.80).
+"""
+
+import re
+from collections.abc import Sequence
+from typing import assert_never
+
+from openline.kernel.lane import Generation
+from openline.kernel.units import Instant
+from openline.protocol.entries import (
+    Ack,
+    AnyEntry,
+    Assent,
+    Attachment,
+    AttachmentReceipt,
+    Decline,
+    EpochEntry,
+    GenerationEntry,
+    Interim,
+    Lift,
+    Message,
+    Propose,
+    Receipt,
+    Role,
+    Service,
+    Suspend,
+    TermsEntry,
+    Test,
+    Unknown,
+    Watch,
+)
+from openline.protocol.fields import Ref
+
+_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+_DAY_MS = 86_400_000
+
+
+def clean(text: str) -> str:
+    """Text in which no character can move, hide or end a line: those are shown as their code."""
+    return _UNSAFE.sub(lambda found: f"<U+{ord(found[0]):04X}>", text)
+
+
+def quoted(text: str) -> list[str]:
+    """A party's own words, line by line behind a bar."""
+    return [f"| {clean(line)}" for line in text.split("\n")]
+
+
+def civil(days: int) -> tuple[int, int, int]:
+    """Year, month and day of a number of days since 1970-01-01, for all years that an instant can name."""
+    # The calendar repeats every 146,097 days (400 years), counted from 1 March of a year divisible by 400.
+    era, day = divmod(days + 719_468, 146_097)
+    year = (day - day // 1_460 + day // 36_524 - day // 146_096) // 365
+    of_year = day - (365 * year + year // 4 - year // 100)
+    month = (5 * of_year + 2) // 153
+    return (
+        year + era * 400 + (month >= 10),
+        month + 3 if month < 10 else month - 9,
+        of_year - (153 * month + 2) // 5 + 1,
+    )
+
+
+def moment(when: Instant | None) -> str:
+    """An instant as people and machines read it: 2026-11-21 14:30:05.123 UTC."""
+    if when is None:
+        return "(no time)"
+    days, within = divmod(when, _DAY_MS)
+    year, month, day = civil(days)
+    seconds, thousandths = divmod(within, 1_000)
+    clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{thousandths:03}"
+    return f"{year:04}-{month:02}-{day:02} {clock} UTC"
+
+
+def date_time_group(when: Instant) -> str:
+    """DDHHMMZ MON YY."""
+    days, within = divmod(when, _DAY_MS)
+    year, month, day = civil(days)
+    minutes = within // 60_000
+    return f"{day:02}{minutes // 60:02}{minutes % 60:02}Z {_MONTHS[month - 1]} {year % 100:02}"
+
+
+def lane_words(number: int) -> str:
+    """Which of a party's two lanes it is."""
+    return "traffic" if number & 1 else "urgent"
+
+
+def serial(number: int, generation: Generation, index: int) -> str:
+    """The serial of an entry: at least four digits, U for urgent, the generation's counter if above zero (spec 6.80)."""
+    later = f"/{generation.counter}" if generation.counter else ""
+    return f"{'' if number & 1 else 'U'}{index:04}{later}"
+
+
+def reference(name: str, number: int, generation: Generation, index: int, when: Instant | None) -> str:
+    """How people name an entry: ALPHA 0147 211430Z NOV 26."""
+    group = f" {date_time_group(when)}" if when is not None else ""
+    return f"{name} {serial(number, generation, index)}{group}"
+
+
+def named(ref: Ref, names: Sequence[str]) -> str:
+    """The entry that a reference names, with the beginning of its leaf hash."""
+    party = ref.lane // 2
+    name = names[party] if party < len(names) else f"party {party}"
+    return f"{name} {serial(ref.lane, ref.generation, ref.index)} ({ref.leaf[:4].hex()})"
+
+
+def _by(role: Role, sign: str) -> str:
+    return f"by {role.title} {sign}"
+
+
+def describe(entry: AnyEntry, names: Sequence[str]) -> list[str]:
+    """What an entry says; the first line names its kind."""
+    match entry:
+        case Message():
+            return _message(entry, names)
+        case Ack():
+            return ["ACKNOWLEDGEMENT"]
+        case Receipt():
+            to = f" to {entry.relayed_to.title}" if entry.relayed_to is not None else ""
+            step = f"{entry.step.name}{to} at {moment(entry.at)}"
+            return [f"RECEIPT {named(entry.of, names)} {step} {_by(entry.role, entry.sign)}"]
+        case Interim():
+            first = f"INTERIM {named(entry.of, names)} answer by {moment(entry.until)} {_by(entry.role, entry.sign)}"
+            return [first, *(quoted(entry.text) if entry.text else [])]
+        case Decline():
+            return [f"DECLINE {named(entry.of, names)} {_by(entry.role, entry.sign)}", *quoted(entry.reason)]
+        case Suspend():
+            return [f"SUSPEND {_by(entry.role, entry.sign)}", *quoted(entry.reason)]
+        case Lift():
+            return [f"LIFT {_by(entry.role, entry.sign)}", *quoted(entry.reason)]
+        case Service():
+            return [f"SERVICE {entry.language} by {entry.sign}", *quoted(entry.text)]
+        case Attachment():
+            of = f" of {named(entry.of, names)}" if entry.of else ""
+            what = f"{entry.media_type}, {entry.size} bytes, SHA-256 {entry.digest.hex()}"
+            return [f"ATTACHMENT{of} {what}", *quoted(entry.name)]
+        case AttachmentReceipt():
+            return [f"ATTACHMENT RECEIPT {named(entry.of, names)} {entry.state.name}"]
+        case _:
+            return _state(entry, names)
+
+
+def _state(
+    entry: TermsEntry | GenerationEntry | Propose | Assent | Test | EpochEntry | Watch | Unknown, names: Sequence[str]
+) -> list[str]:
+    match entry:
+        case TermsEntry():
+            return ["TERMS of the line"]
+        case GenerationEntry():
+            keys = ", with new lane keys" if entry.statement else ""
+            heads = [f"after {h.lane}.{h.generation} size {h.size} root {h.root.hex()}" for h in entry.heads]
+            return [f"NEW GENERATION, cause {entry.cause.name}{keys}", *heads]
+        case Propose():
+            p = entry.policy
+            numbers = f"tests every {p.test_minutes} min, handling {list(p.handling_minutes)} min"
+            quota = f"quota {p.urgent_per_hour}, {p.traffic_per_hour}, {p.attachment_mib_per_day} MiB"
+            flags = f"release {'yes' if p.release else 'no'}, exercise {'yes' if p.exercise else 'no'}"
+            first = f"PROPOSAL to replace {entry.replaces.hex()}"
+            return [first, f"{' '.join(p.languages)}; {numbers}; {quota}; {flags}", *quoted(p.title)]
+        case Assent():
+            return [f"ASSENT {named(entry.proposal, names)}"]
+        case Test():
+            return [f"{'DRILL' if entry.drill else 'TEST'} {entry.number} {entry.language}", *quoted(entry.text)]
+        case EpochEntry():
+            peer = names[entry.peer] if entry.peer < len(names) else f"party {entry.peer}"
+            return [f"EPOCH {entry.attempt} with {peer}, {entry.mode.name}"]
+        case Watch():
+            return [f"WATCH {'ATTENDED' if entry.attended else 'UNATTENDED'} {_by(entry.role, entry.sign)}"]
+        case Unknown():
+            return [f"UNKNOWN KIND {entry.kind}, {len(entry.raw)} bytes"]
+        case _:
+            assert_never(entry)
+
+
+def _message(entry: Message, names: Sequence[str]) -> list[str]:
+    words = [f"MESSAGE {entry.precedence.name} to {', '.join(role.title for role in entry.roles)}, {entry.language}"]
+    if entry.answer_by is not None:
+        words.append(f"answer by {moment(entry.answer_by)}")
+    if entry.answers:
+        words.append(f"answers {named(entry.answers, names)}")
+    if entry.supersedes:
+        words.append(f"supersedes {named(entry.supersedes, names)}")
+    if entry.drafter:
+        words.append(f"drafted by {entry.drafter}")
+    if entry.releaser:
+        words.append(f"released by {entry.releaser}")
+    subject = [f"Subject: {clean(entry.subject)}"] if entry.subject else []
+    return ["; ".join(words), *subject, *quoted(entry.text)]
