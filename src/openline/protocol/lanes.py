@@ -30,7 +30,9 @@ from openline.kernel.lane import (
 from openline.kernel.merkle import Peaks, peaks_at
 from openline.kernel.terms import Terms
 from openline.protocol.acknowledgements import NOTHING, AckItem, decode_ack, encode_ack
-from openline.protocol.entries import AnyEntry, decode_body, decode_kind, decode_time, encode_kind, encode_time
+from openline.protocol.bodies import decode_body
+from openline.protocol.entries import AnyEntry
+from openline.protocol.fields import decode_kind, decode_time, encode_kind, encode_time
 from openline.protocol.frames import Entries, FullAck, FullEntries, ShortAck, WireAck, WireEntry
 from openline.protocol.records import EntryRow, LineReader, PutGeneration
 from openline.kernel.units import MAX_INSTANT, MAX_REFUSED, MIN_INSTANT, Instant
@@ -124,6 +126,8 @@ class LaneBook:
         self._seeds: dict[tuple[int, Generation], bytes] = {}
         self._statements: dict[tuple[int, Generation], bytes] = {}
         self._known: list[list[Generation]] = [[] for _ in terms.parties]
+        self.mine = GENERATION_ZERO
+        """The own generation that this station writes; others of its own may be known, and are never continued."""
         self._acks: OrderedDict[bytes, tuple[AckItem, ...]] = OrderedDict()
         for known in reader.generations():
             self.learn(known)
@@ -152,7 +156,9 @@ class LaneBook:
         return self._known[party]
 
     def current(self, party: int) -> Generation:
-        """The greatest known generation of a party; generation zero before any is known."""
+        """The greatest known generation of a party (of one's own: the one being written)."""
+        if party == self.party:
+            return self.mine
         return self._known[party][-1] if self._known[party] else GENERATION_ZERO
 
     def put_generation(self, party: int, generation: Generation) -> PutGeneration:
@@ -338,13 +344,21 @@ class LaneBook:
         bodies = [read_body(entry) for entry in entries]
         return state.grow(extension, entries, [body is None for body in bodies]), bodies
 
-    def accept_full(self, state: LaneState, frame: FullEntries) -> tuple[tuple[EntryRow, ...], list[AnyEntry | None]]:
-        """The same from a full frame: the signature decides; fields that do not open are refused, not the entry."""
+    def accept_full(
+        self, state: LaneState, frame: FullEntries, *, from_author: bool
+    ) -> tuple[tuple[EntryRow, ...], list[AnyEntry | None]]:
+        """The same from a full frame: the signature decides, and fields that do not open are refused for good.
+
+        Only the author's own frame can say that (spec 7.9): raises Forged for
+        another member's, who might have spoilt them.
+        """
         extension = self.check_full(state.peaks, frame)
         entries: list[Entry] = []
         bodies: list[AnyEntry | None] = []
         for place, (leaf, entry) in enumerate(frame.items):
             good = opens(parse_leaf(frame.lane, frame.first + place, leaf), entry)
+            if not good and not from_author:
+                raise Forged("fields that do not open, from another than their author")
             entries.append(entry if good else Entry(kind=b"", time=b"", ack=b"", body=b"", secret=b""))
             bodies.append(read_body(entry) if good else None)
         return state.grow(extension, entries, [body is None for body in bodies]), bodies

@@ -9,6 +9,7 @@ Spec: spec/06-entries.md, 6.60 to 6.63.
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from openline.kernel.codec import Fields, Value, decode, encode
 from openline.kernel.errors import Malformed
@@ -124,18 +125,23 @@ class Ledger:
             return True
         return all(mark & SETTLED for party, mark in enumerate(marks) if party != author)
 
-    def unhandled(self, first: int, limit: int, handled: Mark) -> Iterator[int]:
-        """Up to `limit` rows from `first` on, neither refused nor superseded, that some party has not handled."""
-        author, parties, marks = self.number // 2, self.messages.parties, self.messages.marks
-        for row in range(first, len(self.messages)):
-            here = marks[row * parties : (row + 1) * parties]
-            if here[author] & (SUPERSEDED | REFUSED):
-                continue
-            if any(not mark & handled for party, mark in enumerate(here) if party != author):
-                yield row
-                limit -= 1
-                if limit == 0:
-                    return
+    def unhandled(self, handled: Mark, limit: int) -> Iterator[int]:
+        """Rows that some party has not handled, neither refused nor superseded.
+
+        Up to `limit` of each precedence and party, oldest first. Columns are
+        searched as a whole: 100,000 rows take well under a millisecond each.
+        """
+        author, count, marks = self.number // 2, self.messages.parties, self.messages.marks
+        own, length = marks[author::count], len(self.messages)
+        handled_or_not = bytes(bool(mark & handled) for mark in range(256))
+        for precedence in Precedence:
+            others = bytes(flags & (SUPERSEDED | REFUSED) or flags >> 2 & 3 != precedence for flags in range(256))
+            passed = int.from_bytes(own.translate(others), "big")
+            for party in range(count):
+                if party == author:
+                    continue
+                done = int.from_bytes(marks[party::count].translate(handled_or_not), "big")
+                yield from islice(_zeros((passed | done).to_bytes(length, "big")), limit)
 
     def value(self) -> Value:
         """The part of the state digest for this lane generation (spec 6.71)."""
@@ -179,6 +185,13 @@ def restored(pieces: Iterator[bytes], parties: int) -> Ledger:
     ledger.messages.restore(pieces)
     ledger.attachments.restore(pieces)
     return ledger
+
+
+def _zeros(column: bytes) -> Iterator[int]:
+    at = column.find(0)
+    while at >= 0:
+        yield at
+        at = column.find(0, at + 1)
 
 
 def columns(rows: Sequence[tuple[int, ...]], width: int) -> bytes:

@@ -1,0 +1,77 @@
+"""Attachments: fetching the chunks of files that entries name by hash.
+
+The receiver asks, a few chunks at a time; so a broken transfer goes on where
+it stopped, and a sender is never flooded. A whole that does not hash to its
+name is forgotten and refused, with a receipt either way.
+
+Spec: spec/07-delivery.md.
+"""
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from openline.protocol.entries import Attachment
+from openline.protocol.fields import Ref
+from openline.protocol.frames import Chunk, ChunkWant
+from openline.protocol.records import LineReader
+
+IN_FLIGHT = 16
+"""Chunks asked for at a time: 192 KB, enough to fill a fast path's round trip without a queue worth noticing."""
+PATIENCE_MS = 10_000
+"""When missing chunks are asked for again."""
+
+
+@dataclass(slots=True)
+class Fetch:
+    """One attachment on its way here."""
+
+    attachment: Attachment
+    ref: Ref
+    party: int
+    have: set[int] = field(default_factory=set)
+    asked_at: int = 0
+    asked: int = 0
+
+    @property
+    def chunks(self) -> int:
+        """How many chunks the whole has."""
+        return -(-self.attachment.size // self.attachment.chunk)
+
+    def wanted(self, now: int) -> ChunkWant | None:
+        """The next request, if one is due."""
+        missing = next((number for number in range(self.chunks) if number not in self.have), None)
+        if missing is None or (self.asked > missing and now - self.asked_at < PATIENCE_MS):
+            return None
+        count = min(IN_FLIGHT, self.chunks - missing)
+        self.asked_at, self.asked = now, missing + count
+        return ChunkWant(attachment=self.attachment.digest, first=missing, count=count)
+
+    @property
+    def deadline(self) -> int:
+        """When to look again."""
+        return self.asked_at + PATIENCE_MS
+
+    def takes(self, chunk: Chunk) -> bool:
+        """Whether this chunk belongs to the whole, has its one size and is new."""
+        last = self.chunks - 1
+        size = self.attachment.chunk if chunk.number < last else self.attachment.size - last * self.attachment.chunk
+        return chunk.number <= last and len(chunk.data) == size and chunk.number not in self.have
+
+    @property
+    def complete(self) -> bool:
+        """Whether every chunk came."""
+        return len(self.have) == self.chunks
+
+
+def is_whole(fetch: Fetch, reader: LineReader, latest: Chunk | None) -> bool:
+    """Whether the chunks hash to the attachment's name; `latest` may not be durable yet."""
+    whole = sha256()
+    for number in range(fetch.chunks):
+        if latest is not None and number == latest.number:
+            whole.update(latest.data)
+            continue
+        data = reader.chunk(fetch.attachment.digest, number)
+        if data is None:
+            return False
+        whole.update(data)
+    return whole.digest() == fetch.attachment.digest

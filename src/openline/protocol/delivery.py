@@ -1,0 +1,315 @@
+"""Delivery to one peer: epochs, windows, what is under way and until when.
+
+A bearer taking an envelope means nothing. The peer's `first_unopened` says
+that an envelope was opened and what it said is durable there; the peer's
+signed acknowledgement says that it holds an entry. So an envelope is kept
+and offered again, the same bytes, until it was opened; and entries that stay
+unacknowledged though nothing is under way are sealed anew.
+
+Spec: spec/07-delivery.md, spec/09-envelopes.md.
+"""
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+
+from openline.kernel.envelope import Incoming, IncomingState, Outgoing, OutgoingState, first_chain
+from openline.kernel.errors import TooLarge
+from openline.kernel.lane import Generation
+from openline.kernel.units import BUCKETS, RESERVE, WINDOW
+from openline.protocol.epochs import Handshake, Opened
+from openline.protocol.events import Transmit
+from openline.protocol.frames import Fragment, encode_content, frame_value
+from openline.kernel.codec import encode
+from openline.protocol.records import EpochRecord, PutPeer
+
+RETRY_MS = (1_000, 2_000, 4_000, 8_000, 16_000, 30_000)
+"""Waits before an unopened envelope is offered again: a lost one costs a second, a dead link two an minute."""
+FLASH_RETRY_MS = (500, 500, 1_000, 2_000, 4_000, 8_000, 15_000)
+RESEAL_MS = 5_000
+"""Nothing under way and entries still unacknowledged after this long: they are sealed anew; doubles to a minute."""
+OVERLAP_MS = 60_000
+"""How long the keys of a left epoch outlive the peer's `last`: what is still in flight is sealed anew anyway."""
+CONTENT_OVERHEAD = 16
+"""Array head, two window numbers of up to 5 bytes each, and slack."""
+MAX_CONTROL = 256
+"""Control frames waiting for one peer; a peer that asks for more is not answered until some have gone."""
+
+
+@dataclass(slots=True)
+class Sent:
+    """An envelope that the peer has not yet opened, as far as it said."""
+
+    envelope: bytes = field(repr=False)
+    due: int
+    tries: int
+    precedence: int
+    bulk: bool
+    at: int
+
+
+class Epoch:
+    """The live keys of one epoch with one peer."""
+
+    __slots__ = ("attempt", "incoming", "opened", "outgoing", "record_outgoing", "root")
+
+    def __init__(self, record: EpochRecord) -> None:
+        self.attempt, self.root, self.opened = record.attempt, record.root, record.opened
+        self.outgoing, self.incoming = Outgoing(record.outgoing), Incoming(record.incoming)
+        self.record_outgoing = record.outgoing
+
+    @classmethod
+    def begin(cls, opened: Opened, own: int, peer: int, wall: int) -> "Epoch":
+        """A new epoch; nothing of it has been used."""
+        return cls(
+            EpochRecord(
+                attempt=opened.attempt,
+                root=opened.root,
+                outgoing=OutgoingState(index=0, chain=first_chain(opened.root, own, peer)),
+                incoming=IncomingState(edge=0, chain=first_chain(opened.root, peer, own)),
+                opened=wall,
+            )
+        )
+
+    def record(self) -> EpochRecord:
+        """For the store."""
+        return EpochRecord(
+            attempt=self.attempt,
+            root=self.root,
+            outgoing=self.record_outgoing,
+            incoming=self.incoming.state,
+            opened=self.opened,
+        )
+
+
+class Peer:
+    """Everything about one other party that delivery needs."""
+
+    def __init__(self, party: int, handshake: Handshake, keys: tuple[bytes, bytes], kept: PutPeer | None) -> None:
+        self.party, self.handshake = party, handshake
+        self.handshake_out, self.handshake_in = keys
+        self.epoch = Epoch(kept.epoch) if kept and kept.epoch else None
+        self.previous = Epoch(kept.previous) if kept and kept.previous else None
+        self.previous_ends: tuple[int, int] | None = None  # (last index, steady deadline)
+        self.holds: dict[tuple[int, Generation], int] = {}
+        for lane, generation, size in kept.acknowledged if kept else ():
+            self.holds[lane, generation] = size
+        self.suspected = kept.suspected if kept else ""
+        self.sent: dict[tuple[int, Generation], int] = {}
+        self.full: set[tuple[int, Generation]] = set()
+        self.outbox: dict[int, Sent] = {}
+        self.control: deque[bytes] = deque()
+        self.bulk: deque[bytes] = deque()
+        self.announced = self.epoch.incoming.first_unopened if self.epoch else 0
+        # After a restart nothing old is sent again: what was under way counts as gone, and the floor says so.
+        self.first_unopened = self.floor = self.epoch.outgoing.index if self.epoch else 0
+        self.needed: dict[tuple[int, Generation], int] = {}
+        self.consumed: OrderedDict[bytes, None] = OrderedDict()
+        self.echo_due = False
+        self.echoed_at = 0
+        self.largest = self.smallest = 0
+        self.handshake_due: int | None = None
+        self.heard_at = self.progress_at = 0
+        self.reseal_ms = RESEAL_MS
+        self.unknown_tags = 0
+        self.base_ok = True
+        self.streams: dict[int, dict[int, bytes]] = {}
+        self.told: dict[tuple[int, Generation], int] = {}
+        self.wanted: dict[tuple[int, Generation], tuple[int, int]] = {}
+        self.audited: set[tuple[int, Generation]] = set()
+        self.noted: dict[tuple[int, Generation], int] = {}
+        self.behind: dict[tuple[int, Generation], int] = {}
+        self.smoothed_ms = 500
+        self.silent_for = 0
+
+    # --- epochs ---
+
+    def record(self) -> PutPeer:
+        """For the store."""
+        return PutPeer(
+            party=self.party,
+            attempt=self.handshake.attempt,
+            acknowledged=tuple((lane, generation, size) for (lane, generation), size in self.holds.items()),
+            epoch=self.epoch.record() if self.epoch else None,
+            previous=self.previous.record() if self.previous else None,
+            suspected=self.suspected,
+        )
+
+    def switch(self, epoch: Epoch) -> int | None:
+        """Send under a new epoch from now on; return the index at which sending in the old one ended."""
+        left = self.epoch
+        self.previous, self.previous_ends = left, None
+        if left is not None:
+            left.root = bytes(32)  # erased: its only use left was as a base, and the new root stands on it
+        self.epoch = epoch
+        self.outbox.clear()
+        self.first_unopened = self.announced = self.floor = 0
+        self.unknown_tags = 0
+        self.base_ok = True
+        self.handshake_due = None
+        self.sent = {}
+        self.consumed.clear()
+        return left.outgoing.index if left is not None else None
+
+    # --- windows ---
+
+    def room(self, *, precedence: int, acknowledgement: bool) -> bool:
+        """Whether an envelope of that sort may go now (spec 9.7): content, then acknowledgements, then FLASH only."""
+        epoch = self.epoch
+        if epoch is None or not epoch.outgoing.left:
+            return False
+        ahead = epoch.outgoing.index - self.first_unopened
+        if precedence == 0:
+            return ahead < WINDOW
+        return ahead < (WINDOW - RESERVE if acknowledgement else WINDOW // 2)
+
+    def capacity(self, precedence: int) -> int:
+        """Bytes of frames that fit one envelope for the bearers that are up."""
+        limit = (self.smallest if precedence == 0 else self.largest) or BUCKETS[-1]
+        fitting = [bucket for bucket in BUCKETS if bucket <= limit]
+        return (fitting[-1] if fitting else BUCKETS[0]) - 25 - CONTENT_OVERHEAD
+
+    def seal(self, frames: list[bytes], now: int, *, precedence: int, bulk: bool, kept: bool) -> Transmit:
+        """One envelope of these frames; the caller asked `room`.
+
+        A kept one stays in the outbox until opened. Pure acknowledgements are
+        not kept while the window is wide open: if one is lost, the peer sends
+        again what it was about, and that brings it back (spec 7.5).
+        """
+        epoch = self.epoch
+        if epoch is None:
+            raise TooLarge("no epoch is open")
+        self.floor = min(self.outbox, default=epoch.outgoing.index)
+        content = encode_content(self.announced, self.floor, frames)
+        index, envelope = epoch.outgoing.seal(content)
+        if kept or index - self.first_unopened >= WINDOW // 2:
+            self.outbox[index] = Sent(
+                envelope=envelope,
+                due=now + self._wait(0, precedence),
+                tries=0,
+                precedence=precedence,
+                bulk=bulk,
+                at=now,
+            )
+        self.silent_for, self.echo_due = 0, False
+        return Transmit(party=self.party, envelope=envelope, precedence=precedence, bulk=bulk)
+
+    def _wait(self, tries: int, precedence: int) -> int:
+        table = FLASH_RETRY_MS if precedence == 0 else RETRY_MS
+        return max(table[min(tries, len(table) - 1)], 2 * self.smoothed_ms)
+
+    def opened_up_to(self, first_unopened: int, now: int) -> None:
+        """The peer has opened, durably, all below this index."""
+        if first_unopened <= self.first_unopened:
+            return
+        self.first_unopened = first_unopened
+        for index in [known for known in self.outbox if known < first_unopened]:
+            sent = self.outbox.pop(index)
+            if not sent.tries:
+                self.smoothed_ms += (now - sent.at - self.smoothed_ms) // 8
+        self.progress(now)
+
+    def progress(self, now: int) -> None:
+        """The peer is getting on: patience starts anew."""
+        self.progress_at, self.reseal_ms = now, RESEAL_MS
+
+    def retransmissions(self, now: int) -> list[Transmit]:
+        """Unopened envelopes whose time has come, the same bytes again."""
+        if not self.largest:
+            return []
+        again = []
+        for sent in self.outbox.values():
+            if sent.due <= now:
+                sent.tries += 1
+                sent.due = now + self._wait(sent.tries, sent.precedence)
+                again.append(
+                    Transmit(party=self.party, envelope=sent.envelope, precedence=sent.precedence, bulk=sent.bulk)
+                )
+        return again
+
+    def link(self, largest: int, smallest: int, now: int) -> None:
+        """The bearers changed; on a link that came back everything unopened is due at once."""
+        came_up = largest > self.largest
+        self.largest, self.smallest = largest, smallest
+        if came_up:
+            for sent in self.outbox.values():
+                sent.due = now
+            if self.handshake_due is not None:
+                self.handshake_due = now
+            self.progress_at = now
+
+    def deadline(self) -> int | None:
+        """When this peer next needs a tick."""
+        times = [] if self.handshake_due is None else [self.handshake_due]
+        if self.largest and self.outbox:
+            times.append(min(sent.due for sent in self.outbox.values()))
+        if self.largest and self.epoch and self.behind_on():
+            times.append(self.progress_at + self.reseal_ms)
+        if self.previous_ends is not None:
+            times.append(self.previous_ends[1])
+        return min(times, default=None)
+
+    def behind_on(self) -> list[tuple[int, Generation]]:
+        """Lane generations of which the peer has not acknowledged all that was sent and needs acknowledging."""
+        return [key for key, size in self.sent.items() if min(size, self.needed.get(key, size)) > self.has(key)]
+
+    def has(self, key: tuple[int, Generation]) -> int:
+        """How far the peer holds a lane generation, as it signed or at least said: what decides about sending only."""
+        return max(self.holds.get(key, 0), self.told.get(key, 0))
+
+    def note_opened(self, envelope: bytes) -> None:
+        """An envelope of the current epoch opened; remember its tag, so that seeing it again is understood."""
+        self.consumed[envelope[:7]] = None
+        if len(self.consumed) > WINDOW:
+            self.consumed.popitem(last=False)
+        self.silent_for += 1
+
+    def seen_again(self, envelope: bytes) -> bool:
+        """Whether this is an opened envelope once more: the peer has not heard us, and is owed a sign of life."""
+        if envelope[:7] not in self.consumed:
+            return False
+        self.echo_due = True
+        return True
+
+    def reseal(self, now: int) -> bool:
+        """If nothing is under way and the peer still lacks what was sent, forget that it was sent."""
+        behind = self.behind_on()
+        if not behind or self.outbox or now - self.progress_at < self.reseal_ms:
+            return False
+        for key in behind:
+            self.sent[key] = self.has(key)
+        self.progress_at, self.reseal_ms = now, min(2 * self.reseal_ms, 60_000)
+        return True
+
+    # --- fragments ---
+
+    def fragments(self, frames: list[bytes], stream: int, capacity: int) -> list[bytes]:
+        """Frames too large for one envelope, as fragment frames that fit (spec 7.12)."""
+        whole = b"".join((_array_head(len(frames)), *frames))
+        size = max(64, capacity - 24)
+        parts = -(-len(whole) // size)
+        return [
+            encode(
+                frame_value(
+                    Fragment(stream=stream, part=part, parts=parts, data=whole[part * size : (part + 1) * size])
+                )
+            )
+            for part in range(parts)
+        ]
+
+    def reassemble(self, fragment: Fragment) -> bytes | None:
+        """The whole, once its last part came; at most four are under way at a time, the oldest goes."""
+        parts = self.streams.setdefault(fragment.stream, {})
+        parts[fragment.part] = fragment.data
+        if len(self.streams) > 4:
+            del self.streams[next(iter(self.streams))]
+        if sum(len(part) for part in parts.values()) > 65_535:
+            self.streams.pop(fragment.stream, None)
+            return None
+        if len(parts) < fragment.parts:
+            return None
+        self.streams.pop(fragment.stream, None)
+        return b"".join(parts[place] for place in sorted(parts))
+
+
+def _array_head(count: int) -> bytes:
+    return encode([None] * count)[: -count or None]

@@ -1,0 +1,527 @@
+"""The only door: handle(input, now) -> outputs, for one line.
+
+    Submit ──┐                       ┌─> Commit(writes, mark) ── Committed ─┐
+    Arrived ─┴─> gathered, drafts ───┘                                      │
+                                        sign, Transmit, Accepted, Shown <───┘
+
+One commit is under way at a time; what comes meanwhile is gathered into the
+next, so batches grow with the load. Nothing is signed, sent or shown before
+what it says is durable and marked. If a commit fails, the caller throws the
+engine away and makes a new one from the store.
+
+Spec: spec/07-delivery.md, spec/13-restart.md.
+"""
+
+from dataclasses import dataclass, field
+
+from openline.kernel.crypto import Signer
+from openline.kernel.envelope import handshake_key, is_handshake
+from openline.kernel.errors import Bug, Forbidden, Refused, TooLarge, Unknown
+from openline.kernel.keys import Keyring, check_member, read_card
+from openline.kernel.lane import GENERATION_ZERO, Generation, Lane, SignedHead
+from openline.kernel.terms import parse_terms
+from openline.kernel.units import Entropy, Instant
+from openline.protocol.acknowledgements import encode_ack
+from openline.protocol.delivery import OVERLAP_MS, Epoch, Peer
+from openline.protocol.bodies import encode_body
+from openline.protocol.entries import Ack, AnyEntry, Attachment, AttachmentReceipt, Cause, GenerationEntry, Kind, Message, Precedence, TermsEntry, kind_of, lane_of
+from openline.protocol.fields import NamedHead, Ref, decode_kind, decode_time
+from openline.protocol.epochs import Handshake
+from openline.protocol.events import (
+    Accepted,
+    Arrived,
+    Commit,
+    Committed,
+    Holds,
+    Input,
+    Link,
+    Noticed,
+    Now,
+    Output,
+    Rejected,
+    Renew,
+    Shown,
+    Stow,
+    Submit,
+    Tick,
+    Transmit,
+    WakeAt,
+)
+from openline.protocol.folding import load_fold, snapshot_due
+from openline.protocol.frames import decode_content
+from openline.protocol.intake import Gathered, Intake
+from openline.protocol.lanes import LaneBook, LaneState
+from openline.protocol.milestones import Milestones
+from openline.protocol.quotas import quotas_of
+from openline.protocol.records import (
+    Append,
+    EntryRow,
+    LineReader,
+    LineRecord,
+    Mark,
+    PutChunk,
+    PutGeneration,
+    PutPeer,
+    Write,
+)
+from openline.protocol.rekeying import Opening, Rekeying
+from openline.protocol.restart import Restored, judge
+from openline.protocol.sending import Sending, generation_frame
+from openline.protocol.transfers import Transfers
+
+MAX_DRAFTS = 512
+"""Own entries in one commit: about 16 envelopes; more wait for the next."""
+MAX_WAITING = 8_192
+"""Own entries waiting for a commit; beyond it a submission is refused and may be tried again."""
+LOW_INDEXES = 32
+"""Reserve envelope indexes when fewer than these are left: half a reservation, so that sending never waits for one."""
+MAX_UNKNOWN = 256
+"""Envelopes of unknown tag kept until a handshake may have given their keys."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What an engine is made from, beside its store. `mark` None: the mark is missing."""
+
+    record: LineRecord
+    signer: Signer
+    psks: dict[int, bytes] = field(repr=False)
+    mark: Mark | None
+
+
+@dataclass(slots=True)
+class _Draft:
+    token: int | None
+    urgent: bool
+    entry: AnyEntry
+    body: bytes
+    time: Instant
+
+
+@dataclass(slots=True)
+class _Batch:
+    """A commit under way."""
+
+    token: int
+    gathered: Gathered
+    own: list[tuple[_Draft, LaneState, EntryRow]]
+    sizes: list[tuple[LaneState, int]]
+    announce: list[tuple[Peer, Epoch, int]]
+    reserved: list[tuple[Epoch, list[tuple[bytes, bytes]]]]
+    after: list[Transmit]
+
+
+class Engine:
+    """One line of one station. Reading attributes is free; changing happens through `handle` alone."""
+
+    def __init__(self, setup: Setup, reader: LineReader, entropy: Entropy, now: Now) -> None:
+        """Raises Refused if record, cards or store do not fit each other."""
+        self.record, self.party = setup.record, setup.record.party
+        self.terms = parse_terms(setup.record.terms)
+        self.cards = [read_card(raw) for raw in setup.record.cards]
+        for number, card in enumerate(self.cards):
+            check_member(self.terms, number, card)
+        self._reader, self._entropy, self._signer = reader, entropy, setup.signer
+        rings = [Keyring(card.root, card.lane) for card in self.cards]
+        self.book = LaneBook(self.terms, self.party, rings, reader)
+        self.peers = self._make_peers(setup)
+        quotas = {party: quotas_of(self.terms.policy, Instant(now.steady)) for party in self.peers}
+        self.intake = Intake(self.book, self.peers, quotas)
+        self.sending = Sending(self.book, setup.signer, entropy)
+        self.transfers = Transfers(reader)
+        self.milestones = Milestones(self.book, setup.signer)
+        self.fold = load_fold(self.book, reader, self.transfers)
+        known = {p for p in self.peers if self.fold.epoch(self.party, p) is not None}
+        self.rekeying = Rekeying(self.book, self.peers, entropy, known)
+        self._drafts: list[_Draft] = []
+        self._after: list[Transmit] = []
+        self._batch: _Batch | None = None
+        self._unknown: list[bytes] = []
+        self._token = 0
+        self._wake: int | None = None
+        self._folded = 0
+        self._start(judge(self.terms.line, self.party, setup.mark, reader), now)
+
+    def _make_peers(self, setup: Setup) -> dict[int, Peer]:
+        kept = {peer.party: peer for peer in self._reader.peers()}
+        line, own = self.terms.line, self.terms.parties[self.party].root
+        peers = {}
+        for party, member in enumerate(self.terms.parties):
+            if party == self.party:
+                continue
+            psk, known = setup.psks[party], kept.get(party)
+            handshake = Handshake(
+                line=line,
+                own_root=own,
+                peer_root=member.root,
+                psk=psk,
+                signer=setup.signer,
+                attempt=known.attempt if known else 0,
+            )
+            keys = (handshake_key(psk, line, self.party, party), handshake_key(psk, line, party, self.party))
+            peers[party] = Peer(party, handshake, keys, known)
+        return peers
+
+    # --- the door ---
+
+    def start(self, now: Now) -> list[Output]:
+        """The first outputs of a new engine; call once, before `handle`."""
+        self.rekeying.begin(now)
+        return self._advance(now)
+
+    def handle(self, event: Input, now: Now) -> list[Output]:
+        """Take one input; return what is to be done, in this order."""
+        outputs: list[Output] = []
+        match event:
+            case Submit():
+                outputs += self._submit(event)
+            case Arrived(envelope):
+                outputs += self._arrived(envelope, now)
+            case Committed(token):
+                outputs += self._committed(token, now)
+            case Link():
+                self.peers[event.party].link(event.largest, event.smallest, now.steady)
+                outputs += self._tick(now)
+            case Tick():
+                outputs += self._tick(now)
+            case Renew(party):
+                self.rekeying.renew(self.peers[party], now)
+                outputs += self._tick(now)
+            case Stow():
+                self.intake.gathered.writes.append(
+                    PutChunk(attachment=event.attachment, number=event.number, data=event.data)
+                )
+        return outputs + self._advance(now)
+
+    # --- own entries ---
+
+    def _submit(self, event: Submit) -> list[Output]:
+        try:
+            self._check_allowed(event.entry)
+            body = encode_body(event.entry)
+        except Refused as refusal:
+            return [Rejected(token=event.token, code=refusal.code, reason=str(refusal))]
+        self._drafts.append(
+            _Draft(token=event.token, urgent=lane_of(event.entry), entry=event.entry, body=body, time=event.time)
+        )
+        return []
+
+    def _check_allowed(self, entry: AnyEntry) -> None:
+        """Raise Forbidden or TooLarge if this station may not say that now. FLASH always passes (DESIGN, 2)."""
+        if kind_of(entry) in (Kind.TERMS, Kind.GENERATION, Kind.ACK, Kind.EPOCH):
+            raise Forbidden("the station alone writes that kind of entry")
+        flash = isinstance(entry, Message) and entry.precedence is Precedence.FLASH
+        if flash:
+            return
+        if len(self._drafts) >= MAX_WAITING:
+            raise TooLarge("too many entries are waiting for the disk")
+        if isinstance(entry, Message | Attachment) and self.suspended():
+            raise Forbidden("the line is suspended: only FLASH passes")
+
+    def suspended(self) -> list[int]:
+        """The parties whose suspension stands."""
+        return [party for party in range(len(self.terms.parties)) if self.fold.suspension(party) is not None]
+
+    def _draft(self, entry: AnyEntry, now: Now) -> None:
+        self._drafts.append(
+            _Draft(token=None, urgent=lane_of(entry), entry=entry, body=encode_body(entry), time=now.wall)
+        )
+
+    def _open_lanes(self, entry: AnyEntry, now: Now) -> None:
+        """Entry 0 of both own lanes, before anything else that waits."""
+        body = encode_body(entry)
+        self._drafts[:0] = [
+            _Draft(token=None, urgent=urgent, entry=entry, body=body, time=now.wall) for urgent in (True, False)
+        ]
+
+    # --- generations ---
+
+    def _start(self, verdict: object, now: Now) -> None:
+        if isinstance(verdict, Restored):
+            self._succeed(verdict.above, Cause.RESTORED, now)
+            return
+        generation = getattr(verdict, "generation", GENERATION_ZERO)
+        self.book.mine = generation
+        if not self.book.knows(self.party, generation):
+            self._learn_own(generation)
+        if not self.book.own(urgent=True).size:
+            self._open_lanes(TermsEntry(self.terms.raw), now)
+
+    def _learn_own(self, generation: Generation) -> None:
+        known = PutGeneration(party=self.party, generation=generation, seed=self._entropy(32))
+        self.book.learn(known)
+        self.intake.gathered.writes.append(known)
+        for peer in self.peers.values():
+            if peer.epoch is not None:
+                peer.control.append(generation_frame(known))
+
+    def _succeed(self, above: int, cause: Cause, now: Now) -> None:
+        """Open a successor generation; the old lanes are never continued (spec 13.7)."""
+        named = []
+        for number in (2 * self.party, 2 * self.party + 1):
+            for generation in self.book.generations(self.party)[-1:]:
+                state = self.book.state(self.book.lane(number, generation))
+                if state.size:
+                    named.append(NamedHead(lane=number, generation=generation, size=state.size, root=state.root))
+        counters = [g.counter for g in self.book.generations(self.party)]
+        generation = Generation(max([above, *counters]) + 1, self._entropy(8))
+        self.book.mine = generation
+        self._learn_own(generation)
+        self._open_lanes(GenerationEntry(heads=tuple(named), cause=cause), now)
+        self.intake.gathered.outputs.append(Noticed(what="restored", party=self.party, number=generation.counter))
+
+    # --- what arrives ---
+
+    def _arrived(self, envelope: bytes, now: Now) -> list[Output]:
+        for peer in self.peers.values():
+            for epoch in (peer.epoch, peer.previous):
+                if epoch is not None and epoch.incoming.knows(envelope):
+                    return self._open(peer, epoch, envelope, now)
+        for peer in self.peers.values():
+            if is_handshake(peer.handshake_in, envelope):
+                return self._handshake(peer, envelope, now)
+            if peer.seen_again(envelope):
+                return []
+        for peer in self.peers.values():
+            peer.unknown_tags += 1
+        self._unknown.append(envelope)
+        del self._unknown[:-MAX_UNKNOWN]
+        return [Noticed(what="unknown-tag", party=self.party)]
+
+    def _open(self, peer: Peer, epoch: Epoch, envelope: bytes, now: Now) -> list[Output]:
+        try:
+            index, plain = epoch.incoming.open(envelope)
+            content = decode_content(self.terms.line, plain)
+        except Refused:
+            return [Noticed(what="envelope-refused", party=peer.party)]
+        peer.heard_at, peer.unknown_tags = now.steady, 0
+        self.intake.gathered.peers.add(peer.party)
+        epoch.incoming.raise_floor(min(content.floor, index))
+        if epoch is peer.epoch:
+            peer.note_opened(envelope)
+            peer.opened_up_to(content.first_unopened, now.steady)
+        self.intake.frames(peer, content.frames, now)
+        self._settle(now)
+        return [Noticed(what="frame-unknown", party=peer.party, number=content.unknown)] if content.unknown else []
+
+    def _handshake(self, peer: Peer, envelope: bytes, now: Now) -> list[Output]:
+        try:
+            outputs, opening = self.rekeying.receive(peer, envelope, now)
+        except Refused:
+            return [Noticed(what="handshake-refused", party=peer.party)]
+        if opening is not None:
+            self._epoch_opened(opening, now)
+        return outputs
+
+    def _epoch_opened(self, opening: Opening, now: Now) -> None:
+        peer = opening.peer
+        self.intake.gathered.peers.add(peer.party)
+        self.intake.gathered.outputs.append(
+            Noticed(what="epoch-opened", party=peer.party, number=opening.entry.attempt)
+        )
+        self._after += opening.after
+        self._draft(opening.entry, now)
+        waiting, self._unknown = self._unknown, []
+        for envelope in waiting:
+            if peer.epoch is not None and peer.epoch.incoming.knows(envelope):
+                self._open(peer, peer.epoch, envelope, now)
+
+    def _settle(self, now: Now) -> None:
+        """What accepted frames ask of the engine itself."""
+        gathered = self.intake.gathered
+        if gathered.own_shown:
+            gathered.own_shown = False
+            newest = max(self.book.generations(self.party))
+            recovered = [w.lane.generation for w in gathered.writes if isinstance(w, Append) and w.lane.party == self.party]
+            if newest > self.book.mine or self.book.mine in recovered:
+                self._succeed(newest.counter, Cause.SUPERSEDED, now)
+        for chunk, peer in gathered.fetches:
+            try:
+                gathered.writes.extend(self.transfers.take(chunk))
+            except Unknown:
+                gathered.outputs.append(Noticed(what="frame-refused", party=peer.party))
+        for wanted, peer in gathered.chunk_wants:
+            self.transfers.serve(wanted, peer)
+        gathered.fetches, gathered.chunk_wants = [], []
+
+    # --- time ---
+
+    def _tick(self, now: Now) -> list[Output]:
+        outputs = self.rekeying.tick(now)
+        for peer in self.peers.values():
+            peer.reseal(now.steady)
+            outputs += peer.retransmissions(now.steady)
+            if peer.previous is not None and peer.previous_ends is not None:
+                index, deadline = peer.previous_ends
+                if now.steady >= deadline or peer.previous.incoming.first_unopened >= index:
+                    peer.previous, peer.previous_ends = None, None
+                    self.intake.gathered.peers.add(peer.party)
+        writes, _ = self.milestones.cosign(self.peers)
+        self.intake.gathered.writes += writes
+        return outputs
+
+    def _advance(self, now: Now) -> list[Output]:
+        """Begin the next commit if none is under way, send what may go, and say when to wake."""
+        outputs: list[Output] = []
+        asking = self.transfers.ask(self.peers, now.steady)
+        for peer in self.peers.values():
+            outputs += self.sending.flush(peer, now.steady)
+        outputs += self._begin()
+        times = [peer.deadline() for peer in self.peers.values()] + [self.milestones.deadline(now.steady), asking]
+        times += [now.steady + 60_000]  # renewals and handing on are looked at once a minute at least
+        if len(self.terms.parties) > 2:
+            times.append(now.steady + 2_500)
+        wake = max(min(at for at in times if at is not None), now.steady + 1)
+        if self._wake is None or wake < self._wake or now.steady >= self._wake:
+            self._wake = wake
+            outputs.append(WakeAt(wake))
+        return outputs
+
+    # --- commits ---
+
+    def _begin(self) -> list[Output]:
+        if self._batch is not None:
+            return []
+        gathered = self.intake.gathered
+        reserved = [
+            (peer, peer.epoch)
+            for peer in self.peers.values()
+            if peer.epoch is not None and peer.epoch.outgoing.left < LOW_INDEXES
+        ]
+        if gathered.acknowledge and not self._drafts:
+            self._drafts.append(self._acknowledgement())
+        if not (self._drafts or gathered.writes or gathered.peers or reserved or self._after):
+            outputs, gathered.outputs = gathered.outputs, []
+            return outputs
+        self.intake.gathered = Gathered()
+        own, appends = self._append_drafts()
+        fresh = []
+        for peer, epoch in reserved:
+            state, keys = epoch.outgoing.reserve()
+            epoch.record_outgoing = state
+            fresh.append((epoch, keys))
+            gathered.peers.add(peer.party)
+        if gathered.new_generations:
+            gathered.peers.update(self.peers)
+        kept: list[Write] = [self.peers[party].record() for party in sorted(gathered.peers) if party in self.peers]
+        writes = (*gathered.writes, *appends, *kept, *snapshot_due(self))
+        self._token += 1
+        self._batch = _Batch(
+            token=self._token,
+            gathered=gathered,
+            own=own,
+            sizes=[
+                (self.book.state(w.lane), w.size + len(w.rows)) for w in writes if isinstance(w, Append)
+            ],
+            announce=[
+                (peer, peer.epoch, peer.epoch.incoming.first_unopened)
+                for peer in self.peers.values()
+                if peer.epoch is not None
+            ],
+            reserved=fresh,
+            after=self._after,
+        )
+        self._after = []
+        mark = None
+        if own:
+            urgent, traffic = self.book.own(urgent=True), self.book.own(urgent=False)
+            mark = Mark(generation=self.book.mine, urgent=urgent.size, traffic=traffic.size)
+        return [Commit(token=self._token, writes=writes, mark=mark)]
+
+    def _acknowledgement(self) -> _Draft:
+        """A pure acknowledgement; it claims the time of the last own entry, having nothing to say about time."""
+        entry = Ack()
+        time = Instant(self.book.own(urgent=True).last_time)
+        return _Draft(token=None, urgent=True, entry=entry, body=encode_body(entry), time=time)
+
+    def _append_drafts(self) -> tuple[list[tuple[_Draft, LaneState, EntryRow]], list[Write]]:
+        """Write what waits to the own lanes, in memory; the traffic lane first, so that the urgent one names its head."""
+        drafts, self._drafts = self._drafts[:MAX_DRAFTS], self._drafts[MAX_DRAFTS:]
+        own: list[tuple[_Draft, LaneState, EntryRow]] = []
+        writes: list[Write] = []
+        for urgent in (False, True):
+            mine = [draft for draft in drafts if draft.urgent is urgent]
+            if not mine:
+                continue
+            state = self.book.own(urgent=urgent)
+            before = state.size
+            ack = encode_ack(self.book.ack_items(urgent=urgent))
+            rows = self.book.append_own(state, [(kind_of(d.entry), d.time, d.body) for d in mine], ack)
+            own.extend((draft, state, row) for draft, row in zip(mine, rows, strict=True))
+            writes.append(Append(lane=state.lane, size=before, rows=rows))
+        if own:
+            self.book.refused_named()
+        return own, writes
+
+    def _committed(self, token: int, now: Now) -> list[Output]:
+        batch = self._batch
+        if batch is None or batch.token != token:
+            raise Bug("a commit that is not under way")
+        self._batch = None
+        for state, size in batch.sizes:
+            state.durable = max(state.durable, size)
+        for epoch, keys in batch.reserved:
+            epoch.outgoing.free(keys)
+        for peer, epoch, first_unopened in batch.announce:
+            if peer.epoch is epoch:
+                peer.announced = first_unopened
+        self._name_heads(batch)
+        outputs: list[Output] = list(batch.after)
+        for peer in self.peers.values():
+            outputs += self.sending.flush(peer, now.steady)
+        for draft, state, row in batch.own:
+            self._fold(state.lane, row, draft.entry, now)
+            outputs.append(Shown(lane=state.lane, row=row, kind=kind_of(draft.entry), time=draft.time, entry=draft.entry))
+            if draft.token is not None:
+                outputs.append(Accepted(token=draft.token, lane=state.lane, index=row.index, leaf_hash=row.nodes[0]))
+        for lane, row, entry in batch.gathered.shown:
+            self._fold(lane, row, entry, now)
+            outputs.append(_shown(lane, row, entry))
+        outputs += batch.gathered.outputs
+        for receipt, writes in self.transfers.finished():
+            self.intake.gathered.writes += writes
+            self._draft(receipt, now)
+        self.milestones.note(batch.sizes, [(draft.entry, state) for draft, state, _ in batch.own])
+        return outputs
+
+    def _name_heads(self, batch: _Batch) -> None:
+        """Third members' heads that the new acknowledgements name go along, whole (spec 7.21)."""
+        if len(self.terms.parties) == 2 or not batch.own:
+            return
+        for peer in self.peers.values():
+            named = [
+                (state.lane, state.durable)
+                for state, _ in batch.sizes
+                if state.lane.party not in (self.party, peer.party)
+            ]
+            if peer.epoch is not None:
+                self.sending.notes(peer, named)
+
+    def _fold(self, lane: Lane, row: EntryRow, entry: AnyEntry | None, now: Now) -> None:
+        kind = decode_kind(row.entry.kind) if entry is not None else 0
+        time = decode_time(row.entry.time) if entry is not None else 0
+        self.fold.apply(lane, row.index, row.nodes[0], kind, time, entry)
+        self._folded += 1
+        if isinstance(entry, Attachment) and lane.party != self.party:
+            ref = Ref(lane=lane.number, generation=lane.generation, index=row.index, leaf=row.nodes[0])
+            self.transfers.begin(entry, ref)
+
+    # --- reading ---
+
+    def signed_head(self, *, urgent: bool) -> SignedHead:
+        """One's own durable head, signed with both keys; for export and proofs."""
+        return self.milestones.sign(self.book.own(urgent=urgent))
+
+
+def _shown(lane: Lane, row: EntryRow, entry: AnyEntry | None) -> Shown:
+    opened = entry is not None
+    return Shown(
+        lane=lane,
+        row=row,
+        kind=decode_kind(row.entry.kind) if opened else 0,
+        time=decode_time(row.entry.time) if opened else 0,
+        entry=entry,
+    )
+
+
+__all__ = ["OVERLAP_MS", "AttachmentReceipt", "Engine", "Holds", "PutPeer", "Setup"]

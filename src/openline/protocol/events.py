@@ -1,0 +1,173 @@
+"""What goes into the engine and what comes out: the whole vocabulary of its only door.
+
+Spec: spec/07-delivery.md; DESIGN: commit, mark, sign, send.
+"""
+
+from dataclasses import dataclass, field
+
+from openline.kernel.lane import Generation, Lane
+from openline.kernel.units import Instant
+from openline.protocol.entries import AnyEntry
+from openline.protocol.records import EntryRow, Mark, Write
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Now:
+    """Two clocks: `steady` never jumps and drives deadlines; `wall` is a claim, for people and entries. Both ms."""
+
+    steady: int
+    wall: Instant
+
+
+# --- inputs ---
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submit:
+    """Somebody here says something; `token` comes back with the outcome. `time` is the claimed moment."""
+
+    token: int
+    entry: AnyEntry
+    time: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """An envelope came over some bearer; nothing about it is believed yet."""
+
+    envelope: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """Commit `token` and its mark are durable."""
+
+    token: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """The bearers to a party changed: `largest` is the largest envelope any of them carries, `smallest` the least.
+
+    Both 0 when none is up.
+    """
+
+    party: int
+    largest: int
+    smallest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A moment asked for by WakeAt has come (or any other: early ticks do no harm)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """Open a new epoch with this party now."""
+
+    party: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stow:
+    """Keep a chunk of an own attachment; it is durable before any entry submitted after it."""
+
+    attachment: bytes
+    number: int
+    data: bytes = field(repr=False)
+
+
+Input = Submit | Arrived | Committed | Link | Tick | Renew | Stow
+
+
+# --- outputs ---
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """Make all writes durable together, then the mark if there is one, then answer Committed(token).
+
+    If either fails the engine is thrown away and made again from the store.
+    """
+
+    token: int
+    writes: tuple[Write, ...] = field(repr=False)
+    mark: Mark | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transmit:
+    """Offer an envelope to a party's bearers. `precedence` 0 to 3 decides how many carry it and how soon.
+
+    `bulk` marks what only wide bearers should carry (cosignatures, chunks).
+    """
+
+    party: int
+    envelope: bytes = field(repr=False)
+    precedence: int
+    bulk: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """Submission `token` is durable and signed: it stands at this place."""
+
+    token: int
+    lane: Lane
+    index: int
+    leaf_hash: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """Submission `token` was refused; nothing changed. `code` and `reason` are constants."""
+
+    token: int
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """An entry is durable here and may be shown: own or another's. `entry` is None if it was refused."""
+
+    lane: Lane
+    row: EntryRow = field(repr=False)
+    kind: int
+    time: int
+    entry: AnyEntry | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holds:
+    """A party's signed acknowledgement says that it holds this lane up to `size`."""
+
+    party: int
+    lane: int
+    generation: Generation
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noticed:
+    """Something people or counters must hear of. `what` is a constant name; numbers only, never content.
+
+    Names: epoch-opened, generation-opened, restored, entries-recovered,
+    fork-proved, suspected, refused-entry, unknown-kind, quota, attachment-held,
+    attachment-refused, envelope-refused, frame-refused, unknown-tag.
+    """
+
+    what: str
+    party: int
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WakeAt:
+    """Please Tick at this steady moment; the latest WakeAt replaces earlier ones."""
+
+    steady: int
+
+
+Output = Commit | Transmit | Accepted | Rejected | Shown | Holds | Noticed | WakeAt

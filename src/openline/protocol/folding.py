@@ -1,0 +1,92 @@
+"""Loading and keeping the fold of a line: from a snapshot, then from the lanes.
+
+Spec: spec/06-entries.md.
+"""
+
+from typing import Protocol
+
+from openline.kernel.errors import Refused
+from openline.kernel.lane import Lane
+from openline.protocol.entries import Attachment
+from openline.protocol.fields import Ref, decode_kind, decode_time
+from openline.protocol.lanes import LaneBook, LaneState, read_body
+from openline.protocol.records import EntryRow, LineReader, PutSnapshot, Write
+from openline.protocol.snapshots import restore, snapshot
+from openline.protocol.transcript import ATTACHMENT_HELD, ATTACHMENT_REFUSED, FOLD_VERSION, Fold
+from openline.protocol.transfers import Transfers
+
+PAGE = 1_024
+SNAPSHOT_EVERY = 4_096
+"""Entries folded before another snapshot, or an eighth of the transcript: start-up reads no more than that."""
+
+
+class Folding(Protocol):
+    """What of an engine a snapshot needs."""
+
+    fold: Fold
+    _folded: int
+
+
+def load_fold(book: LaneBook, reader: LineReader, transfers: Transfers) -> Fold:
+    """The fold at the durable heads; attachments not yet whole are taken up again."""
+    fold = _from_snapshot(book, reader)
+    for state in book.all_states():
+        first = fold.size(state.lane.number, state.lane.generation)
+        while first < state.durable:
+            rows = reader.entries(state.lane, first, PAGE)
+            for row in rows:
+                apply_row(fold, state.lane, row)
+            first += len(rows)
+    for state in book.all_states():
+        if state.lane.party != book.party:
+            _resume(fold, book, state, reader, transfers)
+    return fold
+
+
+def _from_snapshot(book: LaneBook, reader: LineReader) -> Fold:
+    parties, policy = len(book.terms.parties), book.terms.policy
+    kept = reader.snapshot(FOLD_VERSION)
+    if kept is not None:
+        try:
+            fold = restore(kept.data, book.terms.line, parties, policy)
+        except Refused:
+            return Fold(book.terms.line, parties, policy)  # a cache: anything wrong with it, and it is made anew
+        if all(fold.size(s.lane.number, s.lane.generation) <= s.durable for s in book.all_states()):
+            return fold
+    return Fold(book.terms.line, parties, policy)
+
+
+def apply_row(fold: Fold, lane: Lane, row: EntryRow) -> None:
+    """Fold one kept row."""
+    body = None if row.refused or not row.entry.secret else read_body(row.entry)
+    kind = decode_kind(row.entry.kind) if body is not None else 0
+    time = decode_time(row.entry.time) if body is not None else 0
+    fold.apply(lane, row.index, row.nodes[0], kind, time, body)
+
+
+def _resume(fold: Fold, book: LaneBook, state: LaneState, reader: LineReader, transfers: Transfers) -> None:
+    """Attachments of that lane for which this station has signed no receipt yet."""
+    ledger = fold.lanes.get(state.lane.key)
+    if ledger is None:
+        return
+    for row_number in range(len(ledger.attachments)):
+        marks = ledger.attachments.of(row_number)
+        if marks[book.party] & (ATTACHMENT_HELD | ATTACHMENT_REFUSED):
+            continue
+        index = ledger.attachments.indexes[row_number]
+        for row in reader.entries(state.lane, index, 1):
+            body = read_body(row.entry)
+            if isinstance(body, Attachment):
+                number, generation = state.lane.key
+                transfers.begin(body, Ref(lane=number, generation=generation, index=index, leaf=row.nodes[0]))
+
+
+def snapshot_due(engine: Folding) -> list[Write]:
+    """A snapshot for the next commit, when enough has been folded since the last."""
+    fold = engine.fold
+    sizes = tuple((ledger.number, ledger.generation, ledger.size) for ledger in fold.ledgers())
+    total = sum(size for _, _, size in sizes)
+    if engine._folded < max(SNAPSHOT_EVERY, total // 8):
+        return []
+    engine._folded = 0
+    return [PutSnapshot(version=FOLD_VERSION, sizes=sizes, data=snapshot(fold))]

@@ -1,0 +1,408 @@
+"""What arrived: from an envelope that opened to entries accepted, refused or asked for again.
+
+Everything here runs on input from a peer that may lie. It grows lanes only
+through signatures, and collects what must become durable before it is shown.
+
+Spec: spec/07-delivery.md, spec/11-forks.md.
+"""
+
+from dataclasses import dataclass, field
+
+from openline.kernel.codec import decode, encode
+from openline.kernel.errors import Forged, Refused, Unknown
+from openline.kernel.lane import Fork, Head, Lane, SignedHead
+from openline.kernel.units import Instant
+from openline.protocol.acknowledgements import NOTHING
+from openline.protocol.delivery import Peer
+from openline.protocol.entries import Ack, AnyEntry, GenerationEntry, TermsEntry, fits
+from openline.protocol.events import Holds, Noticed, Now, Output
+from openline.protocol.forks import encode_fork, from_frame, from_head, signed_at
+from openline.protocol.frames import (
+    Chunk,
+    ChunkWant,
+    Cosignature,
+    Entries,
+    Fragment,
+    Frame,
+    FullEntries,
+    GenerationSeed,
+    HeadNote,
+    Held,
+    Last,
+    Want,
+    frame_value,
+    read_frames,
+)
+from openline.protocol.lanes import LaneBook, LaneState
+from openline.protocol.quotas import PartyQuotas
+from openline.protocol.records import (
+    Append,
+    EntryRow,
+    PutEvidence,
+    PutGeneration,
+    PutHead,
+    Write,
+)
+
+WANT_AGAIN_MS = 1_000
+"""The same request is repeated to a peer after this long at the earliest."""
+MAX_EARLY = 64
+"""Frames kept that arrived before the ones they continue, per line: one window of a reordering bearer."""
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What the next commit will make durable, and what follows once it is."""
+
+    writes: list[Write] = field(default_factory=list)
+    shown: list[tuple[Lane, EntryRow, AnyEntry | None]] = field(default_factory=list)
+    outputs: list[Output] = field(default_factory=list)
+    peers: set[int] = field(default_factory=set)
+    acknowledge: bool = False
+    new_generations: bool = False
+    fetches: list[tuple[Chunk, Peer]] = field(default_factory=list)
+    chunk_wants: list[tuple[ChunkWant, Peer]] = field(default_factory=list)
+    own_shown: bool = False
+    """An own lane was found to be longer elsewhere than here: what was lost has been taken back."""
+
+
+class Intake:
+    """Takes frames of peers; the engine empties `gathered` into commits."""
+
+    def __init__(self, book: LaneBook, peers: dict[int, Peer], quotas: dict[int, PartyQuotas]) -> None:
+        self.book, self.quotas = book, quotas
+        self._peers = peers
+        self.gathered = Gathered()
+        self._early: dict[tuple[str, int], tuple[int, Entries | FullEntries]] = {}
+
+    def frames(self, peer: Peer, frames: tuple[Frame, ...], now: Now) -> None:
+        """Take the frames of one envelope, in order. One that is refused is noticed and does not stop the others."""
+        for frame in frames:
+            try:
+                self._take(peer, frame, now)
+            except Refused:
+                self._notice("frame-refused", peer.party)
+
+    def _notice(self, what: str, party: int, number: int = 0) -> None:
+        self.gathered.outputs.append(Noticed(what=what, party=party, number=number))
+
+    def _take(self, peer: Peer, frame: Frame, now: Now) -> None:
+        match frame:
+            case Entries():
+                self._entries(peer, frame, now)
+            case FullEntries():
+                self._full(peer, frame, now)
+            case GenerationSeed():
+                self._generation(peer, frame)
+            case HeadNote():
+                self._head(peer, frame.signed, now)
+            case Want():
+                self._want(peer, frame)
+            case Held():
+                self._held(peer, frame, now)
+            case Cosignature():
+                self._cosignature(frame)
+            case Fragment():
+                whole = peer.reassemble(frame)
+                values = decode(whole) if whole is not None else []
+                inner, _ = read_frames(self.book.terms.line, values if isinstance(values, list) else [])
+                self.frames(peer, tuple(f for f in inner if not isinstance(f, Fragment)), now)
+            case Last():
+                if peer.previous is not None and peer.previous.attempt == frame.attempt:
+                    peer.previous_ends = (frame.index, now.steady + 60_000)
+            case Chunk():
+                self.gathered.fetches.append((frame, peer))
+            case ChunkWant():
+                self.gathered.chunk_wants.append((frame, peer))
+
+    # --- entries ---
+
+    def _entries(self, peer: Peer, frame: Entries, now: Now) -> None:
+        party = frame.lane // 2
+        if party >= len(self.book.terms.parties):
+            raise Unknown("no such party")
+        known = [g for g in self.book.generations(party) if g.counter == frame.counter]
+        if not known:
+            return  # its generation frame was lost or is still to come; the sender repeats both
+        lane = self.book.lane(frame.lane, known[-1])
+        state = self.book.state(lane)
+        if frame.first > state.size:
+            self._keep_early(peer, lane, frame.first, frame, now)
+            return
+        if frame.first < state.size:
+            self._repeated(peer, state, frame.first, len(frame.items), frame.signature, now)
+            return
+        if not self._within_quota(peer, state, len(frame.items), now):
+            return
+        try:
+            rows, bodies = self.book.accept_short(state, frame)
+        except (Forged, Unknown):
+            self.want(peer, lane, frame.first, now, full=True)
+            return
+        self._accepted(peer, state, rows, bodies, frame.signature, now)
+
+    def _full(self, peer: Peer, frame: FullEntries, now: Now) -> None:
+        state = self.book.state(self.book.lane(*frame.lane.key))
+        if not self.book.knows(frame.lane.party, frame.lane.generation):
+            return
+        if frame.first > state.size:
+            self._keep_early(peer, frame.lane, frame.first, frame, now)
+            return
+        if frame.first < state.size:
+            self._compare(peer, state, frame, now)
+            return
+        if not self._within_quota(peer, state, len(frame.items), now):
+            return
+        try:
+            rows, bodies = self.book.accept_full(state, frame, from_author=peer.party == frame.lane.party)
+        except Forged:
+            self.suspect(peer, "does-not-check")
+            if frame.first:
+                self._audit(peer, state.lane, now)
+            return
+        self._accepted(peer, state, rows, bodies, frame.signature, now)
+
+    def _accepted(  # noqa: PLR0913 - what one accepted frame brings
+        self,
+        peer: Peer,
+        state: LaneState,
+        rows: tuple[EntryRow, ...],
+        bodies: list[AnyEntry | None],
+        signature: bytes,
+        now: Now,
+    ) -> None:
+        gathered, lane = self.gathered, state.lane
+        self._judge(lane, rows, bodies)
+        rows = tuple(
+            row if (body is None) == row.refused else _refused(state, row) for row, body in zip(rows, bodies, strict=True)
+        )
+        gathered.writes.append(Append(lane=lane, size=rows[0].index, rows=rows))
+        gathered.writes.append(PutHead(signed=SignedHead(head=state.head(), ed25519=signature)))
+        gathered.peers.add(peer.party)
+        gathered.shown.extend((lane, row, body) for row, body in zip(rows, bodies, strict=True))
+        if any(not isinstance(body, Ack) for body in bodies):
+            gathered.acknowledge = True
+        if lane.party == self.book.party:
+            gathered.own_shown = True
+            self._notice("entries-recovered", peer.party, len(rows))
+        else:
+            self._heard(lane, rows, bodies, now)
+        early = self._early.pop((lane.origin, state.size), None)
+        if early is not None:
+            self._take(peer, early[1], now)
+
+    def _judge(self, lane: Lane, rows: tuple[EntryRow, ...], bodies: list[AnyEntry | None]) -> None:
+        """Refuse what stands where it must not: terms that are not the line's, kinds in the wrong lane (spec 6.5)."""
+        opening = lane.generation.counter == 0
+        for place, (row, body) in enumerate(zip(rows, bodies, strict=True)):
+            if body is None:
+                self._notice("refused-entry", lane.party, row.index)
+                continue
+            wrong_terms = isinstance(body, TermsEntry) and body.terms != self.book.terms.raw
+            if wrong_terms or not fits(body, urgent=lane.urgent, index=row.index, opening=opening):
+                bodies[place] = None
+                self._notice("refused-entry", lane.party, row.index)
+
+    def _within_quota(self, peer: Peer, state: LaneState, count: int, now: Now) -> bool:
+        """Whether the author may add so many now; if not, nothing is accepted and its station tries again (spec 12)."""
+        author = state.lane.party
+        if author == self.book.party:
+            return True
+        quota = self.quotas[author]
+        least = min(count, (quota.urgent if state.lane.urgent else quota.traffic).burst)  # or a large frame never fits
+        self.quotas[author], fine = quota.take(Instant(now.steady), least, urgent=state.lane.urgent)
+        if not fine:
+            self._notice("quota", peer.party)
+        return fine
+
+    def _keep_early(self, peer: Peer, lane: Lane, first: int, frame: Entries | FullEntries, now: Now) -> None:
+        self._early[lane.origin, first] = (peer.party, frame)
+        if len(self._early) > MAX_EARLY:
+            del self._early[next(iter(self._early))]
+        peer.wanted.setdefault(lane.key, (self.book.state(lane).size, now.steady + WANT_AGAIN_MS))
+
+    def _repeated(  # noqa: PLR0913 - a frame without its entries
+        self, peer: Peer, state: LaneState, first: int, count: int, signature: bytes, now: Now
+    ) -> None:
+        """Entries we hold already: the owner's signature tells whether they are the same ones."""
+        end = first + count
+        if end > state.size:
+            self.want(peer, state.lane, state.size, now, full=False)
+            return
+        peer.echo_due = True
+        self.gathered.peers.add(peer.party)
+        head = Head(lane=state.lane, size=end, root=self.book.root_at(state, end))
+        try:
+            SignedHead(head=head, ed25519=signature).check(self.book.owner(state.lane))
+        except Forged:
+            self.want(peer, state.lane, first, now, full=True)
+
+    def want(self, peer: Peer, lane: Lane, first: int, now: Now, *, full: bool) -> None:
+        """Ask a peer for entries, not more often than once a second for the same ones."""
+        asked = peer.wanted.get(lane.key)
+        if asked is not None and asked[0] == first and asked[1] > now.steady:
+            return
+        peer.wanted[lane.key] = (first, now.steady + WANT_AGAIN_MS)
+        peer.control.append(encode(frame_value(Want(lane=lane, first=first, full=full))))
+
+    # --- acknowledgements ---
+
+    def _heard(self, lane: Lane, rows: tuple[EntryRow, ...], bodies: list[AnyEntry | None], now: Now) -> None:
+        """What an author says it holds. Its own later generation replaces what it said before (spec 13)."""
+        author = self._peers.get(lane.party)
+        if author is None or lane.generation != self.book.current(lane.party):
+            return
+        last = NOTHING
+        for row, body in zip(rows, bodies, strict=True):
+            if isinstance(body, GenerationEntry) and row.index == 0 and lane.urgent:
+                author.holds.clear()
+                author.told.clear()
+                author.sent.clear()
+                self._notice("generation-opened", lane.party, lane.generation.counter)
+            if body is None or row.entry.ack == last:
+                continue
+            last = row.entry.ack
+            self._acknowledged(author, last, now)
+
+    def _acknowledged(self, author: Peer, data: bytes, now: Now) -> None:
+        for item in self.book.read_ack(data):
+            lane = self.book.lane(item.lane, item.generation)
+            if lane.party == author.party or not self.book.knows(lane.party, item.generation):
+                continue
+            state = self.book.state(lane)
+            if item.size > state.size:
+                if lane.party == self.book.party:
+                    self.want(author, lane, state.size, now, full=False)  # it holds more of us than we do
+                continue
+            if self.book.root_at(state, item.size) != item.root:
+                self.suspect(author, "acknowledges-another-history")
+                continue
+            before = author.holds.get(lane.key, 0)
+            if item.size < before:
+                self.suspect(author, "acknowledgement-went-back")
+            elif item.size > before:
+                author.holds[lane.key] = item.size
+                author.progress(now.steady)
+                if lane.party == self.book.party:
+                    number, generation = lane.key
+                    self.gathered.outputs.append(
+                        Holds(party=author.party, lane=number, generation=generation, size=item.size)
+                    )
+
+    def suspect(self, peer: Peer, why: str) -> None:
+        """Note that a party does not keep to the protocol, without proof."""
+        if peer.suspected != why:
+            peer.suspected = why
+            self.gathered.peers.add(peer.party)
+            self._notice("suspected", peer.party)
+
+    # --- generations, heads, requests ---
+
+    def _generation(self, peer: Peer, frame: GenerationSeed) -> None:
+        if frame.party >= len(self.book.terms.parties):
+            raise Unknown("no such party")
+        known = PutGeneration(
+            party=frame.party, generation=frame.generation, seed=frame.seed, statement=frame.statement
+        )
+        if self.book.knows(frame.party, frame.generation):
+            empty = not any(
+                self.book.state(self.book.lane(2 * frame.party + low, frame.generation)).size for low in (0, 1)
+            )
+            # Somebody else may have told us a wrong seed; the party itself, or whoever delivers, corrects it.
+            if frame.party == self.book.party or not empty:
+                return
+            if self.book.put_generation(frame.party, frame.generation) == known:
+                return
+        self.book.learn(known)
+        self.gathered.writes.append(known)
+        self.gathered.new_generations = True
+        self.gathered.peers.add(peer.party)
+
+    def _want(self, peer: Peer, frame: Want) -> None:
+        state = self.book.state(self.book.lane(*frame.lane.key))
+        key = frame.lane.key
+        if frame.first < peer.sent.get(key, state.durable + 1):
+            peer.sent[key] = min(frame.first, state.durable)
+            peer.behind[key] = -(10**12)  # asked for: hand on without waiting
+            if frame.full:
+                peer.full.add(key)
+        if frame.first <= state.durable:
+            peer.told[key] = min(peer.told.get(key, frame.first), frame.first)
+
+    def _held(self, peer: Peer, frame: Held, now: Now) -> None:
+        for lane, size in frame.heads:
+            if lane.party >= len(self.book.terms.parties):
+                continue
+            peer.told[lane.key] = size
+            if lane.key in peer.sent:
+                peer.sent[lane.key] = min(peer.sent[lane.key], max(size, peer.holds.get(lane.key, 0)))
+            state = self.book.state(lane)
+            mine = lane.party != peer.party and size > state.size
+            if mine and self.book.knows(lane.party, lane.generation):
+                self.want(peer, lane, state.size, now, full=False)
+
+    def _head(self, peer: Peer, signed: SignedHead, now: Now) -> None:
+        """Somebody's head, whole: it must be one of ours, or it proves or suggests a fork."""
+        lane = self.book.lane(*signed.head.lane.key)
+        if not self.book.knows(lane.party, lane.generation):
+            return
+        signed.check(self.book.owner(lane))
+        state = self.book.state(lane)
+        if signed.head.size > state.size or self.book.root_at(state, signed.head.size) == signed.head.root:
+            return
+        fork = from_head(self.book, state, signed)
+        if fork is not None:
+            self._proved(lane, fork)
+        else:
+            self._audit(peer, lane, now)
+
+    def _audit(self, peer: Peer, lane: Lane, now: Now) -> None:
+        """Have a peer repeat a lane in full from its start: where it differs from ours, the difference is proof."""
+        if lane.key not in peer.audited:
+            peer.audited.add(lane.key)
+            self.want(peer, lane, 0, now, full=True)
+
+    def _compare(self, peer: Peer, state: LaneState, frame: FullEntries, now: Now) -> None:
+        end = frame.first + len(frame.items)
+        if frame.first > state.durable:
+            return
+        try:
+            fork = from_frame(self.book, state, frame)
+        except Refused:
+            self.suspect(peer, "does-not-check")
+            self._audit(peer, state.lane, now)
+            return
+        if fork is not None:
+            self._proved(state.lane, fork)
+        elif end < state.size and state.lane.key in peer.audited:
+            self.want(peer, state.lane, end, now, full=True)
+        else:
+            self.want(peer, state.lane, state.size, now, full=False)
+
+    def _proved(self, lane: Lane, fork: Fork) -> None:
+        fork.check(self.book.owner(lane))
+        evidence = encode_fork(fork)
+        if any(kept.evidence == evidence for kept in self.book.reader.evidence()):
+            return
+        self.gathered.writes.append(PutEvidence(party=lane.party, evidence=evidence))
+        self._notice("fork-proved", lane.party)
+        author = self._peers.get(lane.party)
+        if author is not None:
+            self.suspect(author, "fork-proved")
+
+    def _cosignature(self, frame: Cosignature) -> None:
+        lane = self.book.lane(*frame.lane.key)
+        state = self.book.state(lane)
+        signed = signed_at(self.book, state, frame.size) if frame.size <= state.durable else None
+        if signed is None or signed.mldsa:
+            return
+        whole = SignedHead(head=signed.head, ed25519=signed.ed25519, mldsa=frame.signature)
+        whole.check(self.book.owner(lane))
+        self.gathered.writes.append(PutHead(signed=whole))
+
+
+def _refused(state: LaneState, row: EntryRow) -> EntryRow:
+    """The row of an entry that is refused after all, although it decoded; it is named in the next acknowledgement."""
+    state.refused_unnamed.append(row.index)
+    return EntryRow(index=row.index, nodes=row.nodes, entry=row.entry, unopened=row.unopened, refused=True)
+

@@ -1,0 +1,174 @@
+"""Epochs with every peer: when a handshake starts, goes on and ends.
+
+Spec: spec/10-epochs.md.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from openline.kernel.codec import Fields, decode, encode
+from openline.kernel.crypto import SIV_TAG, digest
+from openline.kernel.envelope import HEADER, NONCE, open_handshake, seal_handshake
+from openline.kernel.lane import Head
+from openline.kernel.units import BUCKETS, Entropy
+from openline.protocol.delivery import Epoch, Peer
+from openline.protocol.entries import EpochEntry, Mode
+from openline.protocol.epochs import NO_ROOT, Opened, Said, Stage
+from openline.protocol.events import Now, Output, Transmit
+from openline.protocol.frames import FRAGMENT, Fragment, Last, frame_value, read_frames
+from openline.protocol.lanes import LaneBook
+from openline.protocol.sending import introductions
+
+FIRST_MS = 500
+"""How much later the higher party calls, so that two stations that start together do not both call."""
+RENEW_MS = 24 * 3_600_000
+"""An epoch lives a day: what is recorded on the wire and a key that is stolen later cover no more."""
+RENEW_LATER_MS = 5 * 60_000
+"""The higher party gives the lower one this long to renew first."""
+RENEW_ENVELOPES = 2**20
+"""Or this many envelopes."""
+DEAF_MS = 5_000
+"""Unknown tags and nothing that opens for this long: the peer uses keys that we lack."""
+RESCUE_AGAIN_MS = 30_000
+
+
+@dataclass(slots=True)
+class Opening:
+    """What an opened epoch asks of the engine: an entry now, and answers once it is durable."""
+
+    entry: EpochEntry
+    peer: Peer
+    after: list[Transmit] = field(default_factory=list)
+
+
+class Rekeying:
+    """Runs every peer's handshake on the engine's clock."""
+
+    def __init__(self, book: LaneBook, peers: dict[int, Peer], entropy: Entropy, known: set[int]) -> None:
+        self._book, self._peers, self._entropy = book, peers, entropy
+        self._known = known
+        """Peers with whom some epoch was opened before: without a base, the next one is a rescue."""
+
+    def begin(self, now: Now) -> None:
+        """At the start of a line: call every peer with whom no epoch is open."""
+        for peer in self._peers.values():
+            peer.heard_at = now.steady
+            if peer.epoch is None:
+                self._call_at(peer, now.steady + (FIRST_MS if peer.party < self._book.party else 0))
+
+    def _call_at(self, peer: Peer, at: int) -> None:
+        peer.handshake_due = at if peer.handshake_due is None else min(at, peer.handshake_due)
+
+    def renew(self, peer: Peer, now: Now) -> None:
+        """Open a new epoch as soon as possible."""
+        self._call_at(peer, now.steady)
+
+    def _heads(self) -> list[Head]:
+        """One's own heads as far as they are durable."""
+        own = [self._book.own(urgent=urgent) for urgent in (True, False)]
+        return [state.head() for state in own if state.size and state.size == state.durable]
+
+    def tick(self, now: Now) -> list[Output]:
+        """Start, repeat or renew what is due."""
+        outputs: list[Output] = []
+        for peer in self._peers.values():
+            self._watch(peer, now)
+            if peer.handshake_due is None or peer.handshake_due > now.steady:
+                continue
+            if not peer.largest:
+                peer.handshake_due = None if peer.epoch else now.steady + 60_000  # a link that comes up makes it due
+                continue
+            if peer.handshake.stage in (Stage.IDLE, Stage.ANSWERED):
+                base = peer.epoch.attempt if peer.epoch and peer.base_ok and any(peer.epoch.root) else 0
+                root = peer.epoch.root if peer.epoch and base else NO_ROOT
+                said = peer.handshake.start(self._heads(), base, root, self._entropy)
+            else:
+                said = peer.handshake.again()
+            peer.handshake_due = now.steady + peer.handshake.wait_ms()
+            outputs.extend(self._seal(peer, said.messages))
+        return outputs
+
+    def _watch(self, peer: Peer, now: Now) -> None:
+        """Notice when an epoch has to be renewed, or no longer serves."""
+        if peer.epoch is None or peer.handshake_due is not None:
+            return
+        patience = RENEW_LATER_MS if peer.party < self._book.party else 0
+        old = now.wall - peer.epoch.opened >= RENEW_MS + patience or peer.epoch.outgoing.index >= RENEW_ENVELOPES
+        deaf = peer.unknown_tags > 0 and now.steady - peer.heard_at >= DEAF_MS
+        if old or deaf:
+            peer.unknown_tags = 0
+            peer.heard_at = now.steady + RESCUE_AGAIN_MS
+            self._call_at(peer, now.steady)
+
+    def receive(self, peer: Peer, envelope: bytes, now: Now) -> tuple[list[Output], Opening | None]:
+        """Take a handshake envelope. Raises Refused: nothing changed."""
+        content = open_handshake(peer.handshake_in, envelope)
+        members = Fields(decode(content))
+        if members.uint(0, 255) == FRAGMENT:
+            frames, _ = read_frames(self._book.terms.line, [decode(content)])
+            whole = peer.reassemble(frames[0]) if isinstance(frames[0], Fragment) else None
+            if whole is None:
+                return [], None
+            content = whole
+        roots = {e.attempt: e.root for e in (peer.epoch, peer.previous) if e is not None and any(e.root)}
+        was = peer.handshake.stage
+        said = peer.handshake.receive(
+            content,
+            self._book.rings[peer.party].lane(self._book.current(peer.party)),
+            self._heads(),
+            roots,
+            self._entropy,
+            yields=peer.party < self._book.party,
+        )
+        if said.opened is not None:
+            return [], self._opened(peer, said.opened, said, now)
+        if was is Stage.CALLING and peer.handshake.stage is Stage.IDLE:
+            peer.base_ok = not peer.handshake.base_refused
+            self._call_at(peer, now.steady)
+        elif peer.handshake.stage is Stage.ANSWERED and peer.handshake_due is not None:
+            peer.handshake_due = now.steady + 10 * FIRST_MS  # the caller repeats; we call only if it falls silent
+        elif peer.handshake.stage is Stage.PROVED and was is not Stage.PROVED:
+            peer.handshake_due = now.steady + peer.handshake.wait_ms()
+        return self._seal(peer, said.messages), None
+
+    def _opened(self, peer: Peer, opened: Opened, said: Said, now: Now) -> Opening:
+        mode = Mode.RENEWAL if opened.base else Mode.RESCUE if peer.party in self._known else Mode.FIRST
+        self._known.add(peer.party)
+        old = peer.epoch.attempt if peer.epoch else None
+        left = peer.switch(Epoch.begin(opened, self._book.party, peer.party, now.wall))
+        peer.heard_at = now.steady
+        peer.progress(now.steady)
+        peer.control.clear()
+        peer.control.extend(introductions(self._book))
+        if old is not None and left is not None:
+            peer.control.append(encode(frame_value(Last(attempt=old, index=left))))
+        entry = EpochEntry(peer=peer.party, attempt=opened.attempt, mode=mode, handshake=digest(opened.transcript))
+        return Opening(entry=entry, peer=peer, after=self._seal(peer, said.messages))
+
+    def _seal(self, peer: Peer, messages: Sequence[bytes]) -> list[Transmit]:
+        """Handshake messages in envelopes that the thinnest way to this peer can carry."""
+        limit = peer.largest or BUCKETS[-1]
+        room = max((bucket for bucket in BUCKETS if bucket <= limit), default=BUCKETS[0])
+        room -= HEADER + NONCE + SIV_TAG + 2
+        sealed: list[Transmit] = []
+        for message in messages:
+            parts = [message] if len(message) <= room else self._parts(message, room - 24)
+            sealed.extend(
+                Transmit(
+                    party=peer.party,
+                    envelope=seal_handshake(peer.handshake_out, part, self._entropy),
+                    precedence=1,
+                )
+                for part in parts
+            )
+        return sealed
+
+    def _parts(self, message: bytes, size: int) -> list[bytes]:
+        stream = int.from_bytes(self._entropy(4), "big")
+        count = -(-len(message) // size)
+        cut = [message[part * size : (part + 1) * size] for part in range(count)]
+        return [
+            encode(frame_value(Fragment(stream=stream, part=part, parts=count, data=data)))
+            for part, data in enumerate(cut)
+        ]
+

@@ -1,0 +1,272 @@
+"""What goes to a peer next, and in which envelopes.
+
+Urgent lane before traffic lane, own lanes before others', entries before
+chunks. A frame of entries ends at a head that its owner signed: for own lanes
+any size will do, signed here; for others' lanes the sizes they signed.
+
+Spec: spec/07-delivery.md.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from openline.kernel.codec import encode
+from openline.kernel.crypto import Signer
+from openline.kernel.lane import Entry, Generation, Head, Lane, SignedHead, leaf_of
+from openline.kernel.units import WINDOW, Entropy
+from openline.protocol.delivery import Peer
+from openline.protocol.entries import Kind
+from openline.protocol.events import Output
+from openline.protocol.frames import (
+    Entries,
+    FullEntries,
+    GenerationSeed,
+    HeadNote,
+    Held,
+    frame_value,
+)
+from openline.protocol.lanes import LaneBook, LaneState
+from openline.protocol.records import EntryRow, PutGeneration
+
+HAND_ON_MS = 5_000
+"""How long another member is given to deliver its own entries before we hand them on."""
+MAX_ROWS = 256
+_ACK_KIND = encode(int(Kind.ACK))
+_FLASH_BODY = b"\x00\x00"  # member 0 (precedence) is 0: FLASH, right after the head of the body map
+_MESSAGE_KIND = encode(int(Kind.MESSAGE))
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """An encoded frame with what decides its envelope."""
+
+    frame: bytes
+    precedence: int
+    acknowledgement: bool
+    """Only pure acknowledgements: may use the window's reserve, and is not kept."""
+
+
+def generation_frame(known: PutGeneration) -> bytes:
+    """A generation as a frame."""
+    seed = GenerationSeed(
+        party=known.party, generation=known.generation, seed=known.seed, statement=known.statement
+    )
+    return encode(frame_value(seed))
+
+
+def introductions(book: LaneBook) -> list[bytes]:
+    """Every generation here and what is held of it: what a peer is told when an epoch opens."""
+    frames = [
+        generation_frame(book.put_generation(party, generation))
+        for party in range(len(book.terms.parties))
+        for generation in book.generations(party)
+    ]
+    held = tuple((state.lane, state.durable) for state in book.all_states())
+    frames.extend(encode(frame_value(Held(heads=held[start : start + 64]))) for start in range(0, len(held), 64))
+    return frames
+
+
+class Sending:
+    """Builds what goes out. Holds the lane key and the signatures it made lately."""
+
+    def __init__(self, book: LaneBook, signer: Signer, entropy: Entropy) -> None:
+        self.book, self.signer, self.entropy = book, signer, entropy
+        self._signatures: dict[tuple[str, int], bytes] = {}
+
+    def signature(self, state: LaneState, size: int) -> bytes:
+        """The own Ed25519 signature of the head at a durable size; deterministic, so made again at will."""
+        place = (state.lane.origin, size)
+        found = self._signatures.get(place)
+        if found is None:
+            head = Head(lane=state.lane, size=size, root=self.book.root_at(state, size))
+            found = self._signatures[place] = self.signer.ed25519(head.text())
+            if len(self._signatures) > 4_096:
+                del self._signatures[next(iter(self._signatures))]
+        return found
+
+    def flush(self, peer: Peer, now: int) -> list[Output]:
+        """All that may go to this peer now."""
+        outputs: list[Output] = []
+        if peer.epoch is None:
+            return outputs
+        self._echo(peer, now)
+        batch: list[Load] = []
+        used = 0
+        for load in self._loads(peer, now):
+            capacity = peer.capacity(load.precedence)
+            if batch and (used + len(load.frame) > capacity or batch[0].precedence != load.precedence or len(batch) > 200):
+                outputs.extend(self._seal(peer, batch, now))
+                batch, used = [], 0
+            if not peer.room(precedence=load.precedence, acknowledgement=load.acknowledgement):
+                self._unsend(peer)
+                break
+            batch.append(load)
+            used += len(load.frame)
+        if batch:
+            outputs.extend(self._seal(peer, batch, now))
+        if not outputs and (peer.echo_due or peer.silent_for >= WINDOW // 4):
+            outputs.extend(self._bare(peer, now))
+        return outputs
+
+    def _unsend(self, peer: Peer) -> None:
+        """No room: what was taken for sending last was not sent."""
+        if self._taken is not None:
+            key, before = self._taken
+            peer.sent[key] = before
+            self._taken = None
+
+    _taken: tuple[tuple[int, Generation], int] | None = None
+
+    def _echo(self, peer: Peer, now: int) -> None:
+        """The peer sent again what we had opened: it has not heard us, so our last words go again."""
+        if peer.echo_due and now - peer.echoed_at >= 200:
+            peer.echoed_at = now
+            for key, size in peer.sent.items():
+                if key[0] == 2 * self.book.party:
+                    peer.sent[key] = min(size, peer.has(key))
+
+    def _bare(self, peer: Peer, now: int) -> list[Output]:
+        if not peer.room(precedence=3, acknowledgement=True) or now - peer.echoed_at < 0:
+            return []
+        return [peer.seal([], now, precedence=3, bulk=False, kept=False)]
+
+    def _seal(self, peer: Peer, batch: list[Load], now: int) -> list[Output]:
+        precedence = batch[0].precedence
+        kept = not all(load.acknowledgement for load in batch)
+        frames = [load.frame for load in batch]
+        if sum(map(len, frames)) <= peer.capacity(precedence):
+            return [peer.seal(frames, now, precedence=precedence, bulk=False, kept=kept)]
+        stream = int.from_bytes(self.entropy(4), "big")
+        outputs: list[Output] = []
+        for part in peer.fragments(frames, stream, peer.capacity(precedence)):
+            if not peer.room(precedence=0, acknowledgement=False):
+                break  # the whole is resealed when it stays unacknowledged
+            outputs.append(peer.seal([part], now, precedence=precedence, bulk=False, kept=True))
+        return outputs
+
+    def _loads(self, peer: Peer, now: int) -> Iterator[Load]:
+        """Frames in the order in which they should go; each is taken as sent when it is asked for."""
+        self._taken = None
+        while peer.control:
+            yield Load(peer.control[0], 1, acknowledgement=False)
+            peer.control.popleft()
+        for state in self._own_states():
+            yield from self._lane(peer, state)
+        if len(self.book.terms.parties) > 2:
+            for state in self._others(peer, now):
+                yield from self._lane(peer, state)
+
+    def _own_states(self) -> list[LaneState]:
+        """Own lanes, urgent before traffic, older generations first."""
+        party, generations = self.book.party, self.book.generations(self.book.party)
+        return [self.book.state(self.book.lane(2 * party + low, g)) for low in (0, 1) for g in generations]
+
+    def _others(self, peer: Peer, now: int) -> list[LaneState]:
+        """Third members' lanes that this peer has lacked for a while although we hold them."""
+        due = []
+        for state in self.book.all_states():
+            key = state.lane.key
+            if state.lane.party in (self.book.party, peer.party) or not state.durable:
+                continue
+            if peer.has(key) >= state.durable:
+                peer.behind.pop(key, None)
+            elif now - peer.behind.setdefault(key, now) >= HAND_ON_MS:
+                due.append(state)
+        return due
+
+    def _lane(self, peer: Peer, state: LaneState) -> Iterator[Load]:
+        key = state.lane.key
+        full = key in peer.full
+        first = peer.sent.get(key)
+        if first is None:
+            first = peer.sent[key] = min(state.durable, peer.has(key))
+        if full:
+            peer.full.discard(key)
+        while first < state.durable:
+            found = self._frame(peer, state, first, full=full)
+            if found is None:
+                return
+            frame, end, precedence, acknowledgement = found
+            peer.sent[key] = end
+            self._taken = (key, first)
+            yield Load(frame, precedence, acknowledgement)
+            self._taken = None
+            if not acknowledgement:
+                peer.needed[key] = end
+            elif key not in peer.needed:
+                peer.needed[key] = first
+            first = end
+
+    def _frame(self, peer: Peer, state: LaneState, first: int, *, full: bool) -> tuple[bytes, int, int, bool] | None:
+        """(frame, end, precedence, pure acknowledgement) of entries from `first`; None if no signed head lies ahead."""
+        own = state.lane.party == self.book.party
+        budget = peer.capacity(1) - 160
+        rows = list(self.book.rows(state, first, min(MAX_ROWS, state.durable - first)))
+        if own:
+            rows = _fitting(rows, budget)
+            signature = self.signature(state, rows[-1].index + 1)
+        else:
+            signed = self._boundary(state, first, rows, budget)
+            if signed is None:
+                return None
+            rows, signature = rows[: signed.head.size - first], signed.ed25519
+        items = None if full else self.book.wire_items(state, rows, peer.party, peer.holds)
+        if items is None:
+            leaves = tuple((row.unopened or leaf_of(state.lane, row.index, row.entry), row.entry) for row in rows)
+            shown = tuple((leaf, _whole(row)) for (leaf, _), row in zip(leaves, rows, strict=True))
+            value = frame_value(FullEntries(lane=state.lane, first=first, items=shown, signature=signature))
+        else:
+            value = frame_value(
+                Entries(
+                    lane=state.lane.number,
+                    counter=state.lane.generation.counter,
+                    first=first,
+                    items=items,
+                    signature=signature,
+                )
+            )
+        acknowledgement = all(row.entry.kind == _ACK_KIND for row in rows)
+        flash = any(row.entry.kind == _MESSAGE_KIND and row.entry.body[1:3] == _FLASH_BODY for row in rows)
+        return encode(value), first + len(rows), 0 if flash else 3 - state.lane.urgent, acknowledgement
+
+    def _boundary(self, state: LaneState, first: int, rows: list[EntryRow], budget: int) -> SignedHead | None:
+        """The last head signed by its owner that ends a frame within the budget, or the next one there is."""
+        heads = [h for h in self.book.reader.heads(state.lane, first, 64) if h.ed25519 and h.head.size <= state.durable]
+        if not heads or not rows:
+            return None
+        fitting = len(_fitting(rows, budget))
+        best = heads[0]
+        for head in heads:
+            if head.head.size - first <= fitting:
+                best = head
+        return best if best.head.size - first <= len(rows) else None
+
+    def notes(self, peer: Peer, items: list[tuple[Lane, int]]) -> None:
+        """Third members' heads that an acknowledgement to this peer names travel whole, once each (spec 7.3)."""
+        for lane, size in items:
+            if peer.noted.get(lane.key, 0) >= size:
+                continue
+            for signed in self.book.reader.heads(lane, size - 1, 1):
+                if signed.head.size == size and signed.ed25519:
+                    peer.noted[lane.key] = size
+                    peer.control.append(encode(frame_value(HeadNote(signed=signed))))
+
+
+def _fitting(rows: list[EntryRow], budget: int) -> list[EntryRow]:
+    """As many rows as their bodies let expect to fit; one at least."""
+    for place, row in enumerate(rows):
+        budget -= len(row.entry.body) + 24
+        if budget < 0:
+            return rows[: max(place, 1)]
+    return rows
+
+
+def _whole(row: EntryRow) -> Entry:
+    """The entry as the full form carries it; one that never opened here goes on with nothing that could open it."""
+    return row.entry if row.entry.secret else Entry(kind=b"", time=b"", ack=b"", body=b"", secret=bytes(32))
+
+
+def is_flash(kind: int, body: bytes) -> bool:
+    """Whether an entry is a FLASH message, from its fields alone."""
+    return kind == Kind.MESSAGE and body[1:3] == _FLASH_BODY
+

@@ -1,0 +1,78 @@
+"""Attachments under way in both directions, for one line.
+
+Spec: spec/07-delivery.md.
+"""
+
+from openline.kernel.codec import encode
+from openline.kernel.errors import Unknown
+from openline.protocol.attachments import Fetch, is_whole
+from openline.protocol.delivery import Peer
+from openline.protocol.entries import Attachment, AttachmentReceipt, AttachmentState
+from openline.protocol.fields import Ref
+from openline.protocol.frames import Chunk, ChunkWant, frame_value
+from openline.protocol.records import DropChunks, LineReader, PutChunk, Write
+
+MAX_FETCHES = 256
+"""Attachments being fetched at a time; further ones wait in their order."""
+MAX_BULK = 64
+"""Chunks waiting to go to one peer; a greedy request is served in part and asked again."""
+
+
+class Transfers:
+    """What is being fetched, and what peers asked for."""
+
+    def __init__(self, reader: LineReader) -> None:
+        self._reader = reader
+        self._fetches: dict[bytes, Fetch] = {}
+
+    def begin(self, attachment: Attachment, ref: Ref) -> None:
+        """An attachment entry of another party is held: its chunks are wanted."""
+        fetch = Fetch(attachment=attachment, ref=ref, party=ref.lane // 2)
+        have = self._reader.chunks(attachment.digest)
+        if have:
+            fetch.have = {n for n in range(fetch.chunks) if self._reader.chunk(attachment.digest, n) is not None}
+        self._fetches.setdefault(attachment.digest, fetch)
+
+    def take(self, chunk: Chunk) -> list[Write]:
+        """A chunk came; what the store must keep of it."""
+        fetch = self._fetches.get(chunk.attachment)
+        if fetch is None:
+            raise Unknown("nobody asked for this chunk")
+        if not fetch.takes(chunk):
+            return []
+        fetch.have.add(chunk.number)
+        return [PutChunk(attachment=chunk.attachment, number=chunk.number, data=chunk.data)]
+
+    def finished(self) -> list[tuple[AttachmentReceipt, list[Write]]]:
+        """Receipts for what is complete and durable; a whole that is not what its name says is forgotten."""
+        done: list[tuple[AttachmentReceipt, list[Write]]] = []
+        for digest, fetch in list(self._fetches.items()):
+            if not fetch.complete or self._reader.chunks(digest) < fetch.chunks:
+                continue
+            good = is_whole(fetch, self._reader, None)
+            state = AttachmentState.HELD if good else AttachmentState.REFUSED
+            done.append((AttachmentReceipt(of=fetch.ref, state=state), [] if good else [DropChunks(attachment=digest)]))
+            del self._fetches[digest]
+        return done
+
+    def ask(self, peers: dict[int, Peer], now: int) -> int | None:
+        """Put the requests that are due into their peers' queues; return when to ask again."""
+        again = None
+        for place, fetch in enumerate(self._fetches.values()):
+            peer = peers.get(fetch.party)
+            if peer is None or peer.epoch is None or place >= MAX_FETCHES:
+                continue
+            wanted = fetch.wanted(now)
+            if wanted is not None:
+                peer.control.append(encode(frame_value(wanted)))
+            if not fetch.complete:
+                again = fetch.deadline if again is None else min(again, fetch.deadline)
+        return again
+
+    def serve(self, wanted: ChunkWant, peer: Peer) -> None:
+        """Queue what a peer asked for, as far as it is here and there is room."""
+        for number in range(wanted.first, wanted.first + min(wanted.count, MAX_BULK)):
+            data = self._reader.chunk(wanted.attachment, number)
+            if data is None or len(peer.bulk) >= MAX_BULK:
+                return
+            peer.bulk.append(encode(frame_value(Chunk(attachment=wanted.attachment, number=number, data=data))))
