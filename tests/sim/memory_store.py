@@ -24,7 +24,7 @@ from openline.protocol.records import (
     PutSnapshot,
     Write,
 )
-from openline.stores.sealing import merged
+from openline.stores.sealing import merged, merged_head
 
 
 @dataclass(slots=True)
@@ -114,11 +114,7 @@ class MemoryStore:
                 lane, size = signed.head.lane, signed.head.size
                 old = heads.get((lane, size)) or state.heads.get(lane, {}).get(size)
                 if old is not None:
-                    if old.head.root != signed.head.root:
-                        raise Conflict("another head of that size is kept")
-                    signed = SignedHead(
-                        head=old.head, ed25519=signed.ed25519 or old.ed25519, mldsa=signed.mldsa or old.mldsa
-                    )
+                    signed = merged_head(old, signed)
                 heads[lane, size] = signed
             case PutGeneration():
                 key = write.party, write.generation

@@ -93,6 +93,8 @@ class Peer:
         self.holds: dict[tuple[int, Generation], int] = {}
         for lane, generation, size in kept.acknowledged if kept else ():
             self.holds[lane, generation] = size
+        self.heard: dict[tuple[int, tuple[int, Generation]], int] = {}
+        """(its lane, lane generation acknowledged) -> size, to see one going back."""
         self.suspected = kept.suspected if kept else ""
         self.sent: dict[tuple[int, Generation], int] = {}
         self.full: set[tuple[int, Generation]] = set()
@@ -242,7 +244,7 @@ class Peer:
         times = [] if self.handshake_due is None else [self.handshake_due]
         if self.largest and self.outbox:
             times.append(min(sent.due for sent in self.outbox.values()))
-        if self.largest and self.epoch and self.behind_on():
+        if self.largest and self.epoch and not self.outbox and self.behind_on():
             times.append(self.progress_at + self.reseal_ms)
         if self.previous_ends is not None:
             times.append(self.previous_ends[1])

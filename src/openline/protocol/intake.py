@@ -256,15 +256,16 @@ class Intake:
         for row, body in zip(rows, bodies, strict=True):
             if isinstance(body, GenerationEntry) and row.index == 0 and lane.urgent:
                 author.holds.clear()
+                author.heard.clear()
                 author.told.clear()
                 author.sent.clear()
                 self._notice("generation-opened", lane.party, lane.generation.counter)
             if body is None or row.entry.ack == last:
                 continue
             last = row.entry.ack
-            self._acknowledged(author, last, now)
+            self._acknowledged(author, lane.number, last, now)
 
-    def _acknowledged(self, author: Peer, data: bytes, now: Now) -> None:
+    def _acknowledged(self, author: Peer, by: int, data: bytes, now: Now) -> None:
         for item in self.book.read_ack(data):
             lane = self.book.lane(item.lane, item.generation)
             if lane.party == author.party or not self.book.knows(lane.party, item.generation):
@@ -277,10 +278,11 @@ class Intake:
             if self.book.root_at(state, item.size) != item.root:
                 self.suspect(author, "acknowledges-another-history")
                 continue
-            before = author.holds.get(lane.key, 0)
-            if item.size < before:
+            # Its two lanes arrive in any order, but within one of them what it said it holds never shrinks.
+            if item.size < author.heard.get((by, lane.key), 0):
                 self.suspect(author, "acknowledgement-went-back")
-            elif item.size > before:
+            author.heard[by, lane.key] = item.size
+            if item.size > author.holds.get(lane.key, 0):
                 author.holds[lane.key] = item.size
                 author.progress(now.steady)
                 if lane.party == self.book.party:

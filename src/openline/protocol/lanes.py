@@ -123,6 +123,7 @@ class LaneBook:
     def __init__(self, terms: Terms, party: int, rings: Sequence[Keyring], reader: LineReader) -> None:
         self.terms, self.party, self.rings, self.reader = terms, party, rings, reader
         self._states: dict[tuple[int, Generation], LaneState] = {}
+        self._lanes: dict[tuple[int, Generation], Lane] = {}
         self._seeds: dict[tuple[int, Generation], bytes] = {}
         self._statements: dict[tuple[int, Generation], bytes] = {}
         self._known: list[list[Generation]] = [[] for _ in terms.parties]
@@ -178,9 +179,14 @@ class LaneBook:
 
     def lane(self, number: int, generation: Generation) -> Lane:
         """The name of a lane of this line. Raises Foreign for a party the line does not have."""
-        if number >= 2 * len(self.terms.parties):
-            raise Foreign("no such lane")
-        return Lane(self.terms.line, number, generation)
+        found = self._lanes.get((number, generation))
+        if found is None:
+            if number >= 2 * len(self.terms.parties):
+                raise Foreign("no such lane")
+            found = Lane(self.terms.line, number, generation)
+            if generation in self._known[number // 2]:
+                self._lanes[number, generation] = found
+        return found
 
     def state(self, lane: Lane) -> LaneState:
         """The lane as held here; empty if nothing of it is."""

@@ -6,7 +6,7 @@ own, and when that is empty draws on the traffic lane's: never the reverse, so
 traffic cannot shut out FLASH.
 
 Pure: `now` is a parameter. Counting is exact, in whole numbers.
-Spec: spec/07-delivery.md, spec/12-limits.md.
+Spec: spec/12-limits.md, 12.3 to 12.5.
 """
 
 from dataclasses import dataclass, replace
@@ -70,6 +70,10 @@ class PartyQuotas:
     traffic: Quota
     attachments: Quota
     """In bytes."""
+
+    def available(self, now: Instant, *, urgent: bool) -> int:
+        """How many entries of that lane are accepted now."""
+        return self.traffic.available(now) + (self.urgent.available(now) if urgent else 0)
 
     def take(self, now: Instant, entries: int, *, urgent: bool) -> tuple["PartyQuotas", bool]:
         """The quotas afterwards, and whether so many entries of that lane are accepted: all or none."""

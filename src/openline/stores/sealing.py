@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 from openline.kernel.crypto import derive, digest
 from openline.kernel.envelope import IncomingState, OutgoingState
 from openline.kernel.errors import Bug, Conflict, Unavailable
-from openline.kernel.lane import Entry, Generation, Lane
+from openline.kernel.lane import Entry, Generation, Head, Lane, SignedHead
+from openline.ports import LineTest
 from openline.protocol.records import EntryRow, EpochRecord, LineRecord, PutGeneration, PutPeer, PutSnapshot
 
 KEY = 32
@@ -29,6 +30,11 @@ _ENTRY = struct.Struct(">BHHHHH")  # refused; sizes of kind, time, ack, body, un
 _HOLE = struct.Struct(">Q6s32s")
 _PLACE = struct.Struct(">Q")
 _LARGEST = 65_535
+
+
+def damaged() -> Unavailable:
+    """What is said when what was read is not what was written."""
+    return Unavailable("the store is damaged: run openline doctor")
 
 
 class Seal:
@@ -52,7 +58,7 @@ class Seal:
         try:
             return self._cipher.decrypt(sealed[:NONCE], sealed[NONCE:], place)
         except (InvalidTag, ValueError):
-            raise Unavailable("the store is damaged: a row does not open") from None
+            raise damaged() from None
 
     def opens(self, place: bytes, sealed: bytes) -> bool:
         """Whether a row is what was sealed there."""
@@ -215,6 +221,35 @@ def as_snapshot(version: int, row: bytes) -> PutSnapshot:
     """The snapshot in a row."""
     sizes, data = split(row)
     return PutSnapshot(version=version, sizes=_as_sizes(sizes), data=data)
+
+
+def head_row(signed: SignedHead) -> bytes:
+    """A head with its signatures; lane and size are its place."""
+    return join(signed.head.root, signed.ed25519, signed.mldsa)
+
+
+def as_head(lane: Lane, size: int, row: bytes) -> SignedHead:
+    """The head in a row."""
+    root, ed25519, mldsa = split(row)
+    return SignedHead(head=Head(lane=lane, size=size, root=root), ed25519=ed25519, mldsa=mldsa)
+
+
+def merged_head(known: SignedHead, put: SignedHead) -> SignedHead:
+    """What is kept when a known head is put again: it may gain a signature. Raises Conflict for another root."""
+    if known.head != put.head:
+        raise Conflict("another head of that size is kept")
+    return replace(put, ed25519=put.ed25519 or known.ed25519, mldsa=put.mldsa or known.mldsa)
+
+
+def test_row(test: LineTest) -> bytes:
+    """A test's result beside its place."""
+    return join(*(b"" if value is None else number(value) for value in (test.held, test.round_trip_ms)))
+
+
+def as_test(line: bytes, party: int, count: int, sent: int, row: bytes) -> LineTest:
+    """The test in a row."""
+    held, round_trip = (as_number(part) if part else None for part in split(row))
+    return LineTest(line=line, party=party, number=count, sent=sent, held=held, round_trip_ms=round_trip)
 
 
 def line_row(key: bytes, record: LineRecord) -> bytes:

@@ -12,7 +12,7 @@ from typing import assert_never
 import apsw
 
 from openline.kernel.errors import Bug, Conflict
-from openline.kernel.lane import Generation, Head, Lane, SignedHead
+from openline.kernel.lane import Generation, Lane, SignedHead
 from openline.ports import Arrival
 from openline.protocol.records import (
     Append,
@@ -32,12 +32,6 @@ from openline.stores.sqlite.file import Database, Row
 from openline.stores.sqlite.schema import SEQ_BITS
 
 _SEQ = (1 << SEQ_BITS) - 1
-_PUT_HEAD = """
-INSERT INTO heads VALUES (?, ?, ?, ?, ?) ON CONFLICT (lane, size) DO UPDATE SET
-    ed25519 = iif(length(excluded.ed25519), excluded.ed25519, ed25519),
-    mldsa = iif(length(excluded.mldsa), excluded.mldsa, mldsa)
-WHERE root = excluded.root
-"""
 
 
 class SqliteLine:
@@ -51,12 +45,14 @@ class SqliteLine:
         self._lanes: dict[int, Lane] = {}
         self._sizes: dict[Lane, int] = {}
         rows = database.rows(
-            "SELECT id, number, counter, nonce, (SELECT max(idx) FROM entries WHERE lane = id)"
+            "SELECT id, number, counter, nonce, name, (SELECT max(idx) FROM entries WHERE lane = id)"
             " FROM lanes WHERE line = ?",
             (number,),
         )
-        for known, lane_number, counter, nonce, last in rows:
+        for known, lane_number, counter, nonce, name, last in rows:
             lane = Lane(line, lane_number, Generation(counter, nonce))
+            if self._seal.blind(lane.prefix) != name:
+                raise sealing.damaged()
             self._ids[lane], self._lanes[known] = known, lane
             self._sizes[lane] = 0 if last is None else last + 1
         last_place = database.rows(
@@ -89,7 +85,7 @@ class SqliteLine:
                 self._put_generation(connection, write)
             case PutEvidence():
                 name = self._seal.blind(b"evidence" + write.evidence)
-                sealed = self._seal.seal(b"evidence" + name, write.evidence)
+                sealed = self._seal.seal(_evidence_place(write.party, name), write.evidence)
                 connection.execute(
                     "INSERT OR IGNORE INTO evidence (line, party, name, sealed) VALUES (?, ?, ?, ?)",
                     (self._number, write.party, name, sealed),
@@ -135,18 +131,25 @@ class SqliteLine:
             if lane.line != self._line:
                 raise Bug("a lane of another line")
             connection.execute(
-                "INSERT INTO lanes (line, number, counter, nonce) VALUES (?, ?, ?, ?)",
-                (self._number, lane.number, lane.generation.counter, lane.generation.nonce),
+                "INSERT INTO lanes (line, number, counter, nonce, name) VALUES (?, ?, ?, ?, ?)",
+                (
+                    self._number,
+                    lane.number,
+                    lane.generation.counter,
+                    lane.generation.nonce,
+                    self._seal.blind(lane.prefix),
+                ),
             )
             known = pending.new_ids[lane] = connection.last_insert_rowid()
         return known
 
     def _put_head(self, connection: apsw.Connection, signed: SignedHead, pending: "_Pending") -> None:
-        head = signed.head
-        known = self._lane(connection, head.lane, pending)
-        connection.execute(_PUT_HEAD, (known, head.size, head.root, signed.ed25519, signed.mldsa))
-        if not connection.changes():
-            raise Conflict("another head of that size is kept")
+        lane, size = signed.head.lane, signed.head.size
+        known = self._lane(connection, lane, pending)
+        for (sealed,) in connection.execute("SELECT sealed FROM heads WHERE lane = ? AND size = ?", (known, size)):
+            signed = sealing.merged_head(self._head(lane, size, sealed), signed)
+        sealed = self._seal.seal(_head_place(lane, size), sealing.head_row(signed))
+        connection.execute("INSERT OR REPLACE INTO heads VALUES (?, ?, ?)", (known, size, sealed))
 
     def _put_peer(self, connection: apsw.Connection, peer: PutPeer) -> None:
         place = sealing.number(peer.party)
@@ -195,30 +198,31 @@ class SqliteLine:
         if known is None:
             return []
         sql = "SELECT idx, nodes, sealed FROM entries WHERE lane = ? AND idx >= ? AND idx < ? ORDER BY idx"
-        return [self._seal.open_entry(lane, *row) for row in self._rows(sql, known, first, first + count)]
+        rows = self._rows(sql, known, first, first + count)
+        if len(rows) != max(0, min(count, self.size(lane) - first)):
+            raise sealing.damaged()  # an entry that was there is gone
+        return [self._seal.open_entry(lane, *row) for row in rows]
 
     def node(self, lane: Lane, level: int, place: int) -> bytes:
         """The root of a perfect subtree. Raises Bug if it is not there."""
-        rows = self._rows(
-            "SELECT nodes FROM entries WHERE lane = ? AND idx = ?",
-            self._ids.get(lane, 0),
-            ((place + 1) << level) - 1,
-        )
-        node: bytes = rows[0][0][32 * level : 32 * level + 32] if rows else b""
-        if len(node) != 32:
+        index = ((place + 1) << level) - 1
+        if not 0 <= index < self.size(lane):
             raise Bug("a subtree that is not there")
-        return node
+        return self.entries(lane, index, 1)[0].nodes[level]
 
     def heads(self, lane: Lane, above: int, count: int) -> Sequence[SignedHead]:
         """Kept heads with size > `above`, ascending."""
-        sql = "SELECT size, root, ed25519, mldsa FROM heads WHERE lane = ? AND size > ? ORDER BY size LIMIT ?"
-        return [_head(lane, *row) for row in self._rows(sql, self._ids.get(lane, 0), above, count)]
+        sql = "SELECT size, sealed FROM heads WHERE lane = ? AND size > ? ORDER BY size LIMIT ?"
+        return [self._head(lane, *row) for row in self._rows(sql, self._ids.get(lane, 0), above, count)]
 
     def last_head(self, lane: Lane) -> SignedHead | None:
         """The kept head of the greatest size."""
-        sql = "SELECT size, root, ed25519, mldsa FROM heads WHERE lane = ? ORDER BY size DESC LIMIT 1"
+        sql = "SELECT size, sealed FROM heads WHERE lane = ? ORDER BY size DESC LIMIT 1"
         rows = self._rows(sql, self._ids.get(lane, 0))
-        return _head(lane, *rows[0]) if rows else None
+        return self._head(lane, *rows[0]) if rows else None
+
+    def _head(self, lane: Lane, size: int, sealed: bytes) -> SignedHead:
+        return sealing.as_head(lane, size, self._seal.open(_head_place(lane, size), sealed))
 
     def peers(self) -> Sequence[PutPeer]:
         """What is kept about each peer."""
@@ -238,7 +242,7 @@ class SqliteLine:
         """All evidence, each piece once."""
         sql = "SELECT party, name, sealed FROM evidence WHERE line = ? ORDER BY number"
         return [
-            PutEvidence(party=party, evidence=self._seal.open(b"evidence" + name, sealed))
+            PutEvidence(party=party, evidence=self._seal.open(_evidence_place(party, name), sealed))
             for party, name, sealed in self._rows(sql, self._number)
         ]
 
@@ -267,9 +271,11 @@ class SqliteLine:
         sql = (
             "SELECT place, lane, idx, nodes, sealed FROM entries WHERE place > ? AND place <= ? ORDER BY place LIMIT ?"
         )
-        done = []
+        done: list[Arrival] = []
         for place, known, index, nodes, sealed in self._rows(sql, self._base + seq, self._base + _SEQ, count):
-            lane = self._lanes[known]
+            lane = self._lanes.get(known)
+            if lane is None or place != self._base + seq + len(done) + 1:
+                raise sealing.damaged()
             row = self._seal.open_entry(lane, index, nodes, sealed)
             done.append(Arrival(seq=place - self._base, lane=lane, row=row))
         return done
@@ -302,12 +308,16 @@ class _Pending:
         return self._sizes.get(lane, 0) if size is None else size
 
 
-def _head(lane: Lane, size: int, root: bytes, ed25519: bytes, mldsa: bytes) -> SignedHead:
-    return SignedHead(head=Head(lane=lane, size=size, root=root), ed25519=ed25519, mldsa=mldsa)
+def _head_place(lane: Lane, size: int) -> bytes:
+    return b"head" + lane.prefix + sealing.number(size)
 
 
 def _generation_place(party: int, generation: Generation) -> bytes:
     return b"generation" + sealing.number(party) + sealing.number(generation.counter) + generation.nonce
+
+
+def _evidence_place(party: int, name: bytes) -> bytes:
+    return b"evidence" + sealing.number(party) + name
 
 
 def _chunk_place(name: bytes, number: int) -> bytes:

@@ -1,8 +1,10 @@
 """The tables of the SQLite store, as numbered migrations.
 
 A migration is never edited once released; a new one is appended. What is in
-the clear: ids of lines, numbers of parties and lanes, indexes, sizes, heads
-and tree hashes, and the times of tests. All else is sealed (see sealing.py).
+the clear: ids of lines, numbers of parties and lanes, indexes, sizes, tree
+hashes, states of drafts and the times of tests. All else is sealed (see
+sealing.py), and what is in the clear is bound to it: a flipped bit is found
+when the row is read, and nothing is signed or sent on the strength of it.
 
 `entries.place` is the line's number * 2^40 + the order of arrival: rows are
 appended at the end of each line's range, and reading a line in order of
@@ -38,7 +40,7 @@ CREATE TABLE lines (
 ) STRICT;
 CREATE TABLE lanes (
     id INTEGER PRIMARY KEY, line INTEGER NOT NULL,
-    number INTEGER NOT NULL, counter INTEGER NOT NULL, nonce BLOB NOT NULL,
+    number INTEGER NOT NULL, counter INTEGER NOT NULL, nonce BLOB NOT NULL, name BLOB NOT NULL,
     UNIQUE (line, number, counter, nonce)
 ) STRICT;
 CREATE TABLE entries (
@@ -46,8 +48,7 @@ CREATE TABLE entries (
 ) STRICT;
 CREATE UNIQUE INDEX entries_of_lane ON entries (lane, idx);
 CREATE TABLE heads (
-    lane INTEGER NOT NULL, size INTEGER NOT NULL, root BLOB NOT NULL, ed25519 BLOB NOT NULL, mldsa BLOB NOT NULL,
-    PRIMARY KEY (lane, size)
+    lane INTEGER NOT NULL, size INTEGER NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (lane, size)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE generations (
     line INTEGER NOT NULL, party INTEGER NOT NULL, counter INTEGER NOT NULL, nonce BLOB NOT NULL, sealed BLOB NOT NULL,
@@ -79,7 +80,7 @@ CREATE TABLE audit (
 ) STRICT;
 CREATE TABLE tests (
     line BLOB NOT NULL, party INTEGER NOT NULL, number INTEGER NOT NULL,
-    sent INTEGER NOT NULL, held INTEGER, round_trip INTEGER, PRIMARY KEY (line, party, number)
+    sent INTEGER NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (line, party, number)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX tests_by_time ON tests (line, sent);
 CREATE TABLE settings (

@@ -74,30 +74,34 @@ class SqliteStore:
 
     def lines(self) -> Sequence[LineRecord]:
         """Every line, the oldest first."""
-        rows = self._database.rows("SELECT line, sealed FROM lines ORDER BY number")
-        return [self._opened(line, sealed)[1] for line, sealed in rows]
+        rows = self._database.rows("SELECT number, line, sealed FROM lines ORDER BY number")
+        return [self._opened(*row)[1] for row in rows]
 
-    def _opened(self, line: bytes, sealed: bytes) -> tuple[bytes, LineRecord]:
-        return sealing.as_line(line, self._seal.open(b"line" + line, sealed))
+    def _opened(self, number: int, line: bytes, sealed: bytes) -> tuple[bytes, LineRecord]:
+        return sealing.as_line(line, self._seal.open(_line_place(number, line), sealed))
 
     def _line_row(self, line: bytes) -> tuple[int, bytes, LineRecord]:
         rows = self._database.rows("SELECT number, sealed FROM lines WHERE line = ?", (line,))
         if not rows:
             raise Unknown("no such line is kept here")
-        return rows[0][0], *self._opened(line, rows[0][1])
+        number, sealed = rows[0]
+        return number, *self._opened(number, line, sealed)
 
     def add_line(self, record: LineRecord) -> None:
         """Keep a new line, with a new key for its rows. Raises Conflict if it is there."""
-        sealed = self._seal.seal(b"line" + record.line, sealing.line_row(os.urandom(KEY), record))
+        row = sealing.line_row(os.urandom(KEY), record)
         with self._database.transaction() as connection:
-            connection.execute("INSERT INTO lines (line, sealed) VALUES (?, ?)", (record.line, sealed))
+            connection.execute("INSERT INTO lines (line, sealed) VALUES (?, x'')", (record.line,))
+            number = connection.last_insert_rowid()
+            sealed = self._seal.seal(_line_place(number, record.line), row)
+            connection.execute("UPDATE lines SET sealed = ? WHERE number = ?", (sealed, number))
 
     def replace_line(self, record: LineRecord) -> None:
         """Put newer cards or another label. Raises Unknown, or Conflict if party or terms are not the same."""
         number, key, kept = self._line_row(record.line)
         if (record.party, record.terms) != (kept.party, kept.terms):
             raise Conflict("party and terms of a line never change")
-        sealed = self._seal.seal(b"line" + record.line, sealing.line_row(key, record))
+        sealed = self._seal.seal(_line_place(number, record.line), sealing.line_row(key, record))
         with self._database.transaction() as connection:
             connection.execute("UPDATE lines SET sealed = ? WHERE number = ?", (sealed, number))
 
@@ -132,19 +136,21 @@ class SqliteStore:
 
     def add_draft(self, line: bytes, state: str, content: bytes) -> int:
         """Keep a draft; its number."""
-        sealed = self._seal.seal(b"draft" + line, content)
         with self._database.transaction() as connection:
-            connection.execute("INSERT INTO drafts (line, state, sealed) VALUES (?, ?, ?)", (line, state, sealed))
-            return connection.last_insert_rowid()
+            connection.execute("INSERT INTO drafts (line, state, sealed) VALUES (?, ?, x'')", (line, state))
+            number = connection.last_insert_rowid()
+            sealed = self._seal.seal(_draft_place(number, line, state), content)
+            connection.execute("UPDATE drafts SET sealed = ? WHERE number = ?", (sealed, number))
+            return number
 
     def move_draft(self, number: int, expected: str, state: str) -> None:
         """Change a draft's state from `expected`, else Conflict. Raises Unknown."""
         with self._database.transaction() as connection:
-            if not connection.execute("SELECT 1 FROM drafts WHERE number = ?", (number,)).fetchall():
-                raise Unknown("no such draft")
-            connection.execute("UPDATE drafts SET state = ? WHERE number = ? AND state = ?", (state, number, expected))
-            if not connection.changes():
+            draft = self.draft(number)
+            if draft.state != expected:
                 raise Conflict("the draft is in another state")
+            sealed = self._seal.seal(_draft_place(number, draft.line, state), draft.content)
+            connection.execute("UPDATE drafts SET state = ?, sealed = ? WHERE number = ?", (state, sealed, number))
 
     def draft(self, number: int) -> Draft:
         """One draft. Raises Unknown."""
@@ -159,10 +165,11 @@ class SqliteStore:
 
     def _drafts(self, sql: str, binding: int | str) -> list[Draft]:
         rows = self._database.rows(sql, (binding,))
-        return [
-            Draft(number=number, line=line, state=state, content=self._seal.open(b"draft" + line, sealed))
-            for number, line, state, sealed in rows
-        ]
+        done = []
+        for number, line, state, sealed in rows:
+            content = self._seal.open(_draft_place(number, line, state), sealed)
+            done.append(Draft(number=number, line=line, state=state, content=content))
+        return done
 
     # --- audit log -----------------------------------------------------------------------------------------
 
@@ -193,22 +200,20 @@ class SqliteStore:
 
     def put_test(self, result: LineTest) -> None:
         """Keep a test's result; replaces what stood under (line, party, number)."""
+        place = _test_place(result.line, result.party, result.number, result.sent)
+        sealed = self._seal.seal(place, sealing.test_row(result))
         with self._database.transaction() as connection:
             connection.execute(
-                "INSERT OR REPLACE INTO tests VALUES (?, ?, ?, ?, ?, ?)",
-                (result.line, result.party, result.number, result.sent, result.held, result.round_trip_ms),
+                "INSERT OR REPLACE INTO tests VALUES (?, ?, ?, ?, ?)",
+                (result.line, result.party, result.number, result.sent, sealed),
             )
 
     def tests(self, line: bytes, count: int) -> Sequence[LineTest]:
         """The latest tests of a line by the time they were sent, the latest first."""
-        sql = (
-            "SELECT party, number, sent, held, round_trip FROM tests WHERE line = ?"
-            " ORDER BY sent DESC, number DESC, party LIMIT ?"
-        )
-        rows = self._database.rows(sql, (line, count))
+        sql = "SELECT party, number, sent, sealed FROM tests WHERE line = ? ORDER BY sent DESC, number DESC, party LIMIT ?"
         return [
-            LineTest(line=line, party=party, number=number, sent=sent, held=held, round_trip_ms=round_trip)
-            for party, number, sent, held, round_trip in rows
+            sealing.as_test(line, party, number, sent, self._seal.open(_test_place(line, party, number, sent), sealed))
+            for party, number, sent, sealed in self._database.rows(sql, (line, count))
         ]
 
     def put_setting(self, name: str, value: bytes) -> None:
@@ -221,3 +226,15 @@ class SqliteStore:
         """One setting."""
         rows = self._database.rows("SELECT sealed FROM settings WHERE name = ?", (name,))
         return self._seal.open(b"setting" + name.encode(), rows[0][0]) if rows else None
+
+
+def _line_place(number: int, line: bytes) -> bytes:
+    return b"line" + sealing.number(number) + line
+
+
+def _draft_place(number: int, line: bytes, state: str) -> bytes:
+    return b"draft" + sealing.number(number) + line + state.encode()
+
+
+def _test_place(line: bytes, party: int, number: int, sent: int) -> bytes:
+    return b"test" + line + sealing.number(party) + sealing.number(number) + sealing.number(sent)
