@@ -47,7 +47,8 @@ def read_file(root: Path, name: str, most: int) -> bytes:
     """The whole of a file. Raises as `open_file`, and TooLarge beyond `most` bytes."""
     with open_file(root, name) as file:
         try:
-            data = file.read(most + 1)
+            size = os.fstat(file.fileno()).st_size
+            data = file.read(min(most, size) + 1)  # the bound alone would reserve room that nobody needs
         except OSError:
             raise Unavailable("the file cannot be read") from None
     if len(data) > most:

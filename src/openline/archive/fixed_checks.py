@@ -9,6 +9,7 @@ Spec: spec/14-export.md (14.3, 14.4, 14.8).
 from collections.abc import Iterator
 from pathlib import Path
 
+from openline.archive.entry_text import clean
 from openline.archive.evidence import read_evidence, write_evidence
 from openline.archive.files import listing, read_file
 from openline.archive.lane_checks import Archive, hashed
@@ -97,7 +98,7 @@ class FixedChecks:
         }
         try:
             for name, kind in listing(self.root, 2 * (len(missing) + len(folders)) + 1_000):
-                shown = name.encode("ascii", "backslashreplace").decode()
+                shown = clean(name.encode("ascii", "backslashreplace").decode())
                 if kind == "folder":
                     if name not in folders:
                         self.note(shown, "a folder that does not belong here")
@@ -126,6 +127,9 @@ class FixedChecks:
                 name = card_file(party)
                 cards.append(self.small(name))
                 check_member(self.terms, party, read_card(cards[-1]))
+            name = card_file(len(cards))
+            if name in self.found.files:
+                raise Foreign("a card of no party")
             self.members = members_of(self.terms, cards, {})
             for name in self.found.files:
                 place = statement_place(name)
