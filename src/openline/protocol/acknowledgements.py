@@ -9,6 +9,7 @@ Spec: spec/06-entries.md, spec/07-delivery.md.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from openline.kernel.codec import Value, decode, encode
@@ -45,6 +46,7 @@ def encode_ack(items: Iterable[AckItem]) -> bytes:
     return data
 
 
+@lru_cache(maxsize=256)  # a batch shares one acknowledgement, and it is asked about at every step of its way
 def decode_ack(data: bytes) -> tuple[AckItem, ...]:
     """The items of an acknowledgement field, ascending by lane.
 

@@ -174,7 +174,7 @@ class Engine:
         outputs: list[Output] = []
         match event:
             case Submit():
-                outputs += self._submit(event)
+                return self._submit(event) + self._begin()  # nothing new to send before it is durable
             case Arrived(envelope):
                 outputs += self._arrived(envelope, now)
             case Committed(token):
@@ -498,7 +498,7 @@ class Engine:
                 self.sending.notes(peer, named)
 
     def _fold(self, lane: Lane, row: EntryRow, entry: AnyEntry | None, now: Now) -> None:
-        kind = decode_kind(row.entry.kind) if entry is not None else 0
+        kind = kind_of(entry) if entry is not None else 0
         time = decode_time(row.entry.time) if entry is not None else 0
         self.fold.apply(lane, row.index, row.nodes[0], kind, time, entry)
         self._folded += 1
@@ -514,12 +514,11 @@ class Engine:
 
 
 def _shown(lane: Lane, row: EntryRow, entry: AnyEntry | None) -> Shown:
-    opened = entry is not None
     return Shown(
         lane=lane,
         row=row,
-        kind=decode_kind(row.entry.kind) if opened else 0,
-        time=decode_time(row.entry.time) if opened else 0,
+        kind=kind_of(entry) if entry is not None else 0,
+        time=decode_time(row.entry.time) if entry is not None else 0,
         entry=entry,
     )
 

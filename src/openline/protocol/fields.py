@@ -81,11 +81,17 @@ def decode_kind(data: bytes) -> int:
 
 def encode_time(time: Instant) -> bytes:
     """The time field."""
+    if 2**32 <= time <= MAX_INSTANT:  # from 1970-02-19 on: the one form, without the detour
+        return b"\x1b" + time.to_bytes(8, "big")
     return encode(time)
 
 
 def decode_time(data: bytes) -> Instant:
     """The moment in a time field. Raises Malformed or TooLarge."""
+    if len(data) == 9 and data[0] == 0x1B:
+        value = int.from_bytes(data[1:], "big")
+        if 2**32 <= value <= MAX_INSTANT:
+            return Instant(value)
     return Instant(_bounded(data, MIN_INSTANT, MAX_INSTANT))
 
 

@@ -12,7 +12,7 @@ from openline.kernel.codec import decode, encode
 from openline.kernel.errors import Forged, Refused, Unknown
 from openline.kernel.lane import Fork, Head, Lane, SignedHead
 from openline.kernel.units import Instant
-from openline.protocol.acknowledgements import NOTHING
+from openline.protocol.acknowledgements import NOTHING, decode_ack
 from openline.protocol.delivery import Peer
 from openline.protocol.entries import Ack, AnyEntry, GenerationEntry, TermsEntry, fits
 from openline.protocol.events import Holds, Noticed, Now, Output
@@ -266,7 +266,7 @@ class Intake:
             self._acknowledged(author, lane.number, last, now)
 
     def _acknowledged(self, author: Peer, by: int, data: bytes, now: Now) -> None:
-        for item in self.book.read_ack(data):
+        for item in decode_ack(data):
             lane = self.book.lane(item.lane, item.generation)
             if lane.party == author.party or not self.book.knows(lane.party, item.generation):
                 continue

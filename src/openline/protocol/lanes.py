@@ -129,7 +129,6 @@ class LaneBook:
         self._known: list[list[Generation]] = [[] for _ in terms.parties]
         self.mine = GENERATION_ZERO
         """The own generation that this station writes; others of its own may be known, and are never continued."""
-        self._acks: OrderedDict[bytes, tuple[AckItem, ...]] = OrderedDict()
         for known in reader.generations():
             self.learn(known)
 
@@ -256,15 +255,6 @@ class LaneBook:
         for state in self._states.values():
             del state.refused_unnamed[:MAX_REFUSED]
 
-    def read_ack(self, data: bytes) -> tuple[AckItem, ...]:
-        """`decode_ack`, remembered: a batch shares one acknowledgement."""
-        found = self._acks.get(data)
-        if found is None:
-            found = self._acks[data] = decode_ack(data)
-            if len(self._acks) > 64:
-                self._acks.popitem(last=False)
-        return found
-
     def expand(self, wire: WireAck) -> bytes:
         """The acknowledgement field that a wire form stands for. Raises Unknown if a root cannot be computed here."""
         items = []
@@ -288,7 +278,7 @@ class LaneBook:
     def contract(self, data: bytes, peer: int, peer_holds: dict[tuple[int, Generation], int]) -> WireAck:
         """The shortest wire form that `peer` can expand."""
         wire: list[ShortAck | FullAck] = []
-        for item in self.read_ack(data):
+        for item in decode_ack(data):
             known = [g for g in self._known[item.lane // 2] if g.counter == item.generation.counter]
             unambiguous = bool(known) and known[-1] == item.generation and len(known) == 1
             mine = item.lane // 2 == peer

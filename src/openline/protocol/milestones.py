@@ -7,6 +7,7 @@ absence lowers the grade of the evidence and never stops anything.
 Spec: spec/05-heads.md.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 from openline.kernel.codec import encode
@@ -34,7 +35,7 @@ class Milestones:
     def note(self, sizes: Sequence[tuple[LaneState, int]], own: Sequence[tuple[AnyEntry, LaneState]]) -> None:
         """These lanes grew, by these own entries."""
         special = {state.lane.origin for entry, state in own if _is_milestone(entry)}
-        grown = {state.lane.origin: sum(1 for _, s in own if s is state) for _, state in own}
+        grown = Counter(state.lane.origin for _, state in own)
         for state, size in sizes:
             if state.lane.party != self._book.party or state.lane.origin not in grown:
                 continue
