@@ -17,12 +17,15 @@ from typing import Any
 
 import apsw
 
+from openline.kernel.crypto import digest
 from openline.kernel.errors import Bug, Conflict, Foreign, Malformed, Refused, Unavailable, Unknown
+from openline.stores.sealing import damaged
 from openline.stores.sqlite.schema import APPLICATION, EPOCHS, Migration
 
 Cell = int | bytes | str | None
 Row = Any
-"""A tuple of cells; whoever asks knows their types, which the tables hold (STRICT)."""
+"""A tuple of cells, of the types that were asked for."""
+Shape = tuple[type, ...]
 
 _MAGIC = b"SQLite format 3\x00"
 _PRAGMAS = (
@@ -69,12 +72,17 @@ class Database:
         finally:
             os.close(self._lock)
 
-    def rows(self, sql: str, bindings: Sequence[Cell] = ()) -> list[Row]:
-        """All rows of a query."""
+    def rows(self, shape: Shape, sql: str, bindings: Sequence[Cell] = ()) -> list[Row]:
+        """All rows of a query, each of that shape. Raises Unavailable for others: a flipped bit can change a type."""
         try:
-            return self.connection.execute(sql, bindings).fetchall()
+            rows = self.connection.execute(sql, bindings).fetchall()
         except apsw.Error as error:
             raise house_error(error) from None
+        except UnicodeDecodeError:
+            raise damaged() from None
+        if any(tuple(map(type, row)) != shape for row in rows):
+            raise damaged()
+        return rows
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[apsw.Connection]:
@@ -116,8 +124,14 @@ class Database:
 
     def version(self) -> int:
         """The number of the last migration."""
-        ((version,),) = self.rows("PRAGMA user_version")
-        return int(version or 0)
+        ((version,),) = self.rows((int,), "PRAGMA user_version")
+        return int(version)
+
+    def check_schema(self) -> None:
+        """Raise Unavailable unless tables and version are as they were written."""
+        kept = self.rows((bytes,), "SELECT value FROM about WHERE name = 'schema'")
+        if [row[0] for row in kept] != [schema_digest(self.connection)]:
+            raise damaged()
 
 
 def run(database: Database, migration: Migration) -> None:
@@ -125,6 +139,23 @@ def run(database: Database, migration: Migration) -> None:
     with database.transaction() as connection:
         connection.execute(migration.sql).fetchall()
         connection.execute(f"PRAGMA user_version={migration.version:d}")
+        _note_schema(connection)
+
+
+def schema_digest(connection: apsw.Connection) -> bytes:
+    """What the tables look like, and their version."""
+    try:
+        sql = "SELECT type, name, sql FROM main.sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite%' ORDER BY 2"
+        ((version,),) = connection.execute("PRAGMA main.user_version").fetchall()
+        return digest(repr((version, connection.execute(sql).fetchall())).encode())
+    except apsw.Error as error:
+        raise house_error(error) from None
+    except UnicodeDecodeError:
+        raise damaged() from None
+
+
+def _note_schema(connection: apsw.Connection) -> None:
+    connection.execute("INSERT OR REPLACE INTO about VALUES ('schema', ?)", (schema_digest(connection),))
 
 
 def house_error(error: apsw.Error) -> Refused | Unavailable | Bug:
@@ -141,7 +172,7 @@ def house_error(error: apsw.Error) -> Refused | Unavailable | Bug:
         case apsw.BusyError() | apsw.LockedError():
             return Unavailable("the store is busy")
         case apsw.CorruptError() | apsw.NotADBError():
-            return Unavailable("the store is damaged: run openline doctor")
+            return damaged()
         case apsw.NoMemError():
             return Unavailable("out of memory")
         case _:
@@ -217,6 +248,7 @@ def new_file(path: Path, migrations: Sequence[Migration], rows: Sequence[tuple[s
         for migration in migrations:
             connection.execute(migration.sql).fetchall()
             connection.execute(f"PRAGMA user_version={migration.version:d}")
+        _note_schema(connection)
         connection.executemany("INSERT INTO about VALUES (?, ?)", rows)
 
 

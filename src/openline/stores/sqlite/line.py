@@ -28,7 +28,7 @@ from openline.protocol.records import (
 )
 from openline.stores import sealing
 from openline.stores.sealing import Seal
-from openline.stores.sqlite.file import Database, Row
+from openline.stores.sqlite.file import Database, Row, Shape
 from openline.stores.sqlite.schema import SEQ_BITS
 
 _SEQ = (1 << SEQ_BITS) - 1
@@ -45,7 +45,8 @@ class SqliteLine:
         self._lanes: dict[int, Lane] = {}
         self._sizes: dict[Lane, int] = {}
         rows = database.rows(
-            "SELECT id, number, counter, nonce, name, (SELECT max(idx) FROM entries WHERE lane = id)"
+            (int, int, int, bytes, bytes, int),
+            "SELECT id, number, counter, nonce, name, (SELECT ifnull(max(idx), -1) FROM entries WHERE lane = id)"
             " FROM lanes WHERE line = ?",
             (number,),
         )
@@ -54,11 +55,10 @@ class SqliteLine:
             if self._seal.blind(lane.prefix) != name:
                 raise sealing.damaged()
             self._ids[lane], self._lanes[known] = known, lane
-            self._sizes[lane] = 0 if last is None else last + 1
-        last_place = database.rows(
-            "SELECT max(place) FROM entries WHERE place BETWEEN ? AND ?", (self._base, self._base + _SEQ)
-        )[0][0]
-        self._last = 0 if last_place is None else last_place - self._base
+            self._sizes[lane] = last + 1
+        sql = "SELECT ifnull(max(place), ?1) FROM entries WHERE place BETWEEN ?1 AND ?2"
+        ((last,),) = database.rows((int,), sql, (self._base, self._base + _SEQ))
+        self._last: int = last - self._base
 
     # --- writing -------------------------------------------------------------------------------------------
 
@@ -175,14 +175,14 @@ class SqliteLine:
 
     # --- reading -------------------------------------------------------------------------------------------
 
-    def _rows(self, sql: str, *bindings: int | bytes) -> list[Row]:
-        return self._database.rows(sql, bindings)
+    def _rows(self, shape: Shape, sql: str, *bindings: int | bytes) -> list[Row]:
+        return self._database.rows(shape, sql, bindings)
 
     def generations(self) -> Sequence[PutGeneration]:
         """Every known generation of every party."""
         done = []
         sql = "SELECT party, counter, nonce, sealed FROM generations WHERE line = ? ORDER BY party, counter, nonce"
-        for party, counter, nonce, sealed in self._rows(sql, self._number):
+        for party, counter, nonce, sealed in self._rows((int, int, bytes, bytes), sql, self._number):
             generation = Generation(counter, nonce)
             seed, statement = sealing.split(self._seal.open(_generation_place(party, generation), sealed))
             done.append(PutGeneration(party=party, generation=generation, seed=seed, statement=statement))
@@ -198,7 +198,7 @@ class SqliteLine:
         if known is None:
             return []
         sql = "SELECT idx, nodes, sealed FROM entries WHERE lane = ? AND idx >= ? AND idx < ? ORDER BY idx"
-        rows = self._rows(sql, known, first, first + count)
+        rows = self._rows((int, bytes, bytes), sql, known, first, first + count)
         if len(rows) != max(0, min(count, self.size(lane) - first)):
             raise sealing.damaged()  # an entry that was there is gone
         return [self._seal.open_entry(lane, *row) for row in rows]
@@ -213,12 +213,12 @@ class SqliteLine:
     def heads(self, lane: Lane, above: int, count: int) -> Sequence[SignedHead]:
         """Kept heads with size > `above`, ascending."""
         sql = "SELECT size, sealed FROM heads WHERE lane = ? AND size > ? ORDER BY size LIMIT ?"
-        return [self._head(lane, *row) for row in self._rows(sql, self._ids.get(lane, 0), above, count)]
+        return [self._head(lane, *row) for row in self._rows((int, bytes), sql, self._ids.get(lane, 0), above, count)]
 
     def last_head(self, lane: Lane) -> SignedHead | None:
         """The kept head of the greatest size."""
         sql = "SELECT size, sealed FROM heads WHERE lane = ? ORDER BY size DESC LIMIT 1"
-        rows = self._rows(sql, self._ids.get(lane, 0))
+        rows = self._rows((int, bytes), sql, self._ids.get(lane, 0))
         return self._head(lane, *rows[0]) if rows else None
 
     def _head(self, lane: Lane, size: int, sealed: bytes) -> SignedHead:
@@ -227,14 +227,14 @@ class SqliteLine:
     def peers(self) -> Sequence[PutPeer]:
         """What is kept about each peer."""
         sql = """
-            SELECT peers.party, peers.sealed, epochs.sealed FROM peers
+            SELECT peers.party, peers.sealed, ifnull(epochs.sealed, x'') FROM peers
             LEFT JOIN epochs ON epochs.line = peers.line AND epochs.party = peers.party
             WHERE peers.line = ? ORDER BY peers.party
         """
         done = []
-        for party, peer, epochs in self._rows(sql, self._number):
+        for party, peer, epochs in self._rows((int, bytes, bytes), sql, self._number):
             place = sealing.number(party)
-            live = None if epochs is None else self._seal.open(b"epochs" + place, epochs)
+            live = self._seal.open(b"epochs" + place, epochs) if epochs else None
             done.append(sealing.as_peer(party, self._seal.open(b"peers" + place, peer), live))
         return done
 
@@ -243,25 +243,27 @@ class SqliteLine:
         sql = "SELECT party, name, sealed FROM evidence WHERE line = ? ORDER BY number"
         return [
             PutEvidence(party=party, evidence=self._seal.open(_evidence_place(party, name), sealed))
-            for party, name, sealed in self._rows(sql, self._number)
+            for party, name, sealed in self._rows((int, bytes, bytes), sql, self._number)
         ]
 
     def chunk(self, attachment: bytes, number: int) -> bytes | None:
         """One chunk, if it is here."""
         name = self._attachment(attachment)
         sql = "SELECT sealed FROM chunks WHERE line = ? AND attachment = ? AND number = ?"
-        rows = self._rows(sql, self._number, name, number)
+        rows = self._rows((bytes,), sql, self._number, name, number)
         return self._seal.open(_chunk_place(name, number), rows[0][0]) if rows else None
 
     def chunks(self, attachment: bytes) -> int:
         """How many chunks of an attachment are here."""
         sql = "SELECT count(*) FROM chunks WHERE line = ? AND attachment = ?"
-        count: int = self._rows(sql, self._number, self._attachment(attachment))[0][0]
+        count: int = self._rows((int,), sql, self._number, self._attachment(attachment))[0][0]
         return count
 
     def snapshot(self, version: int) -> PutSnapshot | None:
         """The latest snapshot of that fold version."""
-        rows = self._rows("SELECT sealed FROM snapshots WHERE line = ? AND version = ?", self._number, version)
+        rows = self._rows(
+            (bytes,), "SELECT sealed FROM snapshots WHERE line = ? AND version = ?", self._number, version
+        )
         if not rows:
             return None
         return sealing.as_snapshot(version, self._seal.open(b"snapshot" + sealing.number(version), rows[0][0]))
@@ -272,7 +274,9 @@ class SqliteLine:
             "SELECT place, lane, idx, nodes, sealed FROM entries WHERE place > ? AND place <= ? ORDER BY place LIMIT ?"
         )
         done: list[Arrival] = []
-        for place, known, index, nodes, sealed in self._rows(sql, self._base + seq, self._base + _SEQ, count):
+        for place, known, index, nodes, sealed in self._rows(
+            (int, int, int, bytes, bytes), sql, self._base + seq, self._base + _SEQ, count
+        ):
             lane = self._lanes.get(known)
             if lane is None or place != self._base + seq + len(done) + 1:
                 raise sealing.damaged()

@@ -53,9 +53,10 @@ class SqliteStore:
         """
         database = Database(path)
         try:
-            found = database.rows("SELECT value FROM about WHERE name = 'check'")
+            found = database.rows((bytes,), "SELECT value FROM about WHERE name = 'check'")
             if len(found) != 1 or not Seal(key).opens(b"about", found[0][0]):
                 raise Forbidden("this key does not open this store")
+            database.check_schema()
             database.migrate(migrations)
             return cls(database, key)
         except (Refused, Unavailable, Bug):
@@ -68,20 +69,20 @@ class SqliteStore:
 
     def tidy(self) -> None:
         """Bring the write-ahead log into the file: for idle moments, so that no commit has to."""
-        self._database.rows("PRAGMA wal_checkpoint(PASSIVE)")
+        self._database.rows((int, int, int), "PRAGMA wal_checkpoint(PASSIVE)")
 
     # --- lines ---------------------------------------------------------------------------------------------
 
     def lines(self) -> Sequence[LineRecord]:
         """Every line, the oldest first."""
-        rows = self._database.rows("SELECT number, line, sealed FROM lines ORDER BY number")
+        rows = self._database.rows((int, bytes, bytes), "SELECT number, line, sealed FROM lines ORDER BY number")
         return [self._opened(*row)[1] for row in rows]
 
     def _opened(self, number: int, line: bytes, sealed: bytes) -> tuple[bytes, LineRecord]:
         return sealing.as_line(line, self._seal.open(_line_place(number, line), sealed))
 
     def _line_row(self, line: bytes) -> tuple[int, bytes, LineRecord]:
-        rows = self._database.rows("SELECT number, sealed FROM lines WHERE line = ?", (line,))
+        rows = self._database.rows((int, bytes), "SELECT number, sealed FROM lines WHERE line = ?", (line,))
         if not rows:
             raise Unknown("no such line is kept here")
         number, sealed = rows[0]
@@ -130,7 +131,7 @@ class SqliteStore:
             for table in ("drafts", "tests", "lines"):
                 connection.execute(f"DELETE FROM {table} WHERE line = ?", (line,))  # noqa: S608 - constants
         self._lines.pop(line, None)
-        self._database.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._database.rows((int, int, int), "PRAGMA wal_checkpoint(TRUNCATE)")
 
     # --- drafts --------------------------------------------------------------------------------------------
 
@@ -161,10 +162,14 @@ class SqliteStore:
 
     def drafts(self, state: str) -> Sequence[Draft]:
         """All drafts in a state, the oldest first."""
-        return self._drafts(_DRAFT + "WHERE state = ? ORDER BY number", state)
+        found = self._drafts(_DRAFT + "WHERE state = ? ORDER BY number", state)
+        ((count,),) = self._database.rows((int,), "SELECT count(*) FROM drafts NOT INDEXED WHERE state = ?", (state,))
+        if count != len(found):
+            raise sealing.damaged()  # index and table differ: no draft may go unseen
+        return found
 
     def _drafts(self, sql: str, binding: int | str) -> list[Draft]:
-        rows = self._database.rows(sql, (binding,))
+        rows = self._database.rows((int, bytes, str, bytes), sql, (binding,))
         done = []
         for number, line, state, sealed in rows:
             content = self._seal.open(_draft_place(number, line, state), sealed)
@@ -175,7 +180,7 @@ class SqliteStore:
 
     def append_audit(self, content: bytes) -> AuditRow:
         """Append an act to the audit log, durably."""
-        rows = self._database.rows("SELECT number, digest FROM audit ORDER BY number DESC LIMIT 1")
+        rows = self._database.rows((int, bytes), "SELECT number, digest FROM audit ORDER BY number DESC LIMIT 1")
         last, before = rows[0] if rows else (0, bytes(32))
         row = AuditRow(number=last + 1, content=content, digest=sealing.audit_digest(before, last + 1, content))
         sealed = self._seal.seal(b"audit" + row.number.to_bytes(8, "big") + row.digest, content)
@@ -186,7 +191,7 @@ class SqliteStore:
     def audit(self, after: int, count: int) -> Sequence[AuditRow]:
         """At most `count` acts with number > `after`, in order."""
         sql = "SELECT number, digest, sealed FROM audit WHERE number > ? ORDER BY number LIMIT ?"
-        rows = self._database.rows(sql, (after, count))
+        rows = self._database.rows((int, bytes, bytes), sql, (after, count))
         return [
             AuditRow(
                 number=number,
@@ -213,7 +218,7 @@ class SqliteStore:
         sql = "SELECT party, number, sent, sealed FROM tests WHERE line = ? ORDER BY sent DESC, number DESC, party LIMIT ?"
         return [
             sealing.as_test(line, party, number, sent, self._seal.open(_test_place(line, party, number, sent), sealed))
-            for party, number, sent, sealed in self._database.rows(sql, (line, count))
+            for party, number, sent, sealed in self._database.rows((int, int, int, bytes), sql, (line, count))
         ]
 
     def put_setting(self, name: str, value: bytes) -> None:
@@ -224,8 +229,9 @@ class SqliteStore:
 
     def setting(self, name: str) -> bytes | None:
         """One setting."""
-        rows = self._database.rows("SELECT sealed FROM settings WHERE name = ?", (name,))
-        return self._seal.open(b"setting" + name.encode(), rows[0][0]) if rows else None
+        # All are opened, which are few: one whose name was damaged must not pass for absent.
+        rows = self._database.rows((str, bytes), "SELECT name, sealed FROM settings")
+        return {found: self._seal.open(b"setting" + found.encode(), sealed) for found, sealed in rows}.get(name)
 
 
 def _line_place(number: int, line: bytes) -> bytes:
