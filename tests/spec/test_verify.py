@@ -20,7 +20,7 @@ from openline.archive.members import read_fingerprint
 from openline.archive.verdict import Outcome, Problem, Verdict
 from openline.archive.verify import check, verify
 from openline.archive.workers import Workers
-from openline.kernel.codec import encode
+from openline.kernel.codec import Value, encode
 from openline.kernel.crypto import digest
 from openline.kernel.errors import Malformed
 from openline.kernel.lane import GENERATION_ZERO, Fork, Head, leaf_of, note, sign_head
@@ -28,6 +28,7 @@ from openline.kernel.merkle import inclusion_proof, leaf_hash
 from openline.protocol.acknowledgements import AckItem, encode_ack
 from openline.protocol.entries import Cause, GenerationEntry, TermsEntry
 from openline.protocol.fields import NamedHead
+from openline.protocol.forks import encode_fork
 from tests.spec.archive_line import NEXT, LineUnderTest, message, talk
 from tests.spec.test_export import files, write
 
@@ -399,7 +400,7 @@ def test_11_8_evidence_has_one_form_and_11_9_is_checked(tmp_path: Path) -> None:
         raw = write_evidence(fork)
         assert read_evidence(raw, line.terms.line) == fork
         fork.check(line.stations[1].card.lane)
-        line.fork(3, raw)
+        line.fork(3, encode_fork(fork))
         write(line, tmp_path / str(number))
         verdict = verify(tmp_path / str(number))
         assert verdict.ok
@@ -410,7 +411,7 @@ def test_11_8_evidence_has_one_form_and_11_9_is_checked(tmp_path: Path) -> None:
 def test_11_9_evidence_that_proves_nothing_breaks_the_archive(tmp_path: Path) -> None:
     line = talk(LineUnderTest())
     fork, _ = forked(line)
-    line.fork(3, write_evidence(Fork(left=fork.left, right=fork.left)))
+    line.fork(3, encode_fork(Fork(left=fork.left, right=fork.left)))
     write(line, tmp_path / "out")
     assert broken(tmp_path / "out").file == "evidence/0.cbor"
 
@@ -428,7 +429,7 @@ def test_14_8_who_acknowledged_the_other_history_of_a_proved_fork_breaks_nothing
     write(line, tmp_path / "unexplained")
     assert broken(tmp_path / "unexplained").file == "lanes/5.0/opened.jsonl"
     left, right = sorted((real, other), key=lambda signed: signed.head.root)
-    line.fork(3, write_evidence(Fork(left=left, right=right)))
+    line.fork(3, encode_fork(Fork(left=left, right=right)))
     write(line, tmp_path / "explained")
     assert verify(tmp_path / "explained").ok
 
@@ -540,7 +541,8 @@ def test_a_folder_of_countless_files_is_left_soon(copy: Path) -> None:
 def test_cbor_of_wrong_types_is_refused(line: LineUnderTest, copy: Path) -> None:
     for name in ("terms.cbor", "cards/0.card", f"statements/1.{NEXT}"):
         content = (copy / name).read_bytes()
-        for value in ([], {}, None, 1, [[[[[[[[]]]]]]]], [b"", b"", b""], {0: []}):
+        values: tuple[Value, ...] = ([], {}, None, 1, [[[[[[[[]]]]]]]], [b"", b"", b""], {0: []})
+        for value in values:
             (copy / name).write_bytes(encode(value))
             sign_again(line, copy)
             assert broken(copy).file == name

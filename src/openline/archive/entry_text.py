@@ -1,6 +1,6 @@
 """What one entry says, as inert lines of text.
 
-Spec: spec/06-entries.md (6.7, 6.8, 6.80).
+Spec: spec/06-entries.md (6.7, 6.8).
 """
 
 import re
@@ -33,7 +33,6 @@ from openline.protocol.entries import (
 )
 from openline.protocol.fields import Ref
 
-_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _DAY_MS = 86_400_000
 
@@ -73,36 +72,22 @@ def moment(when: Instant | None) -> str:
     return f"{year:04}-{month:02}-{day:02} {clock} UTC"
 
 
-def date_time_group(when: Instant) -> str:
-    """DDHHMMZ MON YY."""
-    days, within = divmod(when, _DAY_MS)
-    year, month, day = civil(days)
-    minutes = within // 60_000
-    return f"{day:02}{minutes // 60:02}{minutes % 60:02}Z {_MONTHS[month - 1]} {year % 100:02}"
-
-
 def lane_words(number: int) -> str:
     """Which of a party's two lanes it is."""
     return "traffic" if number & 1 else "urgent"
 
 
-def serial(number: int, generation: Generation, index: int) -> str:
-    """The serial of an entry: at least four digits, U for urgent, the generation's counter if above zero (spec 6.80)."""
+def place(name: str, number: int, generation: Generation, index: int) -> str:
+    """Where an entry stands: ALPHA traffic 147, with the generation's counter if it is a later one: ALPHA traffic/1 3."""
     later = f"/{generation.counter}" if generation.counter else ""
-    return f"{'' if number & 1 else 'U'}{index:04}{later}"
-
-
-def reference(name: str, number: int, generation: Generation, index: int, when: Instant | None) -> str:
-    """How people name an entry: ALPHA 0147 211430Z NOV 26."""
-    group = f" {date_time_group(when)}" if when is not None else ""
-    return f"{name} {serial(number, generation, index)}{group}"
+    return f"{name} {lane_words(number)}{later} {index}"
 
 
 def named(ref: Ref, names: Sequence[str]) -> str:
     """The entry that a reference names, with the beginning of its leaf hash."""
     party = ref.lane // 2
     name = names[party] if party < len(names) else f"party {party}"
-    return f"{name} {serial(ref.lane, ref.generation, ref.index)} ({ref.leaf[:4].hex()})"
+    return f"{place(name, ref.lane, ref.generation, ref.index)} ({ref.leaf[:4].hex()})"
 
 
 def _by(role: Role, sign: str) -> str:

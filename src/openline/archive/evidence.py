@@ -1,4 +1,4 @@
-"""Evidence of a fork, as an export carries it.
+"""Evidence of a fork, as an export carries it (a store keeps it in a form of its own).
 
 Spec: spec/11-forks.md (11.4, 11.8, 11.9), spec/14-export.md (14.12).
 """
@@ -47,12 +47,19 @@ def _hashes(listed: list[Value]) -> tuple[bytes, ...]:
 
 
 def write_evidence(fork: Fork) -> bytes:
-    """The one form of evidence (spec 11.8)."""
+    """The one form of evidence: the smaller (size, root) stands left (spec 11.8)."""
     lane = fork.left.head.lane
-    heads: list[Value] = [[s.head.size, s.head.root, s.ed25519, s.mldsa] for s in (fork.left, fork.right)]
-    members: list[Value] = [1, lane.line, lane.number, lane.generation.counter, lane.generation.nonce, *heads]
+    sides = [
+        (fork.left, fork.left_leaf, fork.left_proof),
+        (fork.right, fork.right_leaf, fork.right_proof),
+    ]
+    sides.sort(key=lambda side: (side[0].head.size, side[0].head.root))
+    members: list[Value] = [1, lane.line, lane.number, lane.generation.counter, lane.generation.nonce]
+    members += [[signed.head.size, signed.head.root, signed.ed25519, signed.mldsa] for signed, _, _ in sides]
     if fork.left_leaf:
-        members += [fork.index, fork.left_leaf, list(fork.left_proof), fork.right_leaf, list(fork.right_proof)]
+        members.append(fork.index)
+        for _, leaf, proof in sides:
+            members += [leaf, list(proof)]
     return encode(members)
 
 

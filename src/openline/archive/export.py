@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from openline.archive.evidence import write_evidence
 from openline.archive.files import Output, new_folder
 from openline.archive.layout import (
     CHECKPOINT,
@@ -39,6 +40,7 @@ from openline.kernel.lane import GENERATION_ZERO, Entry, Generation, Lane, Signe
 from openline.kernel.merkle import Peaks, grown, leaf_hash
 from openline.kernel.terms import parse_terms
 from openline.kernel.units import Instant
+from openline.protocol.forks import decode_fork
 from openline.protocol.records import EntryRow, LineReader, LineRecord
 
 Progress = Callable[[str, int, int], None]
@@ -161,7 +163,8 @@ def export(
         for (party, generation), statement in statements.items():
             output.put(statement_file(party, generation), statement)
         for number, evidence in enumerate(reader.evidence()):
-            output.put(evidence_file(number), evidence.evidence)
+            fork = decode_fork(members.terms.line, evidence.evidence)
+            output.put(evidence_file(number), write_evidence(fork))
         for head in heads:
             unopened += _write_lane(output, reader, head, partial(_counted, progress, done, total))
             done += head.size.size

@@ -16,7 +16,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import asdict, dataclass, field
 
-from openline.archive.entry_text import describe, moment, reference
+from openline.archive.entry_text import describe, moment, place
 from openline.archive.export import owned_head, reader_members
 from openline.archive.members import is_expected
 from openline.archive.verdict import Outcome, summary
@@ -140,7 +140,7 @@ def parse_proof(data: bytes) -> Parsed:
     extra, path = _b64(lines[1][6:]), tuple(_b64(line) for line in lines[3:])
     if _proof_text(extra, int(found[1]), path, checkpoint) != data:
         raise Malformed("not the one form of a proof")
-    members = Fields(decode(extra))
+    members = Fields(decode(extra), of_map=True)
     if members.uint(0, 255) != 1 or len(members) != 5 + (5 in members):
         raise Malformed("a proof of another version")
     return Parsed(
@@ -305,7 +305,7 @@ def _text(fields: Mapping[int, bytes], lane: Lane, index: int, terms: Terms) -> 
     names = [party.name for party in terms.parties]
     try:
         when = decode_time(fields[TIME]) if TIME in fields else None
-        out = [f"named     {reference(names[lane.party], lane.number, lane.generation, index, when)}"]
+        out = [f"named     {place(names[lane.party], lane.number, lane.generation, index)}"]
         if when is not None:
             out.append(f"time      {moment(Instant(when))}, as claimed")
         if KIND in fields:

@@ -9,13 +9,13 @@ Text of the parties stands behind `    | `, with control characters and
 bidirectional controls shown as their code (spec 6.8): no entry can look like
 another one.
 
-Spec: spec/06-entries.md (6.80), spec/14-export.md.
+Spec: spec/14-export.md (14.6).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from openline.archive.entry_text import clean, describe, lane_words, moment, reference
+from openline.archive.entry_text import clean, describe, lane_words, moment, place
 from openline.archive.layout import LaneSize
 from openline.kernel.errors import Refused
 from openline.kernel.lane import Entry, Generation
@@ -106,17 +106,19 @@ def _opening(terms: Terms, names: Sequence[str], lanes: Sequence[LaneSize]) -> I
         yield f"party   {number} {name}\n"
     for lane in lanes:
         yield f"lane    {lane.number}.{lane.generation} {names[lane.party]} {lane_words(lane.number)}: {lane.size} entries\n"
-    yield "\nTimes are what each station's clock claimed. `not yet seen` lists what stands above and had not reached the\n"
+    yield "\nEntries are numbered from 0 in their lane. Times are what each station's clock claimed. `holds` names how many\n"
+    yield "entries of a lane the author signed to hold. `not yet seen` lists what stands above and had not reached the\n"
     yield "author: the entries crossed.\n"
 
 
 def _block(cursor: _Cursor, written: Mapping[Key, int]) -> str:
     names, lane, entry = cursor.names, cursor.lane, cursor.entry
     name = names[lane.party]
+    where = place(name, lane.number, lane.generation, cursor.index)
     if entry is None:
-        return f"\n{reference(name, lane.number, lane.generation, cursor.index, None)}\n    CANNOT BE OPENED\n"
+        return f"\n{where}\n    CANNOT BE OPENED\n"
     when = Instant(cursor.time) if cursor.dated else None
-    head = f"\n{reference(name, lane.number, lane.generation, cursor.index, when)}  {moment(when)}\n"
+    head = f"\n{where}  {moment(when)}\n"
     lines: list[str] = []
     try:
         said = decode_body(decode_kind(entry.kind), entry.body)
@@ -124,7 +126,7 @@ def _block(cursor: _Cursor, written: Mapping[Key, int]) -> str:
     except Refused:
         said, lines = None, ["REFUSED: its form breaks the rules of its kind"]
     if cursor.fresh and cursor.items:
-        held = ", ".join(f"{names[i.lane // 2]} {_short(i.lane, i.generation)} {i.size}" for i in _named(cursor))
+        held = ", ".join(place(names[i.lane // 2], i.lane, i.generation, i.size) for i in _named(cursor))
         lines.append(f"holds {held}")
         refused = [(item, index) for item in cursor.items for index in item.refused]
         lines += [f"refuses entry {i.lane}.{i.generation} {index}" for i, index in refused]
@@ -139,10 +141,6 @@ def _named(cursor: _Cursor) -> list[AckItem]:
     return [item for item in cursor.items if item.lane // 2 < len(cursor.names)]
 
 
-def _short(number: int, generation: Generation) -> str:
-    return lane_words(number) + (f"/{generation.counter}" if generation.counter else "")
-
-
 def _crossed(cursor: _Cursor, written: Mapping[Key, int]) -> str:
     held = dict(cursor.needs)
     newest = {item.lane: item.generation for item in cursor.items}
@@ -153,5 +151,5 @@ def _crossed(cursor: _Cursor, written: Mapping[Key, int]) -> str:
         if number // 2 == cursor.lane.party or count <= seen or newest.get(number, generation) > generation:
             continue
         last = f" to {count - 1}" if count - 1 > seen else ""
-        found.append(f"{cursor.names[number // 2]} {_short(number, generation)} {seen}{last}")
+        found.append(place(cursor.names[number // 2], number, generation, seen) + last)
     return ", ".join(found)
