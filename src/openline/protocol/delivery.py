@@ -12,6 +12,7 @@ Spec: spec/07-delivery.md, spec/09-envelopes.md.
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 
+from openline.kernel.codec import encode
 from openline.kernel.envelope import Incoming, IncomingState, Outgoing, OutgoingState, first_chain
 from openline.kernel.errors import TooLarge
 from openline.kernel.lane import Generation
@@ -19,7 +20,6 @@ from openline.kernel.units import BUCKETS, RESERVE, WINDOW
 from openline.protocol.epochs import Handshake, Opened
 from openline.protocol.events import Transmit
 from openline.protocol.frames import Fragment, encode_content, frame_value
-from openline.kernel.codec import encode
 from openline.protocol.records import EpochRecord, PutPeer
 
 RETRY_MS = (1_000, 2_000, 4_000, 8_000, 16_000, 30_000)

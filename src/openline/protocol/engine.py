@@ -12,42 +12,40 @@ engine away and makes a new one from the store.
 Spec: spec/07-delivery.md, spec/13-restart.md.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from openline.kernel.crypto import Signer
-from openline.kernel.envelope import handshake_key, is_handshake
-from openline.kernel.errors import Bug, Forbidden, Refused, TooLarge, Unknown
-from openline.kernel.keys import Keyring, check_member, read_card
-from openline.kernel.lane import GENERATION_ZERO, Generation, Lane, SignedHead
+from openline.kernel.envelope import is_handshake
+from openline.kernel.errors import Bug, Refused, Unknown
+from openline.kernel.keys import Keyring
+from openline.kernel.lane import GENERATION_ZERO, Generation, SignedHead
 from openline.kernel.terms import parse_terms
 from openline.kernel.units import Entropy, Instant
-from openline.protocol.acknowledgements import encode_ack
-from openline.protocol.delivery import OVERLAP_MS, Epoch, Peer
-from openline.protocol.bodies import encode_body
-from openline.protocol.entries import Ack, AnyEntry, Attachment, AttachmentReceipt, Cause, GenerationEntry, Kind, Message, Precedence, TermsEntry, kind_of, lane_of
-from openline.protocol.fields import NamedHead, Ref, decode_kind, decode_time
-from openline.protocol.epochs import Handshake
+from openline.protocol.delivery import Epoch, Peer
+from openline.protocol.drafts import Drafts, Written
+from openline.protocol.entries import (
+    Cause,
+    GenerationEntry,
+    TermsEntry,
+)
 from openline.protocol.events import (
     Accepted,
     Arrived,
     Commit,
     Committed,
-    Holds,
     Input,
     Link,
     Noticed,
     Now,
     Output,
-    Rejected,
     Renew,
-    Shown,
     Stow,
     Submit,
     Tick,
     Transmit,
     WakeAt,
 )
-from openline.protocol.folding import load_fold, snapshot_due
+from openline.protocol.fields import NamedHead
+from openline.protocol.folding import Folding
 from openline.protocol.frames import decode_content
 from openline.protocol.intake import Gathered, Intake
 from openline.protocol.lanes import LaneBook, LaneState
@@ -55,47 +53,22 @@ from openline.protocol.milestones import Milestones
 from openline.protocol.quotas import quotas_of
 from openline.protocol.records import (
     Append,
-    EntryRow,
     LineReader,
-    LineRecord,
     Mark,
     PutChunk,
     PutGeneration,
-    PutPeer,
     Write,
 )
 from openline.protocol.rekeying import Opening, Rekeying
 from openline.protocol.restart import Restored, judge
 from openline.protocol.sending import Sending, generation_frame
+from openline.protocol.setup import Setup, make_peers, read_cards
 from openline.protocol.transfers import Transfers
 
-MAX_DRAFTS = 512
-"""Own entries in one commit: about 16 envelopes; more wait for the next."""
-MAX_WAITING = 8_192
-"""Own entries waiting for a commit; beyond it a submission is refused and may be tried again."""
 LOW_INDEXES = 32
 """Reserve envelope indexes when fewer than these are left: half a reservation, so that sending never waits for one."""
 MAX_UNKNOWN = 256
 """Envelopes of unknown tag kept until a handshake may have given their keys."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setup:
-    """What an engine is made from, beside its store. `mark` None: the mark is missing."""
-
-    record: LineRecord
-    signer: Signer
-    psks: dict[int, bytes] = field(repr=False)
-    mark: Mark | None
-
-
-@dataclass(slots=True)
-class _Draft:
-    token: int | None
-    urgent: bool
-    entry: AnyEntry
-    body: bytes
-    time: Instant
 
 
 @dataclass(slots=True)
@@ -104,10 +77,10 @@ class _Batch:
 
     token: int
     gathered: Gathered
-    own: list[tuple[_Draft, LaneState, EntryRow]]
+    own: list[Written]
     sizes: list[tuple[LaneState, int]]
     announce: list[tuple[Peer, Epoch, int]]
-    reserved: list[tuple[Epoch, list[tuple[bytes, bytes]]]]
+    reserved: list[tuple[Epoch, list[tuple[int, bytes, bytes]]]]
     after: list[Transmit]
 
 
@@ -118,49 +91,27 @@ class Engine:
         """Raises Refused if record, cards or store do not fit each other."""
         self.record, self.party = setup.record, setup.record.party
         self.terms = parse_terms(setup.record.terms)
-        self.cards = [read_card(raw) for raw in setup.record.cards]
-        for number, card in enumerate(self.cards):
-            check_member(self.terms, number, card)
+        self.cards = read_cards(setup.record, self.terms)
         self._reader, self._entropy, self._signer = reader, entropy, setup.signer
         rings = [Keyring(card.root, card.lane) for card in self.cards]
         self.book = LaneBook(self.terms, self.party, rings, reader)
-        self.peers = self._make_peers(setup)
+        self.peers = make_peers(setup, self.terms, reader)
         quotas = {party: quotas_of(self.terms.policy, Instant(now.steady)) for party in self.peers}
         self.intake = Intake(self.book, self.peers, quotas)
         self.sending = Sending(self.book, setup.signer, entropy)
         self.transfers = Transfers(reader)
         self.milestones = Milestones(self.book, setup.signer)
-        self.fold = load_fold(self.book, reader, self.transfers)
+        self._folding = Folding(self.book, reader, self.transfers)
+        self.fold = self._folding.fold
         known = {p for p in self.peers if self.fold.epoch(self.party, p) is not None}
         self.rekeying = Rekeying(self.book, self.peers, entropy, known)
-        self._drafts: list[_Draft] = []
+        self._drafts = Drafts(self.book, self.suspended)
         self._after: list[Transmit] = []
         self._batch: _Batch | None = None
         self._unknown: list[bytes] = []
         self._token = 0
         self._wake: int | None = None
-        self._folded = 0
         self._start(judge(self.terms.line, self.party, setup.mark, reader), now)
-
-    def _make_peers(self, setup: Setup) -> dict[int, Peer]:
-        kept = {peer.party: peer for peer in self._reader.peers()}
-        line, own = self.terms.line, self.terms.parties[self.party].root
-        peers = {}
-        for party, member in enumerate(self.terms.parties):
-            if party == self.party:
-                continue
-            psk, known = setup.psks[party], kept.get(party)
-            handshake = Handshake(
-                line=line,
-                own_root=own,
-                peer_root=member.root,
-                psk=psk,
-                signer=setup.signer,
-                attempt=known.attempt if known else 0,
-            )
-            keys = (handshake_key(psk, line, self.party, party), handshake_key(psk, line, party, self.party))
-            peers[party] = Peer(party, handshake, keys, known)
-        return peers
 
     # --- the door ---
 
@@ -174,7 +125,8 @@ class Engine:
         outputs: list[Output] = []
         match event:
             case Submit():
-                return self._submit(event) + self._begin()  # nothing new to send before it is durable
+                refusal = self._drafts.submit(event)
+                return [refusal] if refusal is not None else self._begin()  # nothing to send before it is durable
             case Arrived(envelope):
                 outputs += self._arrived(envelope, now)
             case Committed(token):
@@ -193,46 +145,9 @@ class Engine:
                 )
         return outputs + self._advance(now)
 
-    # --- own entries ---
-
-    def _submit(self, event: Submit) -> list[Output]:
-        try:
-            self._check_allowed(event.entry)
-            body = encode_body(event.entry)
-        except Refused as refusal:
-            return [Rejected(token=event.token, code=refusal.code, reason=str(refusal))]
-        self._drafts.append(
-            _Draft(token=event.token, urgent=lane_of(event.entry), entry=event.entry, body=body, time=event.time)
-        )
-        return []
-
-    def _check_allowed(self, entry: AnyEntry) -> None:
-        """Raise Forbidden or TooLarge if this station may not say that now. FLASH always passes (DESIGN, 2)."""
-        if kind_of(entry) in (Kind.TERMS, Kind.GENERATION, Kind.ACK, Kind.EPOCH):
-            raise Forbidden("the station alone writes that kind of entry")
-        flash = isinstance(entry, Message) and entry.precedence is Precedence.FLASH
-        if flash:
-            return
-        if len(self._drafts) >= MAX_WAITING:
-            raise TooLarge("too many entries are waiting for the disk")
-        if isinstance(entry, Message | Attachment) and self.suspended():
-            raise Forbidden("the line is suspended: only FLASH passes")
-
     def suspended(self) -> list[int]:
         """The parties whose suspension stands."""
         return [party for party in range(len(self.terms.parties)) if self.fold.suspension(party) is not None]
-
-    def _draft(self, entry: AnyEntry, now: Now) -> None:
-        self._drafts.append(
-            _Draft(token=None, urgent=lane_of(entry), entry=entry, body=encode_body(entry), time=now.wall)
-        )
-
-    def _open_lanes(self, entry: AnyEntry, now: Now) -> None:
-        """Entry 0 of both own lanes, before anything else that waits."""
-        body = encode_body(entry)
-        self._drafts[:0] = [
-            _Draft(token=None, urgent=urgent, entry=entry, body=body, time=now.wall) for urgent in (True, False)
-        ]
 
     # --- generations ---
 
@@ -245,7 +160,7 @@ class Engine:
         if not self.book.knows(self.party, generation):
             self._learn_own(generation)
         if not self.book.own(urgent=True).size:
-            self._open_lanes(TermsEntry(self.terms.raw), now)
+            self._drafts.open_lanes(TermsEntry(self.terms.raw), now)
 
     def _learn_own(self, generation: Generation) -> None:
         known = PutGeneration(party=self.party, generation=generation, seed=self._entropy(32))
@@ -267,7 +182,7 @@ class Engine:
         generation = Generation(max([above, *counters]) + 1, self._entropy(8))
         self.book.mine = generation
         self._learn_own(generation)
-        self._open_lanes(GenerationEntry(heads=tuple(named), cause=cause), now)
+        self._drafts.open_lanes(GenerationEntry(heads=tuple(named), cause=cause), now)
         self.intake.gathered.outputs.append(Noticed(what="restored", party=self.party, number=generation.counter))
 
     # --- what arrives ---
@@ -320,7 +235,7 @@ class Engine:
             Noticed(what="epoch-opened", party=peer.party, number=opening.entry.attempt)
         )
         self._after += opening.after
-        self._draft(opening.entry, now)
+        self._drafts.add(opening.entry, now)
         waiting, self._unknown = self._unknown, []
         for envelope in waiting:
             if peer.epoch is not None and peer.epoch.incoming.knows(envelope):
@@ -332,7 +247,9 @@ class Engine:
         if gathered.own_shown:
             gathered.own_shown = False
             newest = max(self.book.generations(self.party))
-            recovered = [w.lane.generation for w in gathered.writes if isinstance(w, Append) and w.lane.party == self.party]
+            recovered = [
+                w.lane.generation for w in gathered.writes if isinstance(w, Append) and w.lane.party == self.party
+            ]
             if newest > self.book.mine or self.book.mine in recovered:
                 self._succeed(newest.counter, Cause.SUPERSEDED, now)
         for chunk, peer in gathered.fetches:
@@ -388,13 +305,13 @@ class Engine:
             for peer in self.peers.values()
             if peer.epoch is not None and peer.epoch.outgoing.left < LOW_INDEXES
         ]
-        if gathered.acknowledge and not self._drafts:
-            self._drafts.append(self._acknowledgement())
+        if gathered.acknowledge:
+            self._drafts.acknowledge()
         if not (self._drafts or gathered.writes or gathered.peers or reserved or self._after):
             outputs, gathered.outputs = gathered.outputs, []
             return outputs
         self.intake.gathered = Gathered()
-        own, appends = self._append_drafts()
+        own, appends = self._drafts.write()
         fresh = []
         for peer, epoch in reserved:
             state, keys = epoch.outgoing.reserve()
@@ -404,15 +321,13 @@ class Engine:
         if gathered.new_generations:
             gathered.peers.update(self.peers)
         kept: list[Write] = [self.peers[party].record() for party in sorted(gathered.peers) if party in self.peers]
-        writes = (*gathered.writes, *appends, *kept, *snapshot_due(self))
+        writes = (*gathered.writes, *appends, *kept, *self._folding.snapshot_due())
         self._token += 1
         self._batch = _Batch(
             token=self._token,
             gathered=gathered,
             own=own,
-            sizes=[
-                (self.book.state(w.lane), w.size + len(w.rows)) for w in writes if isinstance(w, Append)
-            ],
+            sizes=[(self.book.state(w.lane), w.size + len(w.rows)) for w in writes if isinstance(w, Append)],
             announce=[
                 (peer, peer.epoch, peer.epoch.incoming.first_unopened)
                 for peer in self.peers.values()
@@ -427,31 +342,6 @@ class Engine:
             urgent, traffic = self.book.own(urgent=True), self.book.own(urgent=False)
             mark = Mark(generation=self.book.mine, urgent=urgent.size, traffic=traffic.size)
         return [Commit(token=self._token, writes=writes, mark=mark)]
-
-    def _acknowledgement(self) -> _Draft:
-        """A pure acknowledgement; it claims the time of the last own entry, having nothing to say about time."""
-        entry = Ack()
-        time = Instant(self.book.own(urgent=True).last_time)
-        return _Draft(token=None, urgent=True, entry=entry, body=encode_body(entry), time=time)
-
-    def _append_drafts(self) -> tuple[list[tuple[_Draft, LaneState, EntryRow]], list[Write]]:
-        """Write what waits to the own lanes, in memory; the traffic lane first, so that the urgent one names its head."""
-        drafts, self._drafts = self._drafts[:MAX_DRAFTS], self._drafts[MAX_DRAFTS:]
-        own: list[tuple[_Draft, LaneState, EntryRow]] = []
-        writes: list[Write] = []
-        for urgent in (False, True):
-            mine = [draft for draft in drafts if draft.urgent is urgent]
-            if not mine:
-                continue
-            state = self.book.own(urgent=urgent)
-            before = state.size
-            ack = encode_ack(self.book.ack_items(urgent=urgent))
-            rows = self.book.append_own(state, [(kind_of(d.entry), d.time, d.body) for d in mine], ack)
-            own.extend((draft, state, row) for draft, row in zip(mine, rows, strict=True))
-            writes.append(Append(lane=state.lane, size=before, rows=rows))
-        if own:
-            self.book.refused_named()
-        return own, writes
 
     def _committed(self, token: int, now: Now) -> list[Output]:
         batch = self._batch
@@ -470,17 +360,15 @@ class Engine:
         for peer in self.peers.values():
             outputs += self.sending.flush(peer, now.steady)
         for draft, state, row in batch.own:
-            self._fold(state.lane, row, draft.entry, now)
-            outputs.append(Shown(lane=state.lane, row=row, kind=kind_of(draft.entry), time=draft.time, entry=draft.entry))
+            outputs.append(self._folding.apply(state.lane, row, draft.entry))
             if draft.token is not None:
                 outputs.append(Accepted(token=draft.token, lane=state.lane, index=row.index, leaf_hash=row.nodes[0]))
         for lane, row, entry in batch.gathered.shown:
-            self._fold(lane, row, entry, now)
-            outputs.append(_shown(lane, row, entry))
+            outputs.append(self._folding.apply(lane, row, entry))
         outputs += batch.gathered.outputs
         for receipt, writes in self.transfers.finished():
             self.intake.gathered.writes += writes
-            self._draft(receipt, now)
+            self._drafts.add(receipt, now)
         self.milestones.note(batch.sizes, [(draft.entry, state) for draft, state, _ in batch.own])
         return outputs
 
@@ -497,30 +385,8 @@ class Engine:
             if peer.epoch is not None:
                 self.sending.notes(peer, named)
 
-    def _fold(self, lane: Lane, row: EntryRow, entry: AnyEntry | None, now: Now) -> None:
-        kind = kind_of(entry) if entry is not None else 0
-        time = decode_time(row.entry.time) if entry is not None else 0
-        self.fold.apply(lane, row.index, row.nodes[0], kind, time, entry)
-        self._folded += 1
-        if isinstance(entry, Attachment) and lane.party != self.party:
-            ref = Ref(lane=lane.number, generation=lane.generation, index=row.index, leaf=row.nodes[0])
-            self.transfers.begin(entry, ref)
-
     # --- reading ---
 
     def signed_head(self, *, urgent: bool) -> SignedHead:
         """One's own durable head, signed with both keys; for export and proofs."""
         return self.milestones.sign(self.book.own(urgent=urgent))
-
-
-def _shown(lane: Lane, row: EntryRow, entry: AnyEntry | None) -> Shown:
-    return Shown(
-        lane=lane,
-        row=row,
-        kind=kind_of(entry) if entry is not None else 0,
-        time=decode_time(row.entry.time) if entry is not None else 0,
-        entry=entry,
-    )
-
-
-__all__ = ["OVERLAP_MS", "AttachmentReceipt", "Engine", "Holds", "PutPeer", "Setup"]

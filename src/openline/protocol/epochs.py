@@ -76,7 +76,9 @@ class Said:
 class Handshake:
     """One peer's handshake. The caller seals messages, keeps the clock and persists what opens."""
 
-    def __init__(self, *, line: bytes, own_root: bytes, peer_root: bytes, psk: bytes, signer: Signer, attempt: int) -> None:
+    def __init__(
+        self, *, line: bytes, own_root: bytes, peer_root: bytes, psk: bytes, signer: Signer, attempt: int
+    ) -> None:
         self._line, self._own, self._peer, self._psk, self._signer = line, own_root, peer_root, psk, signer
         self.attempt = attempt
         """The highest attempt made, answered or completed."""
@@ -127,7 +129,7 @@ class Handshake:
         self.stage = Stage.IDLE
         self._last = self._seed = self._share = self._root = b""
 
-    def receive(  # noqa: PLR0913 - what an answer needs
+    def receive(
         self,
         message: bytes,
         peer_key: Verifier,
@@ -165,7 +167,7 @@ class Handshake:
         body = encode([members.any(place) for place in range(count)])
         key.ed25519(members.bytes(count, exactly=ED25519_SIGNATURE), _SIGNED + digest(body))
 
-    def _on_init(  # noqa: PLR0913 - see receive
+    def _on_init(  # noqa: PLR0917 - see receive
         self,
         message: bytes,
         members: Fields,

@@ -3,11 +3,10 @@
 Spec: spec/06-entries.md.
 """
 
-from typing import Protocol
-
 from openline.kernel.errors import Refused
 from openline.kernel.lane import Lane
-from openline.protocol.entries import Attachment
+from openline.protocol.entries import AnyEntry, Attachment, kind_of
+from openline.protocol.events import Shown
 from openline.protocol.fields import Ref, decode_kind, decode_time
 from openline.protocol.lanes import LaneBook, LaneState, read_body
 from openline.protocol.records import EntryRow, LineReader, PutSnapshot, Write
@@ -20,11 +19,33 @@ SNAPSHOT_EVERY = 4_096
 """Entries folded before another snapshot, or an eighth of the transcript: start-up reads no more than that."""
 
 
-class Folding(Protocol):
-    """What of an engine a snapshot needs."""
+class Folding:
+    """The fold of a line, kept in step with what becomes durable."""
 
-    fold: Fold
-    _folded: int
+    def __init__(self, book: LaneBook, reader: LineReader, transfers: Transfers) -> None:
+        self.fold = load_fold(book, reader, transfers)
+        self._book, self._transfers = book, transfers
+        self._since_snapshot = 0
+
+    def apply(self, lane: Lane, row: EntryRow, entry: AnyEntry | None) -> Shown:
+        """Fold one durable entry in (None: it was refused); it may be shown from now on."""
+        kind = kind_of(entry) if entry is not None else 0
+        time = decode_time(row.entry.time) if entry is not None else 0
+        self.fold.apply(lane, row.index, row.nodes[0], kind, time, entry)
+        self._since_snapshot += 1
+        if isinstance(entry, Attachment) and lane.party != self._book.party:
+            ref = Ref(lane=lane.number, generation=lane.generation, index=row.index, leaf=row.nodes[0])
+            self._transfers.begin(entry, ref)
+        return Shown(lane=lane, row=row, kind=kind, time=time, entry=entry)
+
+    def snapshot_due(self, *, now: bool = False) -> list[Write]:
+        """A snapshot for the next commit, when enough has been folded since the last (or any, if `now`)."""
+        sizes = tuple((ledger.number, ledger.generation, ledger.size) for ledger in self.fold.ledgers())
+        total = sum(size for _, _, size in sizes)
+        if self._since_snapshot < (1 if now else max(SNAPSHOT_EVERY, total // 8)):
+            return []
+        self._since_snapshot = 0
+        return [PutSnapshot(version=FOLD_VERSION, sizes=sizes, data=snapshot(self.fold))]
 
 
 def load_fold(book: LaneBook, reader: LineReader, transfers: Transfers) -> Fold:
@@ -79,14 +100,3 @@ def _resume(fold: Fold, book: LaneBook, state: LaneState, reader: LineReader, tr
             if isinstance(body, Attachment):
                 number, generation = state.lane.key
                 transfers.begin(body, Ref(lane=number, generation=generation, index=index, leaf=row.nodes[0]))
-
-
-def snapshot_due(engine: Folding) -> list[Write]:
-    """A snapshot for the next commit, when enough has been folded since the last."""
-    fold = engine.fold
-    sizes = tuple((ledger.number, ledger.generation, ledger.size) for ledger in fold.ledgers())
-    total = sum(size for _, _, size in sizes)
-    if engine._folded < max(SNAPSHOT_EVERY, total // 8):
-        return []
-    engine._folded = 0
-    return [PutSnapshot(version=FOLD_VERSION, sizes=sizes, data=snapshot(fold))]

@@ -185,7 +185,7 @@ def _ack_value(item: ShortAck | FullAck) -> Value:
     return [*_lane(item.lane), item.size, item.root, list(item.refused)]
 
 
-def frame_value(frame: Frame) -> Value:  # noqa: PLR0911 - one line a frame
+def frame_value(frame: Frame) -> Value:
     """A frame as a codec value."""
     match frame:
         case Entries():
@@ -255,7 +255,7 @@ def read_frames(line: bytes, values: Sequence[Value]) -> tuple[tuple[Frame, ...]
     return tuple(frames), unknown
 
 
-def _read_frame(line: bytes, members: Fields) -> Frame | None:  # noqa: PLR0911 - one branch a frame
+def _read_frame(line: bytes, members: Fields) -> Frame | None:
     match members.uint(0, 2**32):
         case 0:
             return _read_entries(line, members)
@@ -273,9 +273,7 @@ def _read_frame(line: bytes, members: Fields) -> Frame | None:  # noqa: PLR0911 
             head = Head(lane=_lane_at(line, members), size=members.uint(4, MAX_SEQ), root=members.bytes(5, exactly=32))
             return HeadNote(signed=SignedHead(head=head, ed25519=members.bytes(6, exactly=ED25519_SIGNATURE)))
         case 3:
-            return Want(
-                lane=_lane_at(line, members), first=members.uint(4, MAX_SEQ), full=members.uint(5, 1) == 1
-            )
+            return Want(lane=_lane_at(line, members), first=members.uint(4, MAX_SEQ), full=members.uint(5, 1) == 1)
         case 5:
             listed = [Fields(item) for item in members.list(1, MAX_HELD)]
             return Held(heads=tuple((ack_lane(line, item), item.uint(3, MAX_SEQ)) for item in listed))
@@ -376,7 +374,11 @@ def _read_full(line: bytes, members: Fields) -> FullEntries:
     for value in members.list(5, MAX_ENTRIES):
         item = Fields(value)
         entry = Entry(
-            secret=item.bytes(1, exactly=32), kind=item.bytes(2), time=item.bytes(3), ack=item.bytes(4), body=item.bytes(5)
+            secret=item.bytes(1, exactly=32),
+            kind=item.bytes(2),
+            time=item.bytes(3),
+            ack=item.bytes(4),
+            body=item.bytes(5),
         )
         items.append((item.bytes(0, most=512), entry))
     if not items:

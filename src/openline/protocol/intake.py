@@ -130,7 +130,7 @@ class Intake:
             self._keep_early(peer, lane, frame.first, frame, now)
             return
         if frame.first < state.size:
-            self._repeated(peer, state, frame.first, len(frame.items), frame.signature, now)
+            self._repeated(peer, state, frame, now)
             return
         if not self._within_quota(peer, state, len(frame.items), now):
             return
@@ -162,7 +162,7 @@ class Intake:
             return
         self._accepted(peer, state, rows, bodies, frame.signature, now)
 
-    def _accepted(  # noqa: PLR0913 - what one accepted frame brings
+    def _accepted(  # noqa: PLR0917 - what one accepted frame brings
         self,
         peer: Peer,
         state: LaneState,
@@ -174,7 +174,8 @@ class Intake:
         gathered, lane = self.gathered, state.lane
         self._judge(lane, rows, bodies)
         rows = tuple(
-            row if (body is None) == row.refused else _refused(state, row) for row, body in zip(rows, bodies, strict=True)
+            row if (body is None) == row.refused else _refused(state, row)
+            for row, body in zip(rows, bodies, strict=True)
         )
         gathered.writes.append(Append(lane=lane, size=rows[0].index, rows=rows))
         gathered.writes.append(PutHead(signed=SignedHead(head=state.head(), ed25519=signature)))
@@ -221,11 +222,9 @@ class Intake:
             del self._early[next(iter(self._early))]
         peer.wanted.setdefault(lane.key, (self.book.state(lane).size, now.steady + WANT_AGAIN_MS))
 
-    def _repeated(  # noqa: PLR0913 - a frame without its entries
-        self, peer: Peer, state: LaneState, first: int, count: int, signature: bytes, now: Now
-    ) -> None:
+    def _repeated(self, peer: Peer, state: LaneState, frame: Entries, now: Now) -> None:
         """Entries we hold already: the owner's signature tells whether they are the same ones."""
-        end = first + count
+        end = frame.first + len(frame.items)
         if end > state.size:
             self.want(peer, state.lane, state.size, now, full=False)
             return
@@ -233,9 +232,9 @@ class Intake:
         self.gathered.peers.add(peer.party)
         head = Head(lane=state.lane, size=end, root=self.book.root_at(state, end))
         try:
-            SignedHead(head=head, ed25519=signature).check(self.book.owner(state.lane))
+            SignedHead(head=head, ed25519=frame.signature).check(self.book.owner(state.lane))
         except Forged:
-            self.want(peer, state.lane, first, now, full=True)
+            self.want(peer, state.lane, frame.first, now, full=True)
 
     def want(self, peer: Peer, lane: Lane, first: int, now: Now, *, full: bool) -> None:
         """Ask a peer for entries, not more often than once a second for the same ones."""
@@ -407,4 +406,3 @@ def _refused(state: LaneState, row: EntryRow) -> EntryRow:
     """The row of an entry that is refused after all, although it decoded; it is named in the next acknowledgement."""
     state.refused_unnamed.append(row.index)
     return EntryRow(index=row.index, nodes=row.nodes, entry=row.entry, unopened=row.unopened, refused=True)
-

@@ -29,13 +29,13 @@ from openline.kernel.lane import (
 )
 from openline.kernel.merkle import Peaks, peaks_at
 from openline.kernel.terms import Terms
+from openline.kernel.units import MAX_INSTANT, MAX_REFUSED, MIN_INSTANT, Instant
 from openline.protocol.acknowledgements import NOTHING, AckItem, decode_ack, encode_ack
 from openline.protocol.bodies import decode_body
 from openline.protocol.entries import AnyEntry
 from openline.protocol.fields import decode_kind, decode_time, encode_kind, encode_time
 from openline.protocol.frames import Entries, FullAck, FullEntries, ShortAck, WireAck, WireEntry
 from openline.protocol.records import EntryRow, LineReader, PutGeneration
-from openline.kernel.units import MAX_INSTANT, MAX_REFUSED, MIN_INSTANT, Instant
 
 RECENT = 1_024
 """Rows kept in memory a lane, so that sending what was just written reads no store: one window's worth."""
@@ -292,7 +292,9 @@ class LaneBook:
 
     # --- growing ---
 
-    def append_own(self, state: LaneState, drafts: Sequence[tuple[int, Instant, bytes]], ack: bytes) -> tuple[EntryRow, ...]:
+    def append_own(
+        self, state: LaneState, drafts: Sequence[tuple[int, Instant, bytes]], ack: bytes
+    ) -> tuple[EntryRow, ...]:
         """Write entries (kind, time, body) to an own lane, in memory: the rows for the store."""
         seed = self._seeds[self.party, state.lane.generation]
         entries = [

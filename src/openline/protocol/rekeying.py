@@ -129,7 +129,7 @@ class Rekeying:
             peer.handshake_due = now.steady + 10 * FIRST_MS  # the caller repeats; we call only if it falls silent
         elif peer.handshake.stage is Stage.PROVED and was is not Stage.PROVED:
             peer.handshake_due = now.steady + peer.handshake.wait_ms()
-        return self._seal(peer, said.messages), None
+        return [*self._seal(peer, said.messages)], None
 
     def _opened(self, peer: Peer, opened: Opened, said: Said, now: Now) -> Opening:
         mode = Mode.RENEWAL if opened.base else Mode.RESCUE if peer.party in self._known else Mode.FIRST
@@ -171,4 +171,3 @@ class Rekeying:
             encode(frame_value(Fragment(stream=stream, part=part, parts=count, data=data)))
             for part, data in enumerate(cut)
         ]
-

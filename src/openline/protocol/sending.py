@@ -31,6 +31,8 @@ from openline.protocol.records import EntryRow, PutGeneration
 HAND_ON_MS = 5_000
 """How long another member is given to deliver its own entries before we hand them on."""
 MAX_ROWS = 256
+BULK_UNDER_WAY = 32
+"""Unopened envelopes beyond which chunks wait: 512 KB under way fill a fast path, and FLASH never waits for them."""
 _ACK_KIND = encode(int(Kind.ACK))
 _FLASH_BODY = b"\x00\x00"  # member 0 (precedence) is 0: FLASH, right after the head of the body map
 _MESSAGE_KIND = encode(int(Kind.MESSAGE))
@@ -48,9 +50,7 @@ class Load:
 
 def generation_frame(known: PutGeneration) -> bytes:
     """A generation as a frame."""
-    seed = GenerationSeed(
-        party=known.party, generation=known.generation, seed=known.seed, statement=known.statement
-    )
+    seed = GenerationSeed(party=known.party, generation=known.generation, seed=known.seed, statement=known.statement)
     return encode(frame_value(seed))
 
 
@@ -94,7 +94,9 @@ class Sending:
         used = 0
         for load in self._loads(peer, now):
             capacity = peer.capacity(load.precedence)
-            if batch and (used + len(load.frame) > capacity or batch[0].precedence != load.precedence or len(batch) > 200):
+            if batch and (
+                used + len(load.frame) > capacity or batch[0].precedence != load.precedence or len(batch) > 200
+            ):
                 outputs.extend(self._seal(peer, batch, now))
                 batch, used = [], 0
             if not peer.room(precedence=load.precedence, acknowledgement=load.acknowledgement):
@@ -104,6 +106,7 @@ class Sending:
             used += len(load.frame)
         if batch:
             outputs.extend(self._seal(peer, batch, now))
+        outputs.extend(self._bulk(peer, now))
         if not outputs and (peer.echo_due or peer.silent_for >= WINDOW // 4):
             outputs.extend(self._bare(peer, now))
         return outputs
@@ -124,6 +127,18 @@ class Sending:
             for key, size in peer.sent.items():
                 if key[0] == 2 * self.book.party:
                     peer.sent[key] = min(size, peer.has(key))
+
+    def _bulk(self, peer: Peer, now: int) -> list[Output]:
+        """Chunks and cosignatures: a few at a time, behind everything else, and only where the way is wide."""
+        outputs: list[Output] = []
+        while peer.bulk and len(peer.outbox) < BULK_UNDER_WAY and peer.room(precedence=3, acknowledgement=False):
+            if len(peer.bulk[0]) > peer.capacity(3):
+                stream = int.from_bytes(self.entropy(4), "big")
+                parts = peer.fragments([peer.bulk.popleft()], stream, peer.capacity(3))
+                peer.bulk.extendleft(reversed(parts))
+                continue
+            outputs.append(peer.seal([peer.bulk.popleft()], now, precedence=3, bulk=True, kept=True))
+        return outputs
 
     def _bare(self, peer: Peer, now: int) -> list[Output]:
         if not peer.room(precedence=3, acknowledgement=True) or now - peer.echoed_at < 0:
@@ -269,4 +284,3 @@ def _whole(row: EntryRow) -> Entry:
 def is_flash(kind: int, body: bytes) -> bool:
     """Whether an entry is a FLASH message, from its fields alone."""
     return kind == Kind.MESSAGE and body[1:3] == _FLASH_BODY
-

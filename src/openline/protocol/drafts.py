@@ -1,0 +1,121 @@
+"""What this station has to say and has not yet written: submissions, and its own service entries.
+
+Spec: spec/04-lanes.md, spec/06-entries.md.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from openline.kernel.errors import Forbidden, Refused, TooLarge
+from openline.kernel.units import Instant
+from openline.protocol.acknowledgements import encode_ack
+from openline.protocol.bodies import encode_body
+from openline.protocol.entries import (
+    Ack,
+    AnyEntry,
+    Attachment,
+    Kind,
+    Message,
+    Precedence,
+    kind_of,
+    lane_of,
+)
+from openline.protocol.events import Now, Rejected, Submit
+from openline.protocol.lanes import LaneBook, LaneState
+from openline.protocol.records import Append, EntryRow, Write
+
+MAX_DRAFTS = 512
+"""Own entries in one commit: about 16 envelopes; more wait for the next."""
+MAX_WAITING = 8_192
+"""Own entries waiting for a commit; beyond it a submission is refused and may be tried again."""
+_OF_STATION = frozenset({Kind.TERMS, Kind.GENERATION, Kind.ACK, Kind.EPOCH})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """An entry that waits to be written; `token` is its submitter's, if it has one."""
+
+    token: int | None
+    urgent: bool
+    entry: AnyEntry
+    body: bytes
+    time: Instant
+
+
+Written = tuple[Draft, LaneState, EntryRow]
+
+
+class Drafts:
+    """The queue of own entries, and their way into the own lanes."""
+
+    def __init__(self, book: LaneBook, suspended: Callable[[], list[int]]) -> None:
+        self._book, self._suspended = book, suspended
+        self._waiting: list[Draft] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def submit(self, event: Submit) -> Rejected | None:
+        """Queue a submission, or say why it is refused."""
+        try:
+            self._check_allowed(event.entry)
+            body = encode_body(event.entry)
+        except Refused as refusal:
+            return Rejected(token=event.token, code=refusal.code, reason=str(refusal))
+        urgent = lane_of(event.entry)
+        self._waiting.append(Draft(token=event.token, urgent=urgent, entry=event.entry, body=body, time=event.time))
+        return None
+
+    def _check_allowed(self, entry: AnyEntry) -> None:
+        """Raise Forbidden or TooLarge if this station may not say that now. FLASH always passes (spec 6.33)."""
+        if kind_of(entry) in _OF_STATION:
+            raise Forbidden("the station alone writes that kind of entry")
+        if isinstance(entry, Message) and entry.precedence is Precedence.FLASH:
+            return
+        if len(self._waiting) >= MAX_WAITING:
+            raise TooLarge("too many entries are waiting for the disk")
+        if isinstance(entry, Message | Attachment) and self._suspended():
+            raise Forbidden("the line is suspended: only FLASH passes")
+
+    def add(self, entry: AnyEntry, now: Now) -> None:
+        """Queue an entry of the station itself."""
+        body = encode_body(entry)
+        self._waiting.append(Draft(token=None, urgent=lane_of(entry), entry=entry, body=body, time=now.wall))
+
+    def open_lanes(self, entry: AnyEntry, now: Now) -> None:
+        """Entry 0 of both own lanes, before anything else that waits."""
+        body = encode_body(entry)
+        self._waiting[:0] = [
+            Draft(token=None, urgent=urgent, entry=entry, body=body, time=now.wall) for urgent in (True, False)
+        ]
+
+    def acknowledge(self) -> None:
+        """See to it that the next commit has an entry, and so an acknowledgement.
+
+        A pure one claims the time of the last own entry: it has nothing to say about time.
+        """
+        if not self._waiting:
+            time = Instant(self._book.own(urgent=True).last_time)
+            self._waiting.append(Draft(token=None, urgent=True, entry=Ack(), body=encode_body(Ack()), time=time))
+
+    def write(self) -> tuple[list[Written], list[Write]]:
+        """Append what waits to the own lanes, in memory.
+
+        The traffic lane comes first, so that the urgent lane's acknowledgement names its new head.
+        """
+        drafts, self._waiting = self._waiting[:MAX_DRAFTS], self._waiting[MAX_DRAFTS:]
+        own: list[Written] = []
+        writes: list[Write] = []
+        for urgent in (False, True):
+            mine = [draft for draft in drafts if draft.urgent is urgent]
+            if not mine:
+                continue
+            state = self._book.own(urgent=urgent)
+            before = state.size
+            ack = encode_ack(self._book.ack_items(urgent=urgent))
+            rows = self._book.append_own(state, [(kind_of(d.entry), d.time, d.body) for d in mine], ack)
+            own.extend((draft, state, row) for draft, row in zip(mine, rows, strict=True))
+            writes.append(Append(lane=state.lane, size=before, rows=rows))
+        if own:
+            self._book.refused_named()
+        return own, writes

@@ -1,0 +1,54 @@
+"""What an engine is made from, beside its store.
+
+Spec: spec/03-terms.md, spec/10-epochs.md.
+"""
+
+from dataclasses import dataclass, field
+
+from openline.kernel.crypto import Signer
+from openline.kernel.envelope import handshake_key
+from openline.kernel.keys import Card, check_member, read_card
+from openline.kernel.terms import Terms
+from openline.protocol.delivery import Peer
+from openline.protocol.epochs import Handshake
+from openline.protocol.records import LineReader, LineRecord, Mark
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """A line's record, this station's lane key, the pairing secrets by party, and the mark (None: it is missing)."""
+
+    record: LineRecord
+    signer: Signer
+    psks: dict[int, bytes] = field(repr=False)
+    mark: Mark | None
+
+
+def read_cards(record: LineRecord, terms: Terms) -> list[Card]:
+    """Every party's card. Raises Refused unless they are the cards that the terms name."""
+    cards = [read_card(raw) for raw in record.cards]
+    for number, card in enumerate(cards):
+        check_member(terms, number, card)
+    return cards
+
+
+def make_peers(setup: Setup, terms: Terms, reader: LineReader) -> dict[int, Peer]:
+    """The other parties, as the store knows them."""
+    kept = {peer.party: peer for peer in reader.peers()}
+    own = setup.record.party
+    peers = {}
+    for party, member in enumerate(terms.parties):
+        if party == own:
+            continue
+        psk, known = setup.psks[party], kept.get(party)
+        handshake = Handshake(
+            line=terms.line,
+            own_root=terms.parties[own].root,
+            peer_root=member.root,
+            psk=psk,
+            signer=setup.signer,
+            attempt=known.attempt if known else 0,
+        )
+        keys = (handshake_key(psk, terms.line, own, party), handshake_key(psk, terms.line, party, own))
+        peers[party] = Peer(party, handshake, keys, known)
+    return peers
