@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from openline.kernel.codec import Value, encode
 from openline.kernel.errors import Bug, Malformed, Unknown
 from openline.kernel.lane import GENERATION_ZERO, Generation, Lane
 from openline.kernel.terms import Policy
@@ -515,6 +516,33 @@ def test_6_60_an_entry_out_of_the_order_of_its_lane_is_our_own_bug() -> None:
     fold = Fold(LINE, 2, POLICY)
     with pytest.raises(Bug):
         fold.apply(Lane(LINE, 0, GENERATION_ZERO), 1, bytes(32), 3, 0, k.Ack())
+
+
+def test_6_70_the_digest_is_of_these_members_and_no_others() -> None:
+    world = World()
+    first = world.write(0, message(Precedence.PRIORITY, answer_by=Instant(99)))
+    world.write(0, None, kind=16)
+    world.write(1, interim(first, 70), LATER)
+    world.write(1, receipt(first), LATER)
+    world.write(1, receipt(Ref(lane=1, generation=GENERATION_ZERO, index=1, leaf=bytes(32))), LATER)
+    attached = k.Attachment(name="a", media_type="a/b", size=1, digest=bytes(32), chunk=256)
+    ref = world.write(1, attached)
+    world.write(0, k.AttachmentReceipt(of=ref, state=k.AttachmentState.HELD))
+    vote = world.write(1, proposal("second"))
+    world.write(0, watch(attended=True))
+    no, empty = bytes(8), [b"", b"", [], []]
+    lanes: list[Value] = [
+        [[0, 0, no, 2, 0, 0, {10: 1, 21: 1}], empty, [b"", b""]],
+        [
+            [1, 0, no, 2, 1, 0, {16: 1}],
+            [bytes(15) + b"\x01", bytes((4 * 2 + 16, 2 + 8, 2, 0)), [[0, 99]], [[0, 1, 70]]],
+            [b"", b""],
+        ],
+        [[2, 1, LATER.nonce, 3, 0, 1, {17: 2, 18: 1}], empty, [b"", b""]],
+        [[3, 0, no, 2, 0, 0, {4: 1, 20: 1}], empty, [bytes(8), b"\x01\x00"]],
+    ]
+    state: list[Value] = [LINE, LINE, [None, vote.leaf], [[10, 0, -1, 0, no, 1]], lanes]
+    assert world.fold().digest() == sha256(b"openline/1 state\n" + encode(state)).digest()
 
 
 def test_6_62_what_one_side_refused_shows_in_the_digest() -> None:

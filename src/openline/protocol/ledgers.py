@@ -144,7 +144,7 @@ class Ledger:
                 yield from islice(_zeros((passed | done).to_bytes(length, "big")), limit)
 
     def value(self) -> Value:
-        """The part of the state digest for this lane generation (spec 6.71)."""
+        """The part of the state digest for this lane generation (spec 6.73)."""
         rows, attached = self.messages, self.attachments
         clocks: list[Value] = [[rows.indexes[row], by] for row, by in sorted(self.clocks.items())]
         interims: list[Value] = [[rows.indexes[r], p, until] for (r, p), (_, _, until) in sorted(self.interims.items())]
