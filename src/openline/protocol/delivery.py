@@ -117,6 +117,7 @@ class Peer:
         self.streams: dict[int, dict[int, bytes]] = {}
         self.told: dict[tuple[int, Generation], int] = {}
         self.wanted: dict[tuple[int, Generation], tuple[int, int]] = {}
+        self.gaps: dict[tuple[int, Generation], int] = {}
         self.audited: set[tuple[int, Generation]] = set()
         self.noted: dict[tuple[int, Generation], int] = {}
         self.behind: dict[tuple[int, Generation], int] = {}
@@ -242,6 +243,7 @@ class Peer:
     def deadline(self) -> int | None:
         """When this peer next needs a tick."""
         times = [] if self.handshake_due is None else [self.handshake_due]
+        times.extend(self.gaps.values())
         if self.largest and self.outbox:
             times.append(min(sent.due for sent in self.outbox.values()))
         if self.largest and self.epoch and not self.outbox and self.behind_on():

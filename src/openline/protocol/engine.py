@@ -47,7 +47,8 @@ from openline.protocol.events import (
 from openline.protocol.fields import NamedHead
 from openline.protocol.folding import Folding
 from openline.protocol.frames import decode_content
-from openline.protocol.intake import Gathered, Intake
+from openline.protocol.gathering import Gathered
+from openline.protocol.intake import Intake
 from openline.protocol.lanes import LaneBook, LaneState
 from openline.protocol.milestones import Milestones
 from openline.protocol.quotas import quotas_of
@@ -267,6 +268,7 @@ class Engine:
         outputs = self.rekeying.tick(now)
         for peer in self.peers.values():
             peer.reseal(now.steady)
+            self.intake.ask_again(peer, now)
             outputs += peer.retransmissions(now.steady)
             if peer.previous is not None and peer.previous_ends is not None:
                 index, deadline = peer.previous_ends
@@ -310,7 +312,7 @@ class Engine:
         if not (self._drafts or gathered.writes or gathered.peers or reserved or self._after):
             outputs, gathered.outputs = gathered.outputs, []
             return outputs
-        self.intake.gathered = Gathered()
+        self.intake.gathering.take()
         own, appends = self._drafts.write()
         fresh = []
         for peer, epoch in reserved:

@@ -40,6 +40,8 @@ INIT, REPLY, FINISH, CONFIRM, NO = 20, 21, 22, 23, 24
 MAX_ATTEMPT = 2**32 - 1
 RESEND_MS = (1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000)
 """When the last message is sent again: doubling to a minute, which a 300 bit/s link can still carry."""
+PATIENCE = 4
+"""Repetitions of a finish before the attempt is given up: 15 s, longer than a restart takes."""
 _SIGNED = b"openline/1 handshake\n"
 NO_ROOT = bytes(32)
 
@@ -122,6 +124,9 @@ class Handshake:
         if self.stage is Stage.IDLE or not self._last:
             return Said()
         self._tried += 1
+        if self.stage is Stage.PROVED and self._tried > PATIENCE:
+            self.abandon()  # the peer fell between opening the epoch and telling us: only another attempt helps
+            return Said()
         return Said(messages=(self._last,))
 
     def abandon(self) -> None:

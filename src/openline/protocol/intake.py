@@ -6,17 +6,16 @@ through signatures, and collects what must become durable before it is shown.
 Spec: spec/07-delivery.md, spec/11-forks.md.
 """
 
-from dataclasses import dataclass, field
-
-from openline.kernel.codec import decode, encode
+from openline.kernel.codec import decode
 from openline.kernel.errors import Forged, Refused, Unknown
-from openline.kernel.lane import Fork, Head, Lane, SignedHead
+from openline.kernel.lane import Head, Lane, SignedHead
 from openline.kernel.units import Instant
 from openline.protocol.acknowledgements import NOTHING, decode_ack
+from openline.protocol.auditing import Auditing
 from openline.protocol.delivery import Peer
 from openline.protocol.entries import Ack, AnyEntry, GenerationEntry, TermsEntry, fits
-from openline.protocol.events import Holds, Noticed, Now, Output
-from openline.protocol.forks import encode_fork, from_frame, from_head, signed_at
+from openline.protocol.events import Holds, Now
+from openline.protocol.forks import signed_at
 from openline.protocol.frames import (
     Chunk,
     ChunkWant,
@@ -30,40 +29,22 @@ from openline.protocol.frames import (
     Held,
     Last,
     Want,
-    frame_value,
     read_frames,
 )
+from openline.protocol.gathering import WANT_AGAIN_MS, Gathered, Gathering
 from openline.protocol.lanes import LaneBook, LaneState
 from openline.protocol.quotas import PartyQuotas
 from openline.protocol.records import (
     Append,
     EntryRow,
-    PutEvidence,
     PutGeneration,
     PutHead,
-    Write,
 )
 
-WANT_AGAIN_MS = 1_000
-"""The same request is repeated to a peer after this long at the earliest."""
+GAP_MS = 300
+"""How long a gap may last before it is asked for: two bearers seldom differ by more."""
 MAX_EARLY = 64
 """Frames kept that arrived before the ones they continue, per line: one window of a reordering bearer."""
-
-
-@dataclass(slots=True)
-class Gathered:
-    """What the next commit will make durable, and what follows once it is."""
-
-    writes: list[Write] = field(default_factory=list)
-    shown: list[tuple[Lane, EntryRow, AnyEntry | None]] = field(default_factory=list)
-    outputs: list[Output] = field(default_factory=list)
-    peers: set[int] = field(default_factory=set)
-    acknowledge: bool = False
-    new_generations: bool = False
-    fetches: list[tuple[Chunk, Peer]] = field(default_factory=list)
-    chunk_wants: list[tuple[ChunkWant, Peer]] = field(default_factory=list)
-    own_shown: bool = False
-    """An own lane was found to be longer elsewhere than here: what was lost has been taken back."""
 
 
 class Intake:
@@ -72,8 +53,14 @@ class Intake:
     def __init__(self, book: LaneBook, peers: dict[int, Peer], quotas: dict[int, PartyQuotas]) -> None:
         self.book, self.quotas = book, quotas
         self._peers = peers
-        self.gathered = Gathered()
+        self.gathering = Gathering(book)
+        self._auditing = Auditing(book, peers, self.gathering)
         self._early: dict[tuple[str, int], tuple[int, Entries | FullEntries]] = {}
+
+    @property
+    def gathered(self) -> Gathered:
+        """What the next commit will take."""
+        return self.gathering.now
 
     def frames(self, peer: Peer, frames: tuple[Frame, ...], now: Now) -> None:
         """Take the frames of one envelope, in order. One that is refused is noticed and does not stop the others."""
@@ -81,10 +68,7 @@ class Intake:
             try:
                 self._take(peer, frame, now)
             except Refused:
-                self._notice("frame-refused", peer.party)
-
-    def _notice(self, what: str, party: int, number: int = 0) -> None:
-        self.gathered.outputs.append(Noticed(what=what, party=party, number=number))
+                self.gathering.notice("frame-refused", peer.party)
 
     def _take(self, peer: Peer, frame: Frame, now: Now) -> None:
         match frame:
@@ -95,7 +79,7 @@ class Intake:
             case GenerationSeed():
                 self._generation(peer, frame)
             case HeadNote():
-                self._head(peer, frame.signed, now)
+                self._auditing.head(peer, frame.signed, now)
             case Want():
                 self._want(peer, frame)
             case Held():
@@ -126,6 +110,8 @@ class Intake:
             return  # its generation frame was lost or is still to come; the sender repeats both
         lane = self.book.lane(frame.lane, known[-1])
         state = self.book.state(lane)
+        if lane.key in self.book.forked:
+            return
         if frame.first > state.size:
             self._keep_early(peer, lane, frame.first, frame, now)
             return
@@ -137,28 +123,28 @@ class Intake:
         try:
             rows, bodies = self.book.accept_short(state, frame)
         except (Forged, Unknown):
-            self.want(peer, lane, frame.first, now, full=True)
+            self.gathering.want(peer, lane, frame.first, now, full=True)
             return
         self._accepted(peer, state, rows, bodies, frame.signature, now)
 
     def _full(self, peer: Peer, frame: FullEntries, now: Now) -> None:
         state = self.book.state(self.book.lane(*frame.lane.key))
-        if not self.book.knows(frame.lane.party, frame.lane.generation):
+        if not self.book.knows(frame.lane.party, frame.lane.generation) or frame.lane.key in self.book.forked:
             return
         if frame.first > state.size:
             self._keep_early(peer, frame.lane, frame.first, frame, now)
             return
         if frame.first < state.size:
-            self._compare(peer, state, frame, now)
+            self._auditing.compare(peer, state, frame, now)
             return
         if not self._within_quota(peer, state, len(frame.items), now):
             return
         try:
             rows, bodies = self.book.accept_full(state, frame, from_author=peer.party == frame.lane.party)
         except Forged:
-            self.suspect(peer, "does-not-check")
+            self._auditing.doubt(peer, state.lane)
             if frame.first:
-                self._audit(peer, state.lane, now)
+                self._auditing.begin(peer, state.lane, now)
             return
         self._accepted(peer, state, rows, bodies, frame.signature, now)
 
@@ -185,7 +171,7 @@ class Intake:
             gathered.acknowledge = True
         if lane.party == self.book.party:
             gathered.own_shown = True
-            self._notice("entries-recovered", peer.party, len(rows))
+            self.gathering.notice("entries-recovered", peer.party, len(rows))
         else:
             self._heard(lane, rows, bodies, now)
         early = self._early.pop((lane.origin, state.size), None)
@@ -197,12 +183,12 @@ class Intake:
         opening = lane.generation.counter == 0
         for place, (row, body) in enumerate(zip(rows, bodies, strict=True)):
             if body is None:
-                self._notice("refused-entry", lane.party, row.index)
+                self.gathering.notice("refused-entry", lane.party, row.index)
                 continue
             wrong_terms = isinstance(body, TermsEntry) and body.terms != self.book.terms.raw
             if wrong_terms or not fits(body, urgent=lane.urgent, index=row.index, opening=opening):
                 bodies[place] = None
-                self._notice("refused-entry", lane.party, row.index)
+                self.gathering.notice("refused-entry", lane.party, row.index)
 
     def _within_quota(self, peer: Peer, state: LaneState, count: int, now: Now) -> bool:
         """Whether the author may add so many now; if not, nothing is accepted and its station tries again (spec 12)."""
@@ -213,20 +199,31 @@ class Intake:
         least = min(count, (quota.urgent if state.lane.urgent else quota.traffic).burst)  # or a large frame never fits
         self.quotas[author], fine = quota.take(Instant(now.steady), least, urgent=state.lane.urgent)
         if not fine:
-            self._notice("quota", peer.party)
+            self.gathering.notice("quota", peer.party)
         return fine
 
     def _keep_early(self, peer: Peer, lane: Lane, first: int, frame: Entries | FullEntries, now: Now) -> None:
         self._early[lane.origin, first] = (peer.party, frame)
         if len(self._early) > MAX_EARLY:
             del self._early[next(iter(self._early))]
-        peer.wanted.setdefault(lane.key, (self.book.state(lane).size, now.steady + WANT_AGAIN_MS))
+        peer.gaps.setdefault(lane.key, now.steady + GAP_MS)
+
+    def ask_again(self, peer: Peer, now: Now) -> None:
+        """Ask for what a gap is made of, once it has lasted longer than bearers differ."""
+        for key, due in list(peer.gaps.items()):
+            state = self.book.state(self.book.lane(*key))
+            waiting = [first for origin, first in self._early if origin == state.lane.origin and first > state.size]
+            if not waiting:
+                del peer.gaps[key]
+            elif due <= now.steady:
+                peer.gaps[key] = now.steady + WANT_AGAIN_MS
+                self.gathering.want(peer, state.lane, state.size, now, full=False)
 
     def _repeated(self, peer: Peer, state: LaneState, frame: Entries, now: Now) -> None:
         """Entries we hold already: the owner's signature tells whether they are the same ones."""
         end = frame.first + len(frame.items)
         if end > state.size:
-            self.want(peer, state.lane, state.size, now, full=False)
+            self.gathering.want(peer, state.lane, state.size, now, full=False)
             return
         peer.echo_due = True
         self.gathered.peers.add(peer.party)
@@ -234,15 +231,7 @@ class Intake:
         try:
             SignedHead(head=head, ed25519=frame.signature).check(self.book.owner(state.lane))
         except Forged:
-            self.want(peer, state.lane, frame.first, now, full=True)
-
-    def want(self, peer: Peer, lane: Lane, first: int, now: Now, *, full: bool) -> None:
-        """Ask a peer for entries, not more often than once a second for the same ones."""
-        asked = peer.wanted.get(lane.key)
-        if asked is not None and asked[0] == first and asked[1] > now.steady:
-            return
-        peer.wanted[lane.key] = (first, now.steady + WANT_AGAIN_MS)
-        peer.control.append(encode(frame_value(Want(lane=lane, first=first, full=full))))
+            self.gathering.want(peer, state.lane, frame.first, now, full=True)
 
     # --- acknowledgements ---
 
@@ -258,7 +247,7 @@ class Intake:
                 author.heard.clear()
                 author.told.clear()
                 author.sent.clear()
-                self._notice("generation-opened", lane.party, lane.generation.counter)
+                self.gathering.notice("generation-opened", lane.party, lane.generation.counter)
             if body is None or row.entry.ack == last:
                 continue
             last = row.entry.ack
@@ -272,14 +261,19 @@ class Intake:
             state = self.book.state(lane)
             if item.size > state.size:
                 if lane.party == self.book.party:
-                    self.want(author, lane, state.size, now, full=False)  # it holds more of us than we do
+                    self.gathering.want(author, lane, state.size, now, full=False)  # it holds more of us than we do
                 continue
             if self.book.root_at(state, item.size) != item.root:
-                self.suspect(author, "acknowledges-another-history")
+                if lane.party != self.book.party:
+                    self._auditing.begin(
+                        author, lane, now
+                    )  # somebody else's lane: it holds another history, in good faith
+                    continue
+                self.gathering.suspect(author, "acknowledges-another-history")
                 continue
             # Its two lanes arrive in any order, but within one of them what it said it holds never shrinks.
             if item.size < author.heard.get((by, lane.key), 0):
-                self.suspect(author, "acknowledgement-went-back")
+                self.gathering.suspect(author, "acknowledgement-went-back")
             author.heard[by, lane.key] = item.size
             if item.size > author.holds.get(lane.key, 0):
                 author.holds[lane.key] = item.size
@@ -289,13 +283,6 @@ class Intake:
                     self.gathered.outputs.append(
                         Holds(party=author.party, lane=number, generation=generation, size=item.size)
                     )
-
-    def suspect(self, peer: Peer, why: str) -> None:
-        """Note that a party does not keep to the protocol, without proof."""
-        if peer.suspected != why:
-            peer.suspected = why
-            self.gathered.peers.add(peer.party)
-            self._notice("suspected", peer.party)
 
     # --- generations, heads, requests ---
 
@@ -340,56 +327,7 @@ class Intake:
             state = self.book.state(lane)
             mine = lane.party != peer.party and size > state.size
             if mine and self.book.knows(lane.party, lane.generation):
-                self.want(peer, lane, state.size, now, full=False)
-
-    def _head(self, peer: Peer, signed: SignedHead, now: Now) -> None:
-        """Somebody's head, whole: it must be one of ours, or it proves or suggests a fork."""
-        lane = self.book.lane(*signed.head.lane.key)
-        if not self.book.knows(lane.party, lane.generation):
-            return
-        signed.check(self.book.owner(lane))
-        state = self.book.state(lane)
-        if signed.head.size > state.size or self.book.root_at(state, signed.head.size) == signed.head.root:
-            return
-        fork = from_head(self.book, state, signed)
-        if fork is not None:
-            self._proved(lane, fork)
-        else:
-            self._audit(peer, lane, now)
-
-    def _audit(self, peer: Peer, lane: Lane, now: Now) -> None:
-        """Have a peer repeat a lane in full from its start: where it differs from ours, the difference is proof."""
-        if lane.key not in peer.audited:
-            peer.audited.add(lane.key)
-            self.want(peer, lane, 0, now, full=True)
-
-    def _compare(self, peer: Peer, state: LaneState, frame: FullEntries, now: Now) -> None:
-        end = frame.first + len(frame.items)
-        if frame.first > state.durable:
-            return
-        try:
-            fork = from_frame(self.book, state, frame)
-        except Refused:
-            self.suspect(peer, "does-not-check")
-            self._audit(peer, state.lane, now)
-            return
-        if fork is not None:
-            self._proved(state.lane, fork)
-        elif end < state.size and state.lane.key in peer.audited:
-            self.want(peer, state.lane, end, now, full=True)
-        else:
-            self.want(peer, state.lane, state.size, now, full=False)
-
-    def _proved(self, lane: Lane, fork: Fork) -> None:
-        fork.check(self.book.owner(lane))
-        evidence = encode_fork(fork)
-        if any(kept.evidence == evidence for kept in self.book.reader.evidence()):
-            return
-        self.gathered.writes.append(PutEvidence(party=lane.party, evidence=evidence))
-        self._notice("fork-proved", lane.party)
-        author = self._peers.get(lane.party)
-        if author is not None:
-            self.suspect(author, "fork-proved")
+                self.gathering.want(peer, lane, state.size, now, full=False)
 
     def _cosignature(self, frame: Cosignature) -> None:
         lane = self.book.lane(*frame.lane.key)

@@ -11,7 +11,7 @@ from collections import OrderedDict, deque
 from collections.abc import Sequence
 
 from openline.kernel.crypto import Verifier
-from openline.kernel.errors import Foreign, Forged, Malformed, Refused, Unknown
+from openline.kernel.errors import Foreign, Forged, Malformed, Refused, TooLarge, Unknown
 from openline.kernel.keys import Keyring, read_statement
 from openline.kernel.lane import (
     GENERATION_ZERO,
@@ -34,7 +34,7 @@ from openline.protocol.acknowledgements import NOTHING, AckItem, decode_ack, enc
 from openline.protocol.bodies import decode_body
 from openline.protocol.entries import AnyEntry
 from openline.protocol.fields import decode_kind, decode_time, encode_kind, encode_time
-from openline.protocol.frames import Entries, FullAck, FullEntries, ShortAck, WireAck, WireEntry
+from openline.protocol.frames import Entries, FullAck, FullEntries, WireAck
 from openline.protocol.records import EntryRow, LineReader, PutGeneration
 
 RECENT = 1_024
@@ -127,6 +127,8 @@ class LaneBook:
         self._seeds: dict[tuple[int, Generation], bytes] = {}
         self._statements: dict[tuple[int, Generation], bytes] = {}
         self._known: list[list[Generation]] = [[] for _ in terms.parties]
+        self.forked: set[tuple[int, Generation]] = set()
+        """Lane generations whose owner has provably signed two histories: nothing more is taken or handed on."""
         self.mine = GENERATION_ZERO
         """The own generation that this station writes; others of its own may be known, and are never continued."""
         for known in reader.generations():
@@ -141,11 +143,21 @@ class LaneBook:
             key = read_statement(known.statement, self.terms.line, known.party, known.generation, ring.root)
             ring.rotate(known.generation, key)
         if known.generation not in self._known[known.party]:
-            if len(self._known[known.party]) >= MAX_GENERATIONS:
-                raise Malformed("too many generations")
+            self._make_room(known.party)
             self._known[known.party] = sorted([*self._known[known.party], known.generation])
         self._seeds[known.party, known.generation] = known.seed
         self._statements[known.party, known.generation] = known.statement
+
+    def _make_room(self, party: int) -> None:
+        """Forget a generation that was only ever announced, or raise TooLarge: nobody can fill another's table."""
+        known = self._known[party]
+        if len(known) < MAX_GENERATIONS:
+            return
+        for generation in known:
+            if not any(self.state(self.lane(2 * party + low, generation)).size for low in (0, 1)):
+                known.remove(generation)
+                return
+        raise TooLarge("too many generations")
 
     def knows(self, party: int, generation: Generation) -> bool:
         """Whether that generation's seed is here."""
@@ -156,9 +168,15 @@ class LaneBook:
         return self._known[party]
 
     def current(self, party: int) -> Generation:
-        """The greatest known generation of a party (of one's own: the one being written)."""
+        """The greatest generation of a party of which anything is held: a seed alone is only somebody's word.
+
+        Of one's own, the one being written.
+        """
         if party == self.party:
             return self.mine
+        for generation in reversed(self._known[party]):
+            if any(self.state(self.lane(2 * party + low, generation)).size for low in (0, 1)):
+                return generation
         return self._known[party][-1] if self._known[party] else GENERATION_ZERO
 
     def put_generation(self, party: int, generation: Generation) -> PutGeneration:
@@ -275,21 +293,6 @@ class LaneBook:
             )
         return encode_ack(items)
 
-    def contract(self, data: bytes, peer: int, peer_holds: dict[tuple[int, Generation], int]) -> WireAck:
-        """The shortest wire form that `peer` can expand."""
-        wire: list[ShortAck | FullAck] = []
-        for item in decode_ack(data):
-            known = [g for g in self._known[item.lane // 2] if g.counter == item.generation.counter]
-            unambiguous = bool(known) and known[-1] == item.generation and len(known) == 1
-            mine = item.lane // 2 == peer
-            holds = mine or peer_holds.get((item.lane, item.generation), 0) >= item.size
-            if unambiguous and holds and not item.refused:
-                wire.append(ShortAck(lane=item.lane, counter=item.generation.counter, size=item.size))
-            else:
-                lane = self.lane(item.lane, item.generation)
-                wire.append(FullAck(lane=lane, size=item.size, root=item.root, refused=item.refused))
-        return tuple(wire)
-
     # --- growing ---
 
     def append_own(
@@ -370,29 +373,6 @@ class LaneBook:
         extension = extend_leaves(peaks, [leaf for leaf, _ in frame.items])
         self.owner(frame.lane).ed25519(frame.signature, extension.head(frame.lane).text())
         return extension
-
-    # --- sending ---
-
-    def wire_items(
-        self, state: LaneState, rows: Sequence[EntryRow], peer: int, peer_holds: dict[tuple[int, Generation], int]
-    ) -> tuple[WireEntry, ...] | None:
-        """Rows as they go to `peer`; None if one of them is unopened and only the full form can carry it."""
-        time, ack = 0, NOTHING
-        if rows[0].index:
-            before = self.rows(state, rows[0].index - 1, 1)
-            if not before or not before[0].entry.secret or before[0].refused:
-                return None
-            time, ack = decode_time(before[0].entry.time), before[0].entry.ack
-        items = []
-        for row in rows:
-            entry = row.entry
-            if not entry.secret or row.refused:
-                return None
-            at = decode_time(entry.time)
-            wire = None if entry.ack == ack else self.contract(entry.ack, peer, peer_holds)
-            items.append(WireEntry(kind=decode_kind(entry.kind), delta=at - time, ack=wire, body=entry.body))
-            time, ack = at, entry.ack
-        return tuple(items)
 
 
 def read_body(entry: Entry) -> AnyEntry | None:

@@ -49,7 +49,7 @@ def judge(line: bytes, party: int, mark: Mark | None, reader: LineReader) -> Con
         return Continue(newest)
     # A successor that was committed when the station fell, before its mark: opened here, so no peer ever signed for it.
     opened_here = all(
-        reader.size(lane(number, newest)) == 1 and reader.last_head(lane(number, newest)) is None for number in (0, 1)
+        reader.size(lane(number, newest)) and reader.last_head(lane(number, newest)) is None for number in (0, 1)
     )
     if newest.counter == mark.generation.counter + 1 and opened_here:
         return Continue(newest)

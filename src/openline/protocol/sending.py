@@ -27,6 +27,7 @@ from openline.protocol.frames import (
 )
 from openline.protocol.lanes import LaneBook, LaneState
 from openline.protocol.records import EntryRow, PutGeneration
+from openline.protocol.wire import wire_items
 
 HAND_ON_MS = 5_000
 """How long another member is given to deliver its own entries before we hand them on."""
@@ -87,7 +88,7 @@ class Sending:
     def flush(self, peer: Peer, now: int) -> list[Output]:
         """All that may go to this peer now."""
         outputs: list[Output] = []
-        if peer.epoch is None:
+        if peer.epoch is None or not peer.largest:
             return outputs
         self._echo(peer, now)
         batch: list[Load] = []
@@ -181,7 +182,7 @@ class Sending:
         due = []
         for state in self.book.all_states():
             key = state.lane.key
-            if state.lane.party in (self.book.party, peer.party) or not state.durable:
+            if state.lane.party in (self.book.party, peer.party) or not state.durable or key in self.book.forked:
                 continue
             if peer.has(key) >= state.durable:
                 peer.behind.pop(key, None)
@@ -225,7 +226,7 @@ class Sending:
             if signed is None:
                 return None
             rows, signature = rows[: signed.head.size - first], signed.ed25519
-        items = None if full else self.book.wire_items(state, rows, peer.party, peer.holds)
+        items = None if full else wire_items(self.book, state, rows, peer.party, peer.holds)
         if items is None:
             leaves = tuple((row.unopened or leaf_of(state.lane, row.index, row.entry), row.entry) for row in rows)
             shown = tuple((leaf, _whole(row)) for (leaf, _), row in zip(leaves, rows, strict=True))

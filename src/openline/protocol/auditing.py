@@ -1,0 +1,79 @@
+"""Two histories of one lane: what a differing head, frame or acknowledgement leads to.
+
+Spec: spec/11-forks.md.
+"""
+
+from openline.kernel.errors import Refused
+from openline.kernel.lane import Fork, Lane, SignedHead
+from openline.protocol.delivery import Peer
+from openline.protocol.events import Now
+from openline.protocol.forks import decode_fork, encode_fork, from_frame, from_head
+from openline.protocol.frames import FullEntries
+from openline.protocol.gathering import Gathering
+from openline.protocol.lanes import LaneBook, LaneState
+from openline.protocol.records import PutEvidence
+
+
+class Auditing:
+    """Compares what members show of a lane, until a difference is proof."""
+
+    def __init__(self, book: LaneBook, peers: dict[int, Peer], gathering: Gathering) -> None:
+        self.book, self._peers, self.gathering = book, peers, gathering
+        for kept in book.reader.evidence():
+            book.forked.add(decode_fork(book.terms.line, kept.evidence).left.head.lane.key)
+
+    def head(self, peer: Peer, signed: SignedHead, now: Now) -> None:
+        """Somebody's head, whole: it must be one of ours, or it proves or suggests a fork."""
+        lane = self.book.lane(*signed.head.lane.key)
+        if not self.book.knows(lane.party, lane.generation):
+            return
+        signed.check(self.book.owner(lane))
+        state = self.book.state(lane)
+        if signed.head.size > state.size or self.book.root_at(state, signed.head.size) == signed.head.root:
+            return
+        fork = from_head(self.book, state, signed)
+        if fork is not None:
+            self._proved(lane, fork)
+        else:
+            self.begin(peer, lane, now)
+
+    def begin(self, peer: Peer, lane: Lane, now: Now) -> None:
+        """Have a peer repeat a lane in full from its start: where it differs from ours, the difference is proof."""
+        if lane.key not in peer.audited:
+            peer.audited.add(lane.key)
+            self.gathering.want(peer, lane, 0, now, full=True)
+
+    def compare(self, peer: Peer, state: LaneState, frame: FullEntries, now: Now) -> None:
+        """A full frame of what is held already: the same history, or a fork."""
+        end = frame.first + len(frame.items)
+        if frame.first > state.durable:
+            return
+        try:
+            fork = from_frame(self.book, state, frame)
+        except Refused:
+            self.doubt(peer, state.lane)
+            self.begin(peer, state.lane, now)
+            return
+        if fork is not None:
+            self._proved(state.lane, fork)
+        elif end < state.size and state.lane.key in peer.audited:
+            self.gathering.want(peer, state.lane, end, now, full=True)
+        else:
+            self.gathering.want(peer, state.lane, state.size, now, full=False)
+
+    def doubt(self, peer: Peer, lane: Lane) -> None:
+        """A full frame did not check. Its author is suspected; another member may hold another history in good faith."""
+        if peer.party == lane.party:
+            self.gathering.suspect(peer, "does-not-check")
+
+    def _proved(self, lane: Lane, fork: Fork) -> None:
+        fork.check(self.book.owner(lane))
+        evidence = encode_fork(fork)
+        if any(kept.evidence == evidence for kept in self.book.reader.evidence()):
+            return
+        self.book.forked.add(lane.key)
+        self.gathering.now.writes.append(PutEvidence(party=lane.party, evidence=evidence))
+        self.gathering.notice("fork-proved", lane.party)
+        author = self._peers.get(lane.party)
+        if author is not None:
+            self.gathering.suspect(author, "fork-proved")

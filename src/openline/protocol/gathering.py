@@ -1,0 +1,66 @@
+"""What arrived and is not yet durable: gathered for the next commit, shown only after it.
+
+Spec: spec/07-delivery.md.
+"""
+
+from dataclasses import dataclass, field
+
+from openline.kernel.codec import encode
+from openline.kernel.lane import Lane
+from openline.protocol.delivery import Peer
+from openline.protocol.entries import AnyEntry
+from openline.protocol.events import Noticed, Now, Output
+from openline.protocol.frames import Chunk, ChunkWant, Want, frame_value
+from openline.protocol.lanes import LaneBook
+from openline.protocol.records import EntryRow, Write
+
+WANT_AGAIN_MS = 1_000
+"""The same request is repeated to a peer after this long at the earliest."""
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What the next commit will make durable, and what follows once it is."""
+
+    writes: list[Write] = field(default_factory=list)
+    shown: list[tuple[Lane, EntryRow, AnyEntry | None]] = field(default_factory=list)
+    outputs: list[Output] = field(default_factory=list)
+    peers: set[int] = field(default_factory=set)
+    acknowledge: bool = False
+    new_generations: bool = False
+    fetches: list[tuple[Chunk, Peer]] = field(default_factory=list)
+    chunk_wants: list[tuple[ChunkWant, Peer]] = field(default_factory=list)
+    own_shown: bool = False
+    """An own lane was found to be longer elsewhere than here: what was lost has been taken back."""
+
+
+class Gathering:
+    """The gathered of now, and the ways in which it grows."""
+
+    def __init__(self, book: LaneBook) -> None:
+        self._book = book
+        self.now = Gathered()
+
+    def take(self) -> Gathered:
+        """Hand over what was gathered and begin anew."""
+        taken, self.now = self.now, Gathered()
+        return taken
+
+    def notice(self, what: str, party: int, number: int = 0) -> None:
+        """Tell people, once this is durable."""
+        self.now.outputs.append(Noticed(what=what, party=party, number=number))
+
+    def want(self, peer: Peer, lane: Lane, first: int, now: Now, *, full: bool) -> None:
+        """Ask a peer for entries, not more often than once a second for the same ones."""
+        asked = peer.wanted.get(lane.key)
+        if asked is not None and asked[0] == first and asked[1] > now.steady:
+            return
+        peer.wanted[lane.key] = (first, now.steady + WANT_AGAIN_MS)
+        peer.control.append(encode(frame_value(Want(lane=lane, first=first, full=full))))
+
+    def suspect(self, peer: Peer, why: str) -> None:
+        """Note that a party does not keep to the protocol, without proof."""
+        if peer.suspected != why:
+            peer.suspected = why
+            self.now.peers.add(peer.party)
+            self.notice("suspected", peer.party)
