@@ -29,7 +29,7 @@ class Folding:
 
     def apply(self, lane: Lane, row: EntryRow, entry: AnyEntry | None) -> Shown:
         """Fold one durable entry in (None: it was refused); it may be shown from now on."""
-        kind = kind_of(entry) if entry is not None else 0
+        kind = kind_of(entry) if entry is not None else _kind_of_refused(row)
         time = decode_time(row.entry.time) if entry is not None else 0
         self.fold.apply(lane, row.index, row.nodes[0], kind, time, entry)
         self._since_snapshot += 1
@@ -51,13 +51,12 @@ class Folding:
 def load_fold(book: LaneBook, reader: LineReader, transfers: Transfers) -> Fold:
     """The fold at the durable heads; attachments not yet whole are taken up again."""
     fold = _from_snapshot(book, reader)
-    for state in book.all_states():
-        first = fold.size(state.lane.number, state.lane.generation)
-        while first < state.durable:
-            rows = reader.entries(state.lane, first, PAGE)
-            for row in rows:
+    behind = [state for state in book.all_states() if fold.size(*state.lane.key) < state.durable]
+    while behind:  # in turns, so that references seldom wait long for what they name
+        for state in behind:
+            for row in reader.entries(state.lane, fold.size(*state.lane.key), PAGE):
                 apply_row(fold, state.lane, row)
-            first += len(rows)
+        behind = [state for state in behind if fold.size(*state.lane.key) < state.durable]
     for state in book.all_states():
         if state.lane.party != book.party:
             _resume(fold, book, state, reader, transfers)
@@ -80,9 +79,17 @@ def _from_snapshot(book: LaneBook, reader: LineReader) -> Fold:
 def apply_row(fold: Fold, lane: Lane, row: EntryRow) -> None:
     """Fold one kept row."""
     body = None if row.refused or not row.entry.secret else read_body(row.entry)
-    kind = decode_kind(row.entry.kind) if body is not None else 0
+    kind = kind_of(body) if body is not None else _kind_of_refused(row)
     time = decode_time(row.entry.time) if body is not None else 0
     fold.apply(lane, row.index, row.nodes[0], kind, time, body)
+
+
+def _kind_of_refused(row: EntryRow) -> int:
+    """The kind of an entry whose body is refused, if that much can be read: people's numbering counts it (spec 6.80)."""
+    try:
+        return decode_kind(row.entry.kind)
+    except Refused:
+        return 0
 
 
 def _resume(fold: Fold, book: LaneBook, state: LaneState, reader: LineReader, transfers: Transfers) -> None:

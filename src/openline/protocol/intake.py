@@ -13,8 +13,9 @@ from openline.kernel.units import Instant
 from openline.protocol.acknowledgements import NOTHING, decode_ack
 from openline.protocol.auditing import Auditing
 from openline.protocol.delivery import Peer
-from openline.protocol.entries import Ack, AnyEntry, GenerationEntry, TermsEntry, fits
+from openline.protocol.entries import Ack, AnyEntry, GenerationEntry, Kind, TermsEntry, fits
 from openline.protocol.events import Holds, Now
+from openline.protocol.fields import encode_kind
 from openline.protocol.forks import signed_at
 from openline.protocol.frames import (
     Chunk,
@@ -43,6 +44,7 @@ from openline.protocol.records import (
 
 GAP_MS = 300
 """How long a gap may last before it is asked for: two bearers seldom differ by more."""
+_ACK = encode_kind(Kind.ACK)
 MAX_EARLY = 64
 """Frames kept that arrived before the ones they continue, per line: one window of a reordering bearer."""
 
@@ -118,7 +120,7 @@ class Intake:
         if frame.first < state.size:
             self._repeated(peer, state, frame, now)
             return
-        if not self._within_quota(peer, state, len(frame.items), now):
+        if not self._within_quota(peer, state, sum(item.kind != Kind.ACK for item in frame.items), now):
             return
         try:
             rows, bodies = self.book.accept_short(state, frame)
@@ -137,7 +139,7 @@ class Intake:
         if frame.first < state.size:
             self._auditing.compare(peer, state, frame, now)
             return
-        if not self._within_quota(peer, state, len(frame.items), now):
+        if not self._within_quota(peer, state, sum(entry.kind != _ACK for _, entry in frame.items), now):
             return
         try:
             rows, bodies = self.book.accept_full(state, frame, from_author=peer.party == frame.lane.party)
