@@ -1,0 +1,68 @@
+"""The simulator's command line.
+
+    python -m tests.sim --seeds 1000 --jobs 2        every profile in turn, a thousand seeds
+    python -m tests.sim --seed 7 --profile mixed --trace
+"""
+
+import argparse
+import sys
+import time
+from collections import Counter
+from multiprocessing import Pool
+
+from tests.sim.profiles import PROFILES
+from tests.sim.runner import Result, run
+
+
+def main() -> int:
+    """Run what was asked for; 1 if anything failed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.sim", description=__doc__)
+    parser.add_argument("--seed", type=int, help="play this one seed")
+    parser.add_argument("--profile", choices=sorted(PROFILES), action="append", help="only these profiles")
+    parser.add_argument("--trace", action="store_true", help="print every event")
+    parser.add_argument("--seeds", type=int, default=100, help="how many seeds")
+    parser.add_argument("--from", type=int, default=0, dest="first", help="the first of them")
+    parser.add_argument("--jobs", type=int, default=1)
+    given = parser.parse_args()
+    profiles = given.profile or list(PROFILES)
+    if given.seed is not None:
+        results = [run(given.seed, profile, trace=print if given.trace else None) for profile in profiles]
+        for result in results:
+            print(f"{result.profile} {result.seed}: {result.failure or 'good'}  [{result.fingerprint[:16]}]")
+        return int(any(result.failure for result in results))
+    return _many([(seed, profiles[seed % len(profiles)]) for seed in range(given.first, given.first + given.seeds)], given.jobs)
+
+
+def _one(job: tuple[int, str]) -> Result:
+    return run(*job)
+
+
+def _many(jobs: list[tuple[int, str]], processes: int) -> int:
+    began, done, failed, told = time.monotonic(), 0, 0, 0.0
+    total: Counter[str] = Counter()
+    hours = 0.0
+    with Pool(processes) as pool:
+        for result in pool.imap_unordered(_one, jobs, chunksize=1):
+            done, hours = done + 1, hours + result.hours
+            total.update(result.faults)
+            if result.failure:
+                failed += 1
+                print(f"FAILED {result.failure}\n    {result.command}", flush=True)
+            if time.monotonic() - told > 10:
+                told = time.monotonic()
+                print(f"{done} of {len(jobs)} seeds, {hours:,.1f} line-hours, {sum(total.values()):,} faults, {failed} failed", flush=True)
+    print(report(done, hours, total, failed, time.monotonic() - began))
+    return int(failed > 0)
+
+
+def report(done: int, hours: float, faults: Counter[str], failed: int, seconds: float) -> str:
+    """What a run amounts to."""
+    classes = "\n".join(f"    {count:>9,}  {name}" for name, count in faults.most_common())
+    return (
+        f"{done:,} seeds in {seconds:.0f} s: {hours:,.1f} simulated line-hours, {sum(faults.values()):,} faults, "
+        f"{failed} failed\n{classes}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,362 @@
+"""What must be true, looked at after every event (safety) and after healing (liveness).
+
+The checkers know everything: all stores, all marks, all keys. They compare
+what stations do with what the disks hold, and never tell a station anything.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+from openline.kernel.errors import Refused
+from openline.kernel.lane import Generation, Lane
+from openline.kernel.merkle import peaks_at
+from openline.protocol.acknowledgements import decode_ack
+from openline.protocol.events import Accepted, Holds, Noticed, Output, Shown, Transmit
+from openline.protocol.folding import apply_row
+from openline.protocol.forks import decode_fork
+from openline.protocol.frames import Entries, FullEntries, Held
+from openline.protocol.records import Append, Mark, PutEvidence, PutPeer, Write
+from openline.protocol.transcript import Fold
+
+if TYPE_CHECKING:
+    from tests.sim.station import Station
+    from tests.sim.world import World
+
+MARKER = "MARKED PLAINTEXT"
+"""Stands in every text that is submitted; no bearer, notice or exception may carry it."""
+
+
+class Failed(AssertionError):
+    """Something that must be true was not. `checker` names which check found it."""
+
+    def __init__(self, checker: str, what: str) -> None:
+        super().__init__(f"{checker}: {what}")
+        self.checker = checker
+
+
+class Checkers:
+    """Safety. Everything here is asked of honest stations only."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self.truth: dict[Lane, list[bytes]] = {}
+        """The leaves of honest lanes, as their owners first made them durable."""
+        self.recoverable: Counter[Lane] = Counter()
+        self.accepted_by: list[tuple[Station, Accepted]] = []
+        self._roots: dict[tuple[Lane, int], bytes] = {}
+        self._acked: dict[tuple[int, Generation], dict[tuple[int, Generation], int]] = {}
+        self._sent: set[tuple[int, int, bytes]] = set()
+        self._writing: dict[Lane, int] = {}
+        self.searched = 0
+
+    def fail(self, checker: str, what: str) -> NoReturn:
+        raise Failed(checker, f"{what} (at {self._world.now} ms)")
+
+    def _lane(self, number: int, generation: Generation) -> Lane:
+        return Lane(self._world.line, number, generation)
+
+    def honest(self, party: int) -> bool:
+        return self._world.stations[party].honest
+
+    # --- what a station makes durable ---
+
+    def committing(self, station: "Station", writes: Sequence[Write]) -> None:
+        """Before a commit: what it appends must be what the lane's owner wrote, and nothing else."""
+        for write in writes:
+            if isinstance(write, Append) and station.honest and self.honest(write.lane.party):
+                self._append(station, write)
+
+    def _append(self, station: "Station", write: Append) -> None:
+        truth = self.truth.setdefault(write.lane, [])
+        own = write.lane.party == station.party
+        for row in write.rows:
+            if row.index < len(truth):
+                if truth[row.index] != row.nodes[0]:
+                    self.fail("one history", f"station {station.name} holds another leaf at {write.lane}#{row.index}")
+            elif own and row.index == len(truth):
+                truth.append(row.nodes[0])
+            else:
+                self.fail("one history", f"station {station.name} holds {write.lane}#{row.index}, which its owner never wrote")
+
+    def committed(self, station: "Station", writes: Sequence[Write]) -> None:
+        """After a commit: acknowledgements cover what is durable, evidence is good, and nobody honest is blamed."""
+        if not station.honest:
+            return
+        for write in writes:
+            if isinstance(write, Append) and write.lane.party == station.party:
+                self._acknowledgements(station, write)
+            elif isinstance(write, PutEvidence):
+                self._evidence(write)
+            elif isinstance(write, PutPeer) and write.suspected and self.honest(write.party):
+                self.fail("no honest suspect", f"station {station.name} suspects {write.party}: {write.suspected}")
+
+    def _acknowledgements(self, station: "Station", write: Append) -> None:
+        last = b""
+        for row in write.rows:
+            if row.entry.ack == last or row.refused:
+                continue
+            last = row.entry.ack
+            told = self._acked.setdefault((station.party, write.lane.generation), {})
+            for item in decode_ack(last):
+                lane = self._lane(item.lane, item.generation)
+                if station.store.size(lane) < item.size:
+                    self.fail("possession", f"station {station.name} acknowledges {lane} to {item.size} without holding it")
+                if self._root(station, lane, item.size) != item.root:
+                    self.fail("possession", f"station {station.name} acknowledges another root of {lane}")
+                if lane.party != station.party and write.lane.generation == self._newest(station):
+                    if item.size < told.get(lane.key, 0):
+                        self.fail("acks never regress", f"station {station.name} about {lane}")
+                    told[lane.key] = item.size
+
+    def _newest(self, station: "Station") -> Generation | None:
+        return station.engine.book.mine if station.engine is not None else None
+
+    def _root(self, station: "Station", lane: Lane, size: int) -> bytes:
+        def node(level: int, place: int) -> bytes:
+            return station.store.node(lane, level, place)
+
+        if not self.honest(lane.party):
+            return peaks_at(size, node).root()
+        found = self._roots.get((lane, size))
+        if found is None:
+            found = self._roots[lane, size] = peaks_at(size, node).root()
+        return found
+
+    def _evidence(self, write: PutEvidence) -> None:
+        if self.honest(write.party):
+            self.fail("no false proof", f"a fork was proved against party {write.party}, which is honest")
+        try:
+            fork = decode_fork(self._world.line, write.evidence)
+            fork.check(self._world.signers[write.party].public)
+        except Refused:
+            self.fail("evidence", "kept evidence that does not check")
+
+    def marking(self, station: "Station", mark: Mark) -> None:
+        """The mark only grows within a generation."""
+        old = station.mark
+        if old is None or old.generation != mark.generation:
+            return
+        if mark.urgent < old.urgent or mark.traffic < old.traffic:
+            self.fail("mark", f"station {station.name}: the mark went back")
+
+    def restored(self, station: "Station") -> None:
+        """A disk came back from a backup: what others hold is owed back to it."""
+        for other in self._world.all_stations():
+            for lane in other.store.copy().rows:
+                self.recoverable[lane] = max(self.recoverable[lane], other.store.size(lane))
+
+    # --- what a station says ---
+
+    def transmitted(self, station: "Station", sent: Transmit) -> None:
+        """What leaves: nothing that is not durable and marked, under keys that are used once, and no secret."""
+        if not station.honest:
+            return
+        key = (station.party, sent.party, sent.envelope)
+        if key in self._sent:
+            return
+        self._sent.add(key)
+        heard = self._world.tap.open(station.party, sent.party, sent.envelope)
+        self._secrets(sent.envelope)
+        if heard is None:
+            return
+        if heard.reused:
+            self.fail("one key, one envelope", f"station {station.name} used index {heard.index} twice")
+        self._reserved(station, sent.party, heard.attempt, heard.index, heard.content.first_unopened)
+        for frame in heard.content.frames:
+            match frame:
+                case FullEntries():
+                    self._persisted(station, frame.lane, frame.first + len(frame.items))
+                case Entries():
+                    known = [g for g in self._generations(station, frame.lane // 2) if g.counter == frame.counter]
+                    if known:
+                        self._persisted(station, self._lane(frame.lane, known[-1]), frame.first + len(frame.items))
+                case Held():
+                    for lane, size in frame.heads:
+                        self._persisted(station, lane, size)
+
+    def _generations(self, station: "Station", party: int) -> Sequence[Generation]:
+        return station.engine.book.generations(party) if station.engine is not None else ()
+
+    def _persisted(self, station: "Station", lane: Lane, size: int) -> None:
+        if station.store.size(lane) < size:
+            self.fail("persist before send", f"station {station.name} sends {lane} to {size}, and its disk lacks it")
+        mark = station.mark
+        if lane.party != station.party or not size:
+            return
+        if mark is None or mark.generation < lane.generation:
+            self.fail("mark before send", f"station {station.name} sends {lane} without a mark")
+        marked = mark.urgent if lane.urgent else mark.traffic
+        if mark.generation == lane.generation and marked < size:
+            self.fail("mark before send", f"station {station.name} sends {lane} to {size}, marked {marked}")
+
+    def _reserved(self, station: "Station", party: int, attempt: int, index: int, first_unopened: int) -> None:
+        kept = {peer.party: peer for peer in station.store.peers()}.get(party)
+        epoch = kept.epoch if kept is not None else None
+        if epoch is None or epoch.attempt != attempt:
+            self.fail("persist before send", f"station {station.name} sends in an epoch that its disk does not have")
+        if index >= epoch.outgoing.index:
+            self.fail("persist before send", f"station {station.name} uses an envelope index that is not reserved")
+        incoming = epoch.incoming
+        lowest = min((hole[0] for hole in incoming.holes), default=incoming.edge)
+        if first_unopened > lowest:
+            self.fail("persist before send", f"station {station.name} says it opened what its disk does not know of")
+
+    def _secrets(self, envelope: bytes) -> None:
+        self.searched += 1
+        if MARKER.encode() in envelope:
+            self.fail("nothing leaks", "a plaintext left in an envelope")
+        if self.searched % 16 == 0:
+            for secret in (*self._world.secrets, *self._world.tap.roots()):
+                if secret in envelope:
+                    self.fail("nothing leaks", "a key left in an envelope")
+
+    # --- what a station tells its people ---
+
+    def handled(self, station: "Station", outputs: Sequence[Output]) -> None:
+        if not station.honest:
+            return
+        for output in outputs:
+            if MARKER in repr(output):
+                self.fail("nothing leaks", f"a plaintext in the repr of {type(output).__name__}")
+        self.bounded(station)
+
+    def booted(self, station: "Station") -> None:
+        """Hook for what must be true of every new engine."""
+
+    def accepted(self, station: "Station", output: Accepted) -> None:
+        self._kept("accepted", station, output.lane, output.index, output.leaf_hash)
+        if station.honest:
+            self.accepted_by.append((station, output))
+
+    def shown(self, station: "Station", output: Shown) -> None:
+        self._kept("shown", station, output.lane, output.row.index, output.row.nodes[0])
+
+    def _kept(self, what: str, station: "Station", lane: Lane, index: int, leaf: bytes) -> None:
+        if not station.honest:
+            return
+        rows = station.store.entries(lane, index, 1)
+        if not rows or rows[0].nodes[0] != leaf:
+            self.fail("persist before show", f"station {station.name}: {what} {lane}#{index}, and its disk lacks it")
+
+    def noticed(self, station: "Station", output: Output) -> None:
+        """A Holds must be true: the peer's disk has it, unless a disk was lost since."""
+        if not station.honest or not isinstance(output, Holds | Noticed):
+            return
+        if isinstance(output, Noticed) and output.what in {"suspected", "fork-proved"} and self.honest(output.party):
+            self.fail("no honest suspect", f"station {station.name}: {output.what} {output.party}")
+
+    # --- memory ---
+
+    def bounded(self, station: "Station") -> None:
+        """Nothing a peer or a stranger sends makes an engine grow without bound."""
+        engine = station.engine
+        if engine is None or self._world.events % 64:
+            return
+        lanes = sum(len(engine.book.generations(party)) for party in range(self._world.parties)) * 2
+        bounds = {
+            "unknown envelopes": (len(engine._unknown), 256),
+            "early frames": (len(engine.intake._early), 64),
+            "lane states": (len(engine.book._states), lanes + 2 * self._world.parties),
+            "fetches": (len(engine.transfers._fetches), 4_096),
+        }
+        for peer in engine.peers.values():
+            bounds |= {
+                f"outbox {peer.party}": (len(peer.outbox), 1_024),
+                f"control {peer.party}": (len(peer.control), 512),
+                f"bulk {peer.party}": (len(peer.bulk), 512),
+                f"streams {peer.party}": (len(peer.streams), 4),
+                f"parts {peer.party}": (sum(len(parts) for parts in peer.streams.values()), 4 * 512),
+                f"consumed {peer.party}": (len(peer.consumed), 1_024),
+                f"cursors {peer.party}": (max(map(len, (peer.sent, peer.told, peer.wanted, peer.noted, peer.behind))), 512),
+                f"claims {peer.party}": (len(peer.holds) + len(peer.heard), 1_024),
+            }
+        for what, (size, bound) in bounds.items():
+            if size > bound:
+                self.fail("bounded memory", f"station {station.name}: {size} {what}, at most {bound}")
+
+
+class Liveness:
+    """After healing: all is held, acknowledged, folded alike, and it is quiet."""
+
+    def __init__(self, world: "World") -> None:
+        self._world, self._checks = world, world.checks
+        self.owed: dict[Lane, int] = {}
+        for station in world.honest_stations():
+            for lane in station.store.copy().rows:
+                if world.checks.honest(lane.party):
+                    self.owed[lane] = max(self.owed.get(lane, 0), station.store.size(lane))
+        for lane, size in world.checks.recoverable.items():
+            if world.checks.honest(lane.party) and self.owed.get(lane, 0) < size:
+                world.checks.fail("nothing lost", f"{lane} was held to {size} and is gone")
+
+    def arrived(self) -> None:
+        """Call after the quiet time."""
+        stations = self._world.honest_stations()
+        for station in stations:
+            if station.engine is None:
+                self._checks.fail("alive", f"station {station.name} is down")
+            self._lanes(station)
+        for station in stations:
+            self._acknowledged(station)
+            self._folded(station)
+        digests = {station.engine.fold.digest() for station in stations if station.engine is not None}
+        if len(digests) > 1 and not self._world.liars():
+            self._checks.fail("one state", "stations fold to different digests")
+        self._forks()
+
+    def _lanes(self, station: "Station") -> None:
+        for lane, size in self.owed.items():
+            if station.store.size(lane) < size:
+                self._checks.fail("held by all", f"station {station.name} has {lane} to {station.store.size(lane)} of {size}")
+
+    def _acknowledged(self, station: "Station") -> None:
+        engine = station.engine
+        if engine is None:
+            return
+        for party, peer in engine.peers.items():
+            if not self._checks.honest(party):
+                continue
+            for urgent in (True, False):
+                state = engine.book.own(urgent=urgent)
+                kinds = [row.entry.kind for row in station.store.entries(state.lane, 0, state.size)]
+                due = max((n + 1 for n, kind in enumerate(kinds) if kind != b"\x03"), default=0)
+                if peer.holds.get(state.lane.key, 0) < due:
+                    held = peer.holds.get(state.lane.key, 0)
+                    self._checks.fail("acknowledged", f"{party} has signed for {held} of {due} of {state.lane}")
+            if peer.suspected:
+                self._checks.fail("no honest suspect", f"station {station.name} suspects {party}: {peer.suspected}")
+
+    def _folded(self, station: "Station") -> None:
+        engine = station.engine
+        if engine is None:
+            return
+        anew = Fold(engine.terms.line, len(engine.terms.parties), engine.terms.policy)
+        for state in engine.book.all_states():
+            for row in station.store.entries(state.lane, 0, station.store.size(state.lane)):
+                apply_row(anew, state.lane, row)
+        if anew.digest() != engine.fold.digest():
+            self._checks.fail("one state", f"station {station.name}: folding its store anew gives another digest")
+
+    def _forks(self) -> None:
+        """Two honest stations with two histories of a liar's lane: at least one holds the proof."""
+        stations = self._world.honest_stations()
+        for left in stations:
+            for right in stations:
+                if left.party < right.party:
+                    for lane in left.store.copy().rows:
+                        self._compare(left, right, lane)
+
+    def _compare(self, left: "Station", right: "Station", lane: Lane) -> None:
+        both = min(left.store.size(lane), right.store.size(lane))
+        ours, theirs = (s.store.entries(lane, 0, both) for s in (left, right))
+        if all(a.nodes[0] == b.nodes[0] for a, b in zip(ours, theirs, strict=True)):
+            return
+        if not any(e.party == lane.party for s in (left, right) for e in s.store.evidence()):
+            self._checks.fail("forks are noticed", f"{left.name} and {right.name} hold two histories of {lane}, unproved")
+
+    def silent(self, envelopes: int, minutes: float) -> None:
+        """Call after more time without events: stations at rest are silent."""
+        per_minute = envelopes / minutes
+        if per_minute > (60 if self._world.liars() else 0.5) * self._world.parties:
+            self._checks.fail("quiet", f"{per_minute:.0f} envelopes a minute at rest")
