@@ -69,6 +69,8 @@ MAP: dict[str, str] = {
     "bearers/serial.py": "bearers",
     # One process, one loop.
     "station/files.py": "station",
+    "station/places.py": "station",
+    "station/integrity.py": "station",
     "station/unlock.py": "station",
     "station/keystore.py": "station",
     "station/marks.py": "station",

@@ -18,7 +18,8 @@ PART = ".part"
 def private_folder(folder: Path) -> None:
     """Make a folder (and those above it) unless it is there; 0700. Raises Unavailable, or Forbidden if others may enter."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for above in [*reversed(folder.parents), folder]:
+            above.mkdir(mode=0o700, exist_ok=True)
         mode = folder.stat().st_mode
     except OSError:
         raise Unavailable("a folder cannot be made") from None

@@ -39,6 +39,13 @@ _PRAGMAS = (
     "PRAGMA cache_size=-8192",
     "PRAGMA wal_autocheckpoint=4000",  # 16 MB: a checkpoint costs one slow commit in about a thousand
 )
+_READING = (
+    "PRAGMA busy_timeout=5000",
+    "PRAGMA query_only=ON",
+    "PRAGMA cell_size_check=ON",
+    "PRAGMA trusted_schema=OFF",
+    "PRAGMA temp_store=MEMORY",
+)
 _NEW_FILE = (
     "PRAGMA busy_timeout=5000",
     "PRAGMA journal_mode=DELETE",
@@ -48,20 +55,29 @@ _NEW_FILE = (
 
 
 class Database:
-    """A connection to our file and the lock on it."""
+    """A connection to our file and the lock on it; or, not `writing`, beside whoever has the lock."""
 
     __slots__ = ("_lock", "connection", "path")
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, writing: bool = True) -> None:
         """Raises Unknown, Foreign, Malformed (cut short) or Unavailable (also: another process has it open)."""
         self.path = path
-        check_header(path)
-        self._lock = take_lock(path)
+        if writing:
+            check_header(path)
+        elif not path.exists():
+            raise Unknown("there is no store here")
+        self._lock = take_lock(path) if writing else None
         try:
-            self.connection = connect(path)
+            self.connection = connect(path, _PRAGMAS if writing else _READING)
+            if self.rows((int,), "PRAGMA application_id") != [(APPLICATION,)]:
+                raise Foreign("this file is not a store of Openline")
         except (Refused, Unavailable, Bug):
-            os.close(self._lock)
+            self._unlock()
             raise
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
 
     def close(self) -> None:
         """Close the file and give up the lock."""
@@ -70,7 +86,7 @@ class Database:
         except apsw.Error as error:
             raise house_error(error) from None
         finally:
-            os.close(self._lock)
+            self._unlock()
 
     def rows(self, shape: Shape, sql: str, bindings: Sequence[Cell] = ()) -> list[Row]:
         """All rows of a query, each of that shape. Raises Unavailable for others: a flipped bit can change a type."""
@@ -182,6 +198,9 @@ def house_error(error: apsw.Error) -> Refused | Unavailable | Bug:
 def check_header(path: Path) -> None:
     """Look at the file before SQLite does, which would take an empty or a foreign one for its own.
 
+    Never while this process has the store open: closing the file would drop
+    the locks that SQLite holds on it for the whole process.
+
     Raises Unknown if there is none, Foreign if it is not a store of ours,
     Malformed if it is shorter than it says, Unavailable if it cannot be read.
     """
@@ -229,11 +248,11 @@ def locked(path: Path) -> bool:
     return False
 
 
-def connect(path: Path) -> apsw.Connection:
-    """Open an existing file, ready to be written. Raises Unavailable."""
+def connect(path: Path, pragmas: Sequence[str]) -> apsw.Connection:
+    """Open an existing file. Raises Unavailable."""
     try:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-        for pragma in _PRAGMAS:
+        for pragma in pragmas:
             connection.execute(pragma).fetchall()
         return connection
     except apsw.Error as error:

@@ -51,17 +51,37 @@ class SqliteStore:
         Forbidden (another key), Refused (of a newer program), Unavailable
         (another process has it; the disk). Nothing has changed then.
         """
-        database = Database(path)
+        return cls._checked(Database(path), key, migrations)
+
+    @classmethod
+    def inspect(cls, path: Path, key: bytes) -> "SqliteStore":
+        """The store to be read only, also while another process has it open.
+
+        Raises as `open`; and Refused for a store that waits to be migrated.
+        """
+        store = cls._checked(Database(path, writing=False), key, ())
+        if store._database.version() != MIGRATIONS[-1].version:  # noqa: SLF001 - of this class
+            store.close()
+            raise Refused("the store is of another version of this program")
+        return store
+
+    @classmethod
+    def _checked(cls, database: Database, key: bytes, migrations: Sequence[Migration]) -> "SqliteStore":
         try:
             found = database.rows((bytes,), "SELECT value FROM about WHERE name = 'check'")
             if len(found) != 1 or not Seal(key).opens(b"about", found[0][0]):
                 raise Forbidden("this key does not open this store")
             database.check_schema()
-            database.migrate(migrations)
+            if migrations:
+                database.migrate(migrations)
             return cls(database, key)
         except (Refused, Unavailable, Bug):
             database.close()
             raise
+
+    def sound(self) -> bool:
+        """Whether SQLite finds its own structures whole (integrity_check: reads all of the file)."""
+        return self._database.rows((str,), "PRAGMA integrity_check(1)") == [("ok",)]
 
     def close(self) -> None:
         """Release the file; it is whole at every moment, so this may also be left out."""
