@@ -231,11 +231,9 @@ def test_5_7_hostile_notes_are_refused_and_nothing_else(data: bytes) -> None:
 
 
 def test_5_4_a_head_of_one_lane_is_signed_for_no_other() -> None:
-    """Clause 5.4 and 4.9: both messages contain the line, the lane and the generation."""
+    """Clauses 5.4 and 4.9: both messages contain the line, the lane and the generation."""
     other = replace(SIGNED.head, lane=lane(1))
-    for check in (
-        lambda: OWNER.public.ed25519(SIGNED.ed25519, other.text()),
-        lambda: OWNER.public.mldsa(SIGNED.mldsa, other.cosigned()),
-    ):
-        with pytest.raises(Forged):
-            check()
+    with pytest.raises(Forged):
+        OWNER.public.ed25519(SIGNED.ed25519, other.text())
+    with pytest.raises(Forged):
+        OWNER.public.mldsa(SIGNED.mldsa, other.cosigned())

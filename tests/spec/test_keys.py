@@ -179,7 +179,8 @@ def test_3_10_a_statement_serves_one_place() -> None:
 
 
 def test_3_10_a_statement_needs_both_signatures_of_the_root() -> None:
-    data, ed25519, mldsa = decode(make_statement(LINE, 1, LATER, NEW.public, ROOT))  # type: ignore[misc]
+    statement: Any = decode(make_statement(LINE, 1, LATER, NEW.public, ROOT))
+    data, ed25519, mldsa = statement
     lane = LANES["ALPHA"]
     label = b"openline/1 key statement\n"
     for forged in (
@@ -195,6 +196,7 @@ def test_3_10_a_statement_needs_both_signatures_of_the_root() -> None:
 def test_3_10_another_suite_or_shape_is_refused() -> None:
     keys = [NEW.public.ed25519_key, NEW.public.mldsa_key]
     label = b"openline/1 key statement\n"
+    members: Any
     for members in (
         [2, LINE, 1, 3, LATER.nonce, *keys], [1, LINE, 1, 3, LATER.nonce, keys[0]], [1, LINE, 1, 3, b"", *keys],
         [1, LINE, 1, 3, LATER.nonce, bytes(32), keys[1]], [1, LINE, 1, 3, LATER.nonce, keys[0], keys[1][:-1]],

@@ -57,6 +57,7 @@ def test_3_5_two_to_sixteen_parties() -> None:
     value[1] = sixteen
     with pytest.raises(TooLarge):
         parse_terms(encode(value))
+    none: Any
     for none in ([], {}, None, 2):
         value[1] = none
         refused(value)
@@ -75,6 +76,7 @@ def test_3_5_another_suite_is_refused(suite: Any) -> None:
 
 @pytest.mark.parametrize("member", range(6))
 def test_3_5_every_member_of_a_party_is_needed_in_its_type_and_size(member: int) -> None:
+    other: Any
     for other in (None, b"", bytes(31), bytes(33), 5, [], {}):
         value = body()
         value[1][0][member] = other

@@ -1,0 +1,1 @@
+"""Programs that make the vectors: python -m vectors.generate"""

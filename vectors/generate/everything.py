@@ -1,0 +1,12 @@
+"""All cases of all groups."""
+
+from collections.abc import Iterator
+
+from vectors.generate import codecs, curves, envelopes, epochs, identities, lanes, notes, trees
+from vectors.generate.case import Case
+
+
+def cases() -> Iterator[Case]:
+    """Every case, group by group."""
+    for group in (codecs, curves, trees, identities, lanes, notes, envelopes, epochs):
+        yield from group.cases()
