@@ -254,7 +254,7 @@ class Peer:
 
     def behind_on(self) -> list[tuple[int, Generation]]:
         """Lane generations of which the peer has not acknowledged all that was sent and needs acknowledging."""
-        return [key for key, size in self.sent.items() if min(size, self.needed.get(key, size)) > self.has(key)]
+        return [key for key, size in self.sent.items() if min(size, self.needed.get(key, 0)) > self.has(key)]
 
     def has(self, key: tuple[int, Generation]) -> int:
         """How far the peer holds a lane generation, as it signed or at least said: what decides about sending only."""

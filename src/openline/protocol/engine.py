@@ -112,6 +112,7 @@ class Engine:
         self._unknown: list[bytes] = []
         self._token = 0
         self._wake: int | None = None
+        self._marked = setup.mark
         self._start(judge(self.terms.line, self.party, setup.mark, reader), now)
 
     # --- the door ---
@@ -309,7 +310,8 @@ class Engine:
         ]
         if gathered.acknowledge:
             self._drafts.acknowledge()
-        if not (self._drafts or gathered.writes or gathered.peers or reserved or self._after):
+        unmarked = self._mark() != self._marked  # a crash between commit and mark (spec 13.4)
+        if not (self._drafts or gathered.writes or gathered.peers or reserved or self._after or unmarked):
             outputs, gathered.outputs = gathered.outputs, []
             return outputs
         self.intake.gathering.take()
@@ -339,11 +341,13 @@ class Engine:
             after=self._after,
         )
         self._after = []
-        mark = None
-        if own:
-            urgent, traffic = self.book.own(urgent=True), self.book.own(urgent=False)
-            mark = Mark(generation=self.book.mine, urgent=urgent.size, traffic=traffic.size)
-        return [Commit(token=self._token, writes=writes, mark=mark)]
+        before, self._marked = self._marked, self._mark()
+        return [Commit(token=self._token, writes=writes, mark=self._marked if self._marked != before else None)]
+
+    def _mark(self) -> Mark:
+        """What the next commit's mark has to say."""
+        urgent, traffic = self.book.own(urgent=True), self.book.own(urgent=False)
+        return Mark(generation=self.book.mine, urgent=urgent.size, traffic=traffic.size)
 
     def _committed(self, token: int, now: Now) -> list[Output]:
         batch = self._batch

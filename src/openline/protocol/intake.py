@@ -227,8 +227,9 @@ class Intake:
         if end > state.size:
             self.gathering.want(peer, state.lane, state.size, now, full=False)
             return
-        peer.echo_due = True
-        self.gathered.peers.add(peer.party)
+        if any(item.kind != Kind.ACK for item in frame.items):
+            peer.echo_due = True  # for pure acknowledgements it would be answered by ours, and so on for ever
+            self.gathered.peers.add(peer.party)
         head = Head(lane=state.lane, size=end, root=self.book.root_at(state, end))
         try:
             SignedHead(head=head, ed25519=frame.signature).check(self.book.owner(state.lane))

@@ -202,19 +202,20 @@ class Sending:
             found = self._frame(peer, state, first, full=full)
             if found is None:
                 return
-            frame, end, precedence, acknowledgement = found
+            frame, end, precedence, owed = found
             peer.sent[key] = end
             self._taken = (key, first)
-            yield Load(frame, precedence, acknowledgement)
+            yield Load(frame, precedence, acknowledgement=not owed)
             self._taken = None
-            if not acknowledgement:
-                peer.needed[key] = end
-            elif key not in peer.needed:
-                peer.needed[key] = first
+            # Pure acknowledgements at the end are never acknowledged themselves: waiting for that would never end.
+            peer.needed[key] = max(peer.needed.get(key, 0), owed)
             first = end
 
-    def _frame(self, peer: Peer, state: LaneState, first: int, *, full: bool) -> tuple[bytes, int, int, bool] | None:
-        """(frame, end, precedence, pure acknowledgement) of entries from `first`; None if no signed head lies ahead."""
+    def _frame(self, peer: Peer, state: LaneState, first: int, *, full: bool) -> tuple[bytes, int, int, int] | None:
+        """(frame, end, precedence, size owed) of entries from `first`; None if no signed head lies ahead.
+
+        The size owed is that up to the last entry which asks for an acknowledgement; 0 if none does.
+        """
         own = state.lane.party == self.book.party
         budget = peer.capacity(1) - 160
         rows = list(self.book.rows(state, first, min(MAX_ROWS, state.durable - first)))
@@ -241,9 +242,9 @@ class Sending:
                     signature=signature,
                 )
             )
-        acknowledgement = all(row.entry.kind == _ACK_KIND for row in rows)
+        owed = max((row.index + 1 for row in rows if row.entry.kind != _ACK_KIND), default=0)
         flash = any(row.entry.kind == _MESSAGE_KIND and row.entry.body[1:3] == _FLASH_BODY for row in rows)
-        return encode(value), first + len(rows), 0 if flash else 3 - state.lane.urgent, acknowledgement
+        return encode(value), first + len(rows), 0 if flash else 3 - state.lane.urgent, owed
 
     def _boundary(self, state: LaneState, first: int, rows: list[EntryRow], budget: int) -> SignedHead | None:
         """The last head signed by its owner that ends a frame within the budget, or the next one there is."""
