@@ -36,6 +36,8 @@ MAP: dict[str, str] = {
     "protocol/calls.py": "protocol",
     "protocol/records.py": "protocol",
     "protocol/pairing.py": "protocol",
+    "protocol/pairing_messages.py": "protocol",
+    "protocol/pairing_outcomes.py": "protocol",
     # A line as a folder that anybody can check: pure functions, and files.
     "archive/export.py": "archive",
     "archive/verify.py": "archive",
