@@ -5,6 +5,7 @@ Spec: spec/06-entries.md (6.7, 6.8).
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import assert_never
 
 from openline.kernel.lane import Generation
@@ -34,7 +35,6 @@ from openline.protocol.entries import (
 from openline.protocol.fields import Ref
 
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
-_DAY_MS = 86_400_000
 
 
 def clean(text: str) -> str:
@@ -65,11 +65,16 @@ def moment(when: Instant | None) -> str:
     """An instant as people and machines read it: 2026-11-21 14:30:05.123 UTC."""
     if when is None:
         return "(no time)"
-    days, within = divmod(when, _DAY_MS)
+    seconds, thousandths = divmod(when, 1_000)
+    minutes, seconds = divmod(seconds, 60)
+    return f"{_minute(minutes)}:{seconds:02}.{thousandths:03} UTC"
+
+
+@lru_cache(maxsize=256)
+def _minute(minutes: int) -> str:
+    days, within = divmod(minutes, 1_440)
     year, month, day = civil(days)
-    seconds, thousandths = divmod(within, 1_000)
-    clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{thousandths:03}"
-    return f"{year:04}-{month:02}-{day:02} {clock} UTC"
+    return f"{year:04}-{month:02}-{day:02} {within // 60:02}:{within % 60:02}"
 
 
 def lane_words(number: int) -> str:

@@ -44,10 +44,16 @@ def read_line(line: bytes, index: int) -> Entry | None:
             raise Malformed("not a line of an opened entry, or of another one")
         return None
     try:
-        ack, body, kind, secret, time = (a2b_base64(found[part]) for part in (1, 2, 4, 5, 6))
+        ack, body, _, kind, secret, time = found.groups()
+        entry = Entry(
+            kind=a2b_base64(kind),
+            time=a2b_base64(time),
+            ack=a2b_base64(ack),
+            body=a2b_base64(body),
+            secret=a2b_base64(secret),
+        )
     except Error:
         raise Malformed("not base64") from None
-    entry = Entry(kind=kind, time=time, ack=ack, body=body, secret=secret)
     if write_line(index, entry) != line:
         raise Malformed("not the one form of a line, or of another entry")
     return entry

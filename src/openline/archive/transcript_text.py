@@ -44,6 +44,9 @@ class _Cursor:
     items: tuple[AckItem, ...] = ()
     fresh: bool = False
     """Whether the current entry's acknowledgement says something new."""
+    seen: dict[Key, int] = field(default_factory=dict)
+    """By lane generation: how many entries the author acknowledged last."""
+    newest: dict[int, Generation] = field(default_factory=dict)
     needs: list[tuple[Key, int]] = field(default_factory=list)
 
     def advance(self, sizes: Mapping[Key, int]) -> bool:
@@ -66,8 +69,9 @@ class _Cursor:
                 self.items = decode_ack(self.ack)
             except Refused:
                 self.items = ()
-            held = [((item.lane, item.generation), item.size) for item in self.items]
-            self.needs = [(key, min(size, sizes[key])) for key, size in held if key in sizes]
+            self.seen = {(item.lane, item.generation): item.size for item in self.items}
+            self.newest = {item.lane: item.generation for item in self.items}
+            self.needs = [(key, min(size, sizes[key])) for key, size in self.seen.items() if key in sizes]
         return True
 
     def free(self, written: Mapping[Key, int]) -> bool:
@@ -142,13 +146,14 @@ def _named(cursor: _Cursor) -> list[AckItem]:
 
 
 def _crossed(cursor: _Cursor, written: Mapping[Key, int]) -> str:
-    held = dict(cursor.needs)
-    newest = {item.lane: item.generation for item in cursor.items}
     found: list[str] = []
+    party = cursor.lane.party
     for key, count in written.items():
+        seen = cursor.seen.get(key, 0)
+        if count <= seen:
+            continue
         number, generation = key
-        seen = held.get(key, 0)
-        if number // 2 == cursor.lane.party or count <= seen or newest.get(number, generation) > generation:
+        if number // 2 == party or cursor.newest.get(number, generation) > generation:
             continue
         last = f" to {count - 1}" if count - 1 > seen else ""
         found.append(place(cursor.names[number // 2], number, generation, seen) + last)

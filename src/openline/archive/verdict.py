@@ -156,7 +156,7 @@ class Verdict:
             f"{self.exporter}'s lane key vouches for exactly these files; none is changed, missing or added.",
             f"Each lane is one unbroken log, and its owner's lane keys signed its head: {entries} entries in all.",
             "Every opened entry is the one its leaf commits to, at its place, on this line.",
-            "Every acknowledgement names the history that stands here, and none goes back.",
+            "Every acknowledgement names the history that stands here, and none goes back within its lane.",
         ]
         if self.forks:
             out[3] = "Acknowledgements of lanes that were forked may name the other history; the others name this one."
