@@ -287,9 +287,17 @@ class LineContract(ABC):
         line = self.again(line)
         whole = [replace(zero, statement=b"statement" * 400), replace(bare, seed=b"t" * 32)]
         assert list(line.generations()) == whole
+
+    def test_a_seed_may_be_corrected_until_an_entry_has_opened_under_it(self) -> None:
+        line = self.new()
+        zero = PutGeneration(party=0, generation=GENERATION_ZERO, seed=b"s" * 32)
+        right = replace(zero, seed=b"t" * 32)
+        line.commit([zero])
+        line.commit([right])
+        line.commit([append(URGENT, 0, "opened")])
         with pytest.raises(Conflict):
-            line.commit([replace(zero, seed=b"u" * 32)])
-        assert list(line.generations()) == whole
+            line.commit([zero])
+        assert list(line.generations()) == [right]
 
     def test_a_peer_replaces_itself(self) -> None:
         line = self.new()

@@ -118,7 +118,9 @@ class MemoryStore:
                 heads[lane, size] = signed
             case PutGeneration():
                 key = write.party, write.generation
-                state.generations[key] = merged(state.generations[key], write) if key in state.generations else write
+                proven = any(self.size(Lane(self.line, 2 * write.party + low, write.generation)) for low in (0, 1))
+                known = state.generations.get(key)
+                state.generations[key] = merged(known, write, proven=proven) if known else write
             case PutPeer():
                 state.peers[write.party] = write
             case PutEvidence():

@@ -111,11 +111,15 @@ class Seal:
         )
 
 
-def merged(known: PutGeneration, put: PutGeneration) -> PutGeneration:
+def merged(known: PutGeneration, put: PutGeneration, *, proven: bool) -> PutGeneration:
     """What is kept when a known generation is put again: it may gain what it lacked and loses nothing.
 
-    Raises Conflict for another seed or statement than the one that is there.
+    While nothing is held under it, a seed is only what somebody said, and a
+    later word replaces it. Once entries have opened (`proven`), raises Conflict
+    for another seed or statement than the one that is there.
     """
+    if not proven:
+        return replace(put, seed=put.seed or known.seed, statement=put.statement or known.statement)
     for old, new in ((known.seed, put.seed), (known.statement, put.statement)):
         if old and new and old != new:
             raise Conflict("a generation has one seed and one statement")

@@ -162,7 +162,9 @@ class SqliteLine:
 
     def _put_generation(self, connection: apsw.Connection, put: PutGeneration) -> None:
         same = [old for old in self.generations() if (old.party, old.generation) == (put.party, put.generation)]
-        put = sealing.merged(same[0], put) if same else put
+        lanes = [Lane(self._line, 2 * put.party + low, put.generation) for low in (0, 1)]
+        proven = any(self.size(lane) for lane in lanes)
+        put = sealing.merged(same[0], put, proven=proven) if same else put
         generation = put.generation
         sealed = self._seal.seal(_generation_place(put.party, generation), sealing.join(put.seed, put.statement))
         connection.execute(
