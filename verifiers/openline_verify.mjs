@@ -486,10 +486,8 @@ async function commandLine(words) {
   let status = 0
   for (const word of words) {
     const lanes = path.join(word, "lanes")
-    const places = isFolder(lanes)
-      ? fs.readdirSync(lanes).sort().map((name) => path.join(lanes, name)).filter(isFolder)
-      : [word]
-    for (const place of places) {
+    const found = isFolder(lanes) ? fs.readdirSync(lanes).sort().map((name) => path.join(lanes, name)).filter(isFolder) : []
+    for (const place of found.length ? found : [word]) {
       try {
         if (!isFolder(place)) throw Object.assign(new Error("no such folder"), { code: "no such folder" })
         const files = new Map(

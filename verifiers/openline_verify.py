@@ -21,6 +21,7 @@ shares no code with Openline: an error there should not be repeated here.
 
 import base64
 import hashlib
+import hmac
 import re
 import sys
 from collections.abc import Iterator
@@ -45,8 +46,7 @@ def add(p: Point, q: Point) -> Point:
     """Sum of two points in extended coordinates (X, Y, Z, T), x = X/Z, y = Y/Z, xy = T/Z."""
     a = (p[1] - p[0]) * (q[1] - q[0]) % P
     b = (p[1] + p[0]) * (q[1] + q[0]) % P
-    c = 2 * p[3] * q[3] * D % P
-    d = 2 * p[2] * q[2] % P
+    c, d = 2 * p[3] * q[3] * D % P, 2 * p[2] * q[2] % P
     e, f, g, h = b - a, d - c, d + c, b + a
     return (e * f % P, g * h % P, f * g % P, e * h % P)
 
@@ -81,8 +81,7 @@ def decompress(data: bytes) -> Point | None:
         x = x * SQRT_MINUS_1 % P
     if v * x * x % P != u or (x == 0 and sign):
         return None
-    if x & 1 != sign:
-        x = P - x
+    x = x if x & 1 == sign else P - x
     return (x, y, 1, x * y % P)
 
 
@@ -91,8 +90,7 @@ BASE = decompress(bytes([0x58]) + bytes([0x66]) * 31) or NEUTRAL
 
 def small_order(point: Point) -> bool:
     """Whether 8 times the point is neutral: such a key would verify signatures that nobody made."""
-    x, y, z, _ = multiply(8, point)
-    return x % P == 0 and (y - z) % P == 0
+    return compress(multiply(8, point)) == compress(NEUTRAL)
 
 
 def ed25519(key: bytes, signature: bytes, message: bytes) -> bool:
@@ -107,8 +105,6 @@ def ed25519(key: bytes, signature: bytes, message: bytes) -> bool:
     minus = (-point[0] % P, point[1], 1, -point[3] % P)
     return compress(add(multiply(s, BASE), multiply(k, minus))) == signature[:32]
 
-
-# --- notes -----------------------------------------------------------------------------------------------------------
 
 ORIGIN = re.compile(r"([0-9a-f]{64})/(0|[1-9][0-9]?)\.(0|[1-9][0-9]{0,9}-[0-9a-f]{16})")
 
@@ -201,9 +197,6 @@ def read_note(data: bytes, where: str, name: str, key: bytes, second: bytes | No
     return int(lines[1]), root, post_quantum
 
 
-# --- leaves and trees ------------------------------------------------------------------------------------------------
-
-
 def head(major: int, number: int) -> bytes:
     """A deterministic CBOR head."""
     for extra, size in ((24, 1), (25, 2), (26, 4), (27, 8)):
@@ -238,18 +231,13 @@ def commitments_of(leaf: bytes, start: bytes, index: int) -> list[bytes]:
     return [leaf[at + 2 : at + 34] for at in ends[:4]]
 
 
-def pairs(hashes: list[bytes]) -> list[bytes]:
-    """Parents of hashes two by two; an odd last one is left as it is."""
-    joined = [hashlib.sha256(b"\x01" + a + b).digest() for a, b in zip(hashes[::2], hashes[1::2], strict=False)]
-    return joined + hashes[len(hashes) & ~1 :]
-
-
 def root_of(hashes: list[bytes]) -> bytes:
     """RFC 9162, 2.1.1: carrying an odd node up unchanged gives the same root as splitting at powers of two."""
     if not hashes:
         return hashlib.sha256(b"").digest()
     while len(hashes) > 1:
-        hashes = pairs(hashes)
+        joined = [hashlib.sha256(b"\x01" + a + b).digest() for a, b in zip(hashes[::2], hashes[1::2], strict=False)]
+        hashes = joined + hashes[len(hashes) & ~1 :]
     return hashes[0]
 
 
@@ -277,14 +265,9 @@ class Folder:
     def read(self, name: str) -> bytes:
         """A file's bytes. A missing one is wrong: an export lacks something."""
         self.known.add(name)
-        place = self.path / name
-        if not place.is_file():
+        if not (self.path / name).is_file():
             raise Wrong(f"{name}: missing")
-        return place.read_bytes()
-
-    def has(self, name: str) -> bool:
-        """Whether it is there."""
-        return (self.path / name).is_file()
+        return (self.path / name).read_bytes()
 
     def strangers(self) -> list[str]:
         """Files nobody asked for."""
@@ -343,21 +326,11 @@ def check_opened(data: bytes, commitments: list[list[bytes]]) -> int:
         if len(secret) != 32:
             raise Wrong(f"{where}: the secret has another length")
         for number, field in enumerate((kind, time, ack, body), 1):
-            info = b"openline/1 salt" + bytes([number]) + b"\x01"  # HKDF-Expand, one block
-            salt = hmac_sha256(secret, info)
+            salt = hmac.digest(secret, b"openline/1 salt" + bytes([number, 1]), "sha256")  # HKDF-Expand, one block
             if hashlib.sha256(b"openline/1 field" + bytes([number]) + salt + field).digest() != committed[number - 1]:
                 raise Wrong(f"{where}: field {number} is not the one committed to")
         opened += 1
     return opened
-
-
-def hmac_sha256(key: bytes, message: bytes) -> bytes:
-    """HMAC of RFC 2104, for keys of at most 64 bytes."""
-    inner = hashlib.sha256(bytes(b ^ 0x36 for b in key.ljust(64, b"\x00")) + message).digest()
-    return hashlib.sha256(bytes(b ^ 0x5C for b in key.ljust(64, b"\x00")) + inner).digest()
-
-
-# --- a lane ----------------------------------------------------------------------------------------------------------
 
 
 def verify(path: Path, expected: str | None = None) -> list[str]:
@@ -373,12 +346,12 @@ def verify(path: Path, expected: str | None = None) -> list[str]:
     if root_of(hashes) != root:
         raise Wrong("checkpoint: the root is not that of the leaves")
     covered = size if both else 0
-    if folder.has("milestone"):
+    if (path / "milestone").is_file():
         covered, earlier, both = read_note(folder.read("milestone"), "milestone", name, key, second)
         if not both or covered > size or root_of(hashes[:covered]) != earlier:
             raise Wrong("milestone: not an earlier head of this lane with both signatures")
     opened = "none (no opened.jsonl)"
-    if folder.has("opened.jsonl"):
+    if (path / "opened.jsonl").is_file():
         opened = f"{check_opened(folder.read('opened.jsonl'), commitments)} of {size}"
     for stranger in folder.strangers():
         raise Wrong(f"{stranger.encode('unicode_escape').decode()}: does not belong to the lane")
@@ -393,9 +366,8 @@ def verify(path: Path, expected: str | None = None) -> list[str]:
 
 def lanes_of(path: Path) -> list[Path]:
     """The lane folders that a path names: itself, or those below `lanes/` of an export."""
-    if (path / "lanes").is_dir():
-        return sorted(place for place in (path / "lanes").iterdir() if place.is_dir())
-    return [path]
+    found = sorted(place for place in path.glob("lanes/*") if place.is_dir())
+    return found or [path]
 
 
 def main(words: list[str]) -> int:

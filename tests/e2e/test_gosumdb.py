@@ -1,4 +1,4 @@
-"""Go's checksum database code verifies our checkpoints, tiles and bundles (clauses 4.10, 5.1, 5.2 and 14.1)."""
+"""Go's checksum database code verifies our checkpoints, tiles and bundles (clauses 4.10, 5.1, 5.2 and 14.2)."""
 
 import os
 import shutil
@@ -43,7 +43,7 @@ def files(size: int, *, milestone: bool = False) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 255, 256, 257, 1_000, 65_537])
-def test_14_1_gos_sumdb_verifies_a_lane(verify: Verify, size: int, tmp_path: Path) -> None:
+def test_14_2_gos_sumdb_verifies_a_lane(verify: Verify, size: int, tmp_path: Path) -> None:
     done = verify(write(tmp_path, files(size)))
     assert (done.returncode, done.stdout) == (0, f"RIGHT: {size} entries\n")
 
@@ -53,7 +53,7 @@ def test_5_5_an_mldsa_signature_beside_ed25519_does_not_disturb_others(verify: V
 
 
 @pytest.mark.parametrize("name", ["checkpoint", "tile/0/000", "tile/0/001.p/44", "tile/1/000.p/1", "tile/entries/000"])
-def test_14_1_the_measurement_can_fail(verify: Verify, name: str, tmp_path: Path) -> None:
+def test_14_2_the_measurement_can_fail(verify: Verify, name: str, tmp_path: Path) -> None:
     damaged = files(300)
     data = bytearray(damaged[name])
     data[-20] ^= 1

@@ -205,7 +205,7 @@ class Fields:
         elif not of_map and isinstance(value, list):
             self._members = dict(enumerate(value))
         else:
-            raise Malformed("not a map" if of_map else "not an array")
+            raise Malformed("an array where a map must be, or a map for an array, or neither")
 
     def __contains__(self, key: int) -> bool:
         return key in self._members
