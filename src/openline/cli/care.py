@@ -1,0 +1,126 @@
+"""Commands of care: doctor, backup, archive, version."""
+
+from pathlib import Path
+
+import click
+
+from openline.cli.command import Desk, command
+from openline.cli.failures import Exit, leave, refused
+from openline.cli.inert import inert_line
+from openline.cli.language import _, _n
+from openline.cli.output import Cell, table
+from openline.kernel.errors import Refused, Unavailable
+
+
+@command(
+    "doctor",
+    _("Look at everything that can be wrong with a station here, and say what to do. It changes nothing."),
+    more=(_("It opens the keys by the key file, or asks for the passphrase; with --sealed it stays outside."),),
+    examples=("openline doctor", "openline doctor --sealed --json"),
+)
+@click.option("--sealed", is_flag=True, help=_("Do not open keys and store: only what shows from outside."))
+def doctor_(desk: Desk, *, sealed: bool) -> None:
+    """Examine the station."""
+    import os
+
+    from openline.cli.moments import now_ms
+    from openline.cli.unlocking import unlock_of
+    from openline.station.config import load_config, marks_folder
+    from openline.station.doctor import Finding, Severity, examine
+    from openline.station.places import Places
+
+    out = desk.out
+    places, unlock, found = Places(desk.home), None, list[Finding]()
+    try:
+        config = load_config(desk.home)
+        places = Places(desk.home, marks_folder(desk.home, config))
+        unlock = None if sealed else unlock_of(desk.home, config)
+    except (Refused, Unavailable) as error:
+        said = inert_line(str(error)[:1].upper() + str(error)[1:])
+        found.append(Finding(severity=Severity.FAULT, code="configuration", what=said + ".", do="Mend config.toml."))
+    found += examine(places, unlock, now_ms(), os.urandom)
+    bad = [one for one in found if one.severity in {Severity.WARNING, Severity.FAULT}]
+    signs = {
+        Severity.GOOD: Cell(out.sign("✓", "+") + " " + _("good"), "work"),
+        Severity.NOTE: Cell(out.sign("·", "-") + " " + _("note"), ""),
+        Severity.WARNING: Cell(out.sign("△", "!") + " " + _("warning"), "look"),
+        Severity.FAULT: Cell(out.sign("✕", "X") + " " + _("fault"), "act"),
+    }
+    lines = [
+        _n("{number} thing needs you.", "{number} things need you.", len(bad)) if bad else _("Nothing is wrong here."),
+        "",
+    ]
+    for one in sorted(found, key=lambda each: -list(Severity).index(each.severity)):
+        lines += table(out, ("", ""), [[signs[one.severity], _(one.what)]])[1:]
+        if one.do and one.severity is not Severity.GOOD:
+            lines.append(f"      {_(one.do)}")
+    findings = [{"severity": one.severity.value, "code": one.code, "what": one.what, "do": one.do} for one in found]
+    out.answer({"healthy": not bad, "findings": findings}, lines)
+    if bad:
+        leave(Exit.ATTENTION)
+
+
+@command(
+    "backup",
+    _("Write an encrypted backup: the store and the keys, but neither line keys in use nor the root key."),
+    more=(_("Keep it apart from its passphrase or key file. Who opens it can speak as this station."),),
+    examples=(
+        "openline backup /media/usb/alpha.backup",
+        "openline backup alpha.backup --key-file /media/usb/backup.key",
+    ),
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--key-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help=_("Seal it by this file instead of a passphrase; made if it is not there."),
+)
+def backup_(desk: Desk, *, file: Path, key_file: Path | None) -> None:
+    """Back the station up."""
+    import os
+
+    from openline.cli.unlocking import chosen, unlock_of
+    from openline.station import config as configuration
+    from openline.station.backup import write_backup
+    from openline.station.card import FILE as CARD
+    from openline.station.places import Places
+
+    config = configuration.load_config(desk.home)
+    if file.exists():
+        raise refused(
+            _("There is a file {path} already.").format(path=inert_line(str(file))), _("Choose another name.")
+        )
+    seal = chosen(key_file, _("A passphrase for the backup"))
+    small = {
+        name: (desk.home / name).read_bytes() for name in (configuration.FILE, CARD) if (desk.home / name).exists()
+    }
+    places = Places(desk.home, configuration.marks_folder(desk.home, config))
+    report = write_backup(file.absolute(), places, unlock_of(desk.home, config), seal, os.urandom, files=small)
+    out = desk.out
+    out.answer(
+        {"file": str(file), "size": report.size, "lines": report.lines},
+        [
+            _("Written: {folder}").format(folder=inert_line(str(file)))
+            + f" ({report.size} B, "
+            + _n("{number} line", "{number} lines", report.lines)
+            + ")",
+            _("The line keys in use and the root key are not in it, as they must not be copied."),
+        ],
+    )
+
+
+@command(
+    "version",
+    _("The version of this program, and what it speaks."),
+    examples=("openline version", "openline version --json"),
+)
+def version_(desk: Desk) -> None:
+    """Show the version."""
+    import platform
+
+    from openline import __version__
+    from openline.kernel.terms import SUITE
+
+    told = {"version": __version__, "suite": SUITE, "python": platform.python_version()}
+    desk.out.answer(told, [f"openline {__version__} (suite {SUITE}, Python {platform.python_version()})"])

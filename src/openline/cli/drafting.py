@@ -1,0 +1,67 @@
+"""Commands for lines whose terms ask for a second person: drafts, release, discard."""
+
+import click
+
+from openline.cli.command import Desk, command
+from openline.cli.inert import inert_line
+from openline.cli.language import _, _n
+from openline.cli.moments import clock
+from openline.cli.output import table
+from openline.cli.waiting import drafts_of
+
+
+@command(
+    "drafts",
+    _("Texts that wait for a second person, because the line's terms ask for release."),
+    examples=("openline drafts", "openline drafts BRAVO --json"),
+)
+@click.argument("line", required=False)
+def drafts_(desk: Desk, *, line: str | None) -> None:
+    """List drafts."""
+    station, out = desk.station, desk.out
+    lines = [station.line(line)] if line else station.lines()
+    found = drafts_of(station, lines)
+    if not found:
+        out.answer({"drafts": []}, [_("No draft waits.")])
+        return
+    rows = []
+    for draft in found:
+        message = draft["message"]
+        rows.append(
+            [
+                str(draft["draft"]),
+                inert_line(str(draft["line"])),
+                inert_line(str(draft["drafter"])),
+                clock(int(draft["made"])),
+                str(message.get("precedence", "")).upper(),
+                inert_line(str(message.get("subject") or message.get("text", "")))[:48],
+            ]
+        )
+    headings = [_("draft"), _("line"), _("by"), _("when"), _("precedence"), _("text")]
+    count = _n("{number} draft waits for release.", "{number} drafts wait for release.", len(found))
+    out.answer({"drafts": found}, [count, "", *table(out, headings, rows)])
+
+
+@command(
+    "release",
+    _("Send a draft that somebody else wrote. Read it first; you answer for it together."),
+    examples=("openline drafts", "openline release 3"),
+)
+@click.argument("number", type=click.IntRange(min=1))
+def release_(desk: Desk, *, number: int) -> None:
+    """Release a draft."""
+    answer = desk.station.client.post(f"drafts/{number}/release")
+    ref = answer.get("ref", answer)
+    desk.out.answer(answer, [_("Released: {reference}").format(reference=inert_line(str(ref.get("reference", ""))))])
+
+
+@command(
+    "discard",
+    _("Throw a draft away. Nothing of it was sent; the audit log keeps that it was."),
+    examples=("openline discard 3",),
+)
+@click.argument("number", type=click.IntRange(min=1))
+def discard_(desk: Desk, *, number: int) -> None:
+    """Discard a draft."""
+    answer = desk.station.client.post(f"drafts/{number}/discard")
+    desk.out.answer(answer or {"discarded": number}, [_("Draft {number} is gone.").format(number=number)])

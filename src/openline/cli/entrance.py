@@ -1,0 +1,64 @@
+"""The way in: choose the language, run the command, and end every failure in words and a code."""
+
+import sys
+from collections.abc import Sequence
+from types import TracebackType
+from typing import NoReturn
+
+import click
+
+from openline.cli.failures import Exit, Failure, of_usage
+from openline.cli.language import _, choose, wanted
+
+
+def enter(words: Sequence[str] | None = None) -> int:
+    """Run the command that these words spell (default: those of this process)."""
+    typed = list(sys.argv[1:] if words is None else words)
+    choose(wanted(typed))
+    sys.excepthook = own_mistake
+    from openline.cli.command import asked_for_json, root
+
+    try:
+        if not typed:
+            typed = ["--help"]
+        done = root().main(args=typed, prog_name="openline", standalone_mode=False)
+        return done if isinstance(done, int) else Exit.DONE
+    except Failure as failure:
+        return _end(failure, as_json=asked_for_json(typed))
+    except click.UsageError as error:
+        return _end(of_usage(error), as_json=asked_for_json(typed))
+    except click.ClickException as error:
+        return _end(Failure(Exit.UNAVAILABLE, error.format_message()), as_json=asked_for_json(typed))
+    except (KeyboardInterrupt, click.Abort):
+        sys.stderr.write("\n" + _("Stopped.") + "\n")
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # The reader of a pipe left: say nothing more, not even at exit.
+        sys.stdout = None
+        return Exit.DONE
+
+
+def _end(failure: Failure, *, as_json: bool) -> int:
+    from openline.cli.output import output_for
+
+    out = output_for(as_json=as_json)
+    if as_json:
+        out.object(failure.as_object())
+    else:
+        failure.show()
+    return failure.exit_code
+
+
+def own_mistake(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> NoReturn:
+    """What is not caught is our mistake: say where, quote nothing, and end."""
+    del error  # its text may hold what somebody wrote
+    places: list[str] = []
+    while trace is not None:
+        places.append(f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    sys.stderr.write(
+        _("This is a mistake in Openline itself, not yours.") + "\n"
+        + _("Report these names; they hold nothing of your messages:") + "\n"
+        + f"{kind.__name__} {' '.join(places[-6:])}\n"
+    )  # fmt: skip
+    raise SystemExit(Exit.BUG)

@@ -1,0 +1,173 @@
+"""Entries as people read them: one line in a list, or a message in full."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from openline.cli.inert import flags, inert, inert_line, wrapped
+from openline.cli.language import _, _n
+from openline.cli.local import Json, Place, place_key
+from openline.cli.moments import clock, until
+from openline.cli.output import Output
+from openline.cli.signs import ladder, precedence, role_word, step_word
+
+_SUBJECT_COLUMNS = 48
+
+Names = Mapping[Place, str]
+"""References of messages by place: entries name each other by place alone."""
+
+
+def kind_word(kind: str) -> str:
+    """The name of a kind, in words."""
+    words = {
+        "terms": _("TERMS"),
+        "generation": _("NEW GENERATION"),
+        "ack": _("ACKNOWLEDGEMENT"),
+        "propose": _("PROPOSAL"),
+        "assent": _("ASSENT"),
+        "suspend": _("SUSPENDED"),
+        "lift": _("LIFTED"),
+        "test": _("TEST"),
+        "epoch": _("NEW KEYS"),
+        "watch": _("WATCH"),
+        "service": _("SERVICE"),
+        "message": _("MESSAGE"),
+        "receipt": _("RECEIPT"),
+        "interim": _("INTERIM"),
+        "decline": _("DECLINED"),
+        "attachment": _("FILE"),
+        "attachment-receipt": _("FILE RECEIPT"),
+    }
+    if kind.startswith("unknown"):
+        return _("UNKNOWN KIND {number}").format(number=inert_line(kind.partition(":")[2]))
+    return words.get(kind.replace("_", "-"), inert_line(kind.upper()))
+
+
+def place_of(ref: Mapping[str, Any]) -> str:
+    """How an entry is named: its reference, else lane.generation:index."""
+    reference = ref.get("reference")
+    return inert_line(str(reference)) if reference else f"{ref['lane']}.{ref['generation']}:{ref['index']}"
+
+
+def named(ref: Mapping[str, Any], names: Names) -> str:
+    """How people name the entry at a place, if it is known; else the place."""
+    return inert_line(names.get(place_key(ref), "")) or place_of(ref)
+
+
+def headline(out: Output, entry: Json, names: Names) -> str:
+    """One line: when, who, what, and how it stands."""
+    author = f"{inert_line(str(entry['author'])):<10}"
+    when = clock(int(entry["time"]))
+    body: Mapping[str, Any] = entry.get("body") or {}
+    if entry["refused"]:
+        # Its time could not be read either.
+        return f"{'':19}{author}  {_('AN ENTRY THAT CANNOT BE OPENED OR BREAKS THE RULES')}  {place_of(entry['ref'])}"
+    if entry["kind"] == "message":
+        ladders = [ladder(out, status) for status in _others(entry).values()]
+        marks = [*ladders, *([_("superseded")] if entry.get("superseded") else [])]
+        subject = inert_line(str(body.get("subject") or body.get("text", "")))[:_SUBJECT_COLUMNS]
+        said = f"{precedence(out, str(body.get('precedence')))}  {place_of(entry['ref'])}  {subject}"
+        return "  ".join([when, author, said, *marks]).rstrip()
+    return f"{when}  {author}  {kind_word(str(entry['kind']))} {_gist(str(entry['kind']), body, names)}".rstrip()
+
+
+def _others(entry: Json) -> Mapping[str, Mapping[str, Any]]:
+    statuses: Mapping[str, Mapping[str, Any]] = entry.get("status") or {}
+    return {name: status for name, status in statuses.items() if name != entry["author"]}
+
+
+def _gist(kind: str, body: Mapping[str, Any], names: Names) -> str:
+    """What an entry that is no message says, on one line."""
+    match kind:
+        case "receipt":
+            to = role_word(str(body["relayed_to"])) if body.get("relayed_to") else ""
+            words = [named(body["of"], names), step_word(str(body["step"])), to and _("to {role}").format(role=to)]
+            return " ".join([*(word for word in words if word), _by(body)])
+        case "interim":
+            promise = _("answer by {moment}").format(moment=clock(int(body["until"])))
+            return f"{named(body['of'], names)} {promise} {_by(body)} {_words(body, 'text')}"
+        case "decline":
+            return f"{named(body['of'], names)} {_by(body)} {_words(body, 'reason')}"
+        case "watch":
+            return f"{_('attended') if body['attended'] else _('unattended')} {_by(body)}"
+        case "suspend" | "lift":
+            return f"{_by(body)} {_words(body, 'reason')}"
+        case "service":
+            return f"{_by(body)} {_words(body, 'text')}"
+        case "test":
+            drill = _("DRILL") + " " if body.get("drill") else ""
+            return f"{drill}{body.get('number', '')}"
+        case "attachment":
+            return f"{_words(body, 'name')} {body.get('media_type', '')} {body.get('size', '')} B"
+        case _:
+            return ""
+
+
+def _by(body: Mapping[str, Any]) -> str:
+    role, sign = body.get("role"), inert_line(str(body.get("sign", "")))
+    return _("by {who}").format(who=f"{role_word(str(role))} {sign}" if role else sign)
+
+
+def _words(body: Mapping[str, Any], name: str) -> str:
+    text = inert_line(str(body.get(name) or ""))
+    return f"“{text[:_SUBJECT_COLUMNS]}{'…' if len(text) > _SUBJECT_COLUMNS else ''}”" if text else ""
+
+
+def message_lines(out: Output, entry: Json, names: Names, *, now: int) -> list[str]:
+    """A message in full: heading, text behind a bar, what to know about the text, and how it stands."""
+    body: Mapping[str, Any] = entry["body"]
+    reference = place_of(entry["ref"])
+    lines = [f"{precedence(out, str(body['precedence']))}   {reference}", ""]
+    lines += _field(_("from"), inert_line(str(entry["author"])) + _signs(body))
+    lines += _field(_("to"), ", ".join(role_word(str(role)) for role in body.get("roles", ())))
+    lines += _field(_("language"), inert_line(str(body.get("language", ""))))
+    if body.get("answer_by") is not None:
+        due = int(body["answer_by"])
+        lines += _field(_("answer by"), f"{clock(due)} ({until(due, now)})")
+    for name, label in (("answers", _("answers")), ("supersedes", _("supersedes"))):
+        if body.get(name):
+            lines += _field(label, named(body[name], names))
+    if body.get("subject"):
+        lines += _field(_("subject"), inert_line(str(body["subject"])))
+    lines += ["", *text_lines(out, str(body["text"])), ""]
+    lines += warnings(str(body.get("subject", "")) + "\n" + str(body["text"]))
+    if entry.get("superseded"):
+        lines.append(_("Its author has replaced this message by a later one."))
+    lines += [f"{inert_line(name):<10} {ladder(out, status)}" for name, status in _others(entry).items()]
+    return lines
+
+
+def text_lines(out: Output, text: str) -> list[str]:
+    """A party's own words behind a bar, inert and wrapped."""
+    bar = out.paint(out.sign("│", "|"), "peer")
+    return [f"{bar} {line}" for line in wrapped(inert(text), out.columns - 2)]
+
+
+def warnings(text: str) -> list[str]:
+    """What a reader must know about a text beside the text."""
+    found = flags(text)
+    lines: list[str] = []
+    if found.hidden:
+        lines.append(
+            _n(
+                "{number} hidden character of this text is shown as its code.",
+                "{number} hidden characters of this text are shown as their codes.",
+                found.hidden,
+            )
+        )
+    if found.mixed:
+        words = ", ".join(found.mixed)
+        lines.append(_("Letters that look alike are mixed in: {words}. Compare them with care.").format(words=words))
+    return lines
+
+
+def _signs(body: Mapping[str, Any]) -> str:
+    told = [
+        (_("drafted by {sign}"), body.get("drafter")),
+        (_("released by {sign}"), body.get("releaser")),
+    ]
+    words = [form.format(sign=inert_line(str(sign))) for form, sign in told if sign]
+    return f" ({', '.join(words)})" if words else ""
+
+
+def _field(label: str, value: str) -> list[str]:
+    return [f"{label:<12} {value}"] if value else []

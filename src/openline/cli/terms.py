@@ -1,0 +1,134 @@
+"""Commands about the terms of a line: propose, assent."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from openline.cli.command import Desk, command
+from openline.cli.failures import usage
+from openline.cli.inert import inert_line
+from openline.cli.language import _
+from openline.cli.local import Json
+from openline.kernel.errors import Malformed, Unknown
+from openline.kernel.terms import Policy
+
+
+def read_terms(path: Path) -> tuple[Policy, Json]:
+    """The terms in a file: as a policy, and as the local API takes them. Raises Failure naming what is wrong."""
+    import msgspec
+
+    from openline.station.terms_file import TermsRefused, proposal_of, read_terms_file
+
+    try:
+        policy = read_terms_file(path)
+    except TermsRefused as wrong:
+        raise usage(
+            _("The terms in {file} are not right: {why}.").format(file=inert_line(str(path)), why=_(str(wrong))),
+            _("Mend the file and try again; docs/operators/ has an example."),
+        ) from None
+    except Unknown:
+        raise usage(_("There is no file {file}.").format(file=inert_line(str(path)))) from None
+    except Malformed:
+        raise usage(
+            _("{file} is not TOML.").format(file=inert_line(str(path))), _("Look for a missing quote or bracket.")
+        ) from None
+    members: Json = msgspec.to_builtins(proposal_of(policy))
+    return policy, members
+
+
+def terms_lines(members: Mapping[str, Any]) -> list[str]:
+    """The whole terms in words, before people sign them."""
+    handling, quota = members["handling"], members["quota"]
+    minutes = ", ".join(
+        f"{name.upper()} {handling[name]} min" for name in ("flash", "immediate", "priority", "routine")
+    )
+    rows = [
+        (_("title"), inert_line(str(members["title"])) or "-"),
+        (_("languages"), ", ".join(inert_line(str(tag)) for tag in members["languages"])),
+        (
+            _("tests"),
+            _("every {minutes} min").format(minutes=members["test_minutes"]) if members["test_minutes"] else _("none"),
+        ),
+        (_("handled within"), minutes),
+        (
+            _("quota"),
+            _("{urgent} urgent and {traffic} other entries an hour, {files} MiB of files a day, from each").format(
+                urgent=quota["urgent_per_hour"],
+                traffic=quota["traffic_per_hour"],
+                files=quota["attachment_mib_per_day"],
+            ),
+        ),
+        (_("release"), _("a second person releases each message") if members["release"] else _("one person may send")),
+    ]
+    if members["exercise"]:
+        rows.append((_("EXERCISE"), _("everything on this line is an exercise")))
+    return [f"  {label:<16} {value}" for label, value in rows]
+
+
+@command(
+    "propose",
+    _("Propose other terms for a line. They come into force when every member has assented; the line stays the same."),
+    examples=("openline propose BRAVO --terms new-terms.toml",),
+)
+@click.argument("line")
+@click.option("--terms", type=click.Path(path_type=Path), required=True, metavar="FILE", help=_("The proposed terms."))
+@click.option("--yes", is_flag=True, help=_("Do not ask again."))
+def propose_(desk: Desk, *, line: str, terms: Path, yes: bool) -> None:
+    """Propose terms."""
+    _policy, members = read_terms(terms)
+    station = desk.station
+    station.line(line)
+    desk.out.note(_("Terms to propose:"), *terms_lines(members))
+    if not yes:
+        sign_by_word(_("Type yes to propose them"))
+    answer = station.post(line, {"kind": "propose", "policy": members})
+    desk.out.answer(answer, [_("Proposed. The others assent: openline assent LINE")])
+
+
+@command(
+    "assent",
+    _("Agree to terms that were proposed. Without REF: the latest proposal of the others."),
+    examples=("openline assent BRAVO", "openline assent BRAVO 3.0:41"),
+)
+@click.argument("line")
+@click.argument("reference", metavar="[REF]", nargs=-1)
+@click.option("--yes", is_flag=True, help=_("Do not ask again."))
+def assent_(desk: Desk, *, line: str, reference: Sequence[str], yes: bool) -> None:
+    """Assent to proposed terms."""
+    from openline.cli.local import me_of
+
+    station = desk.station
+    me = me_of(station.line(line))
+    if reference:
+        entry = station.find(line, " ".join(reference), peer=True)
+    else:
+        theirs = (each for each in station.backwards(line, kind="propose", most=500) if each["author"] != me)
+        found = next(theirs, None)
+        if found is None:
+            raise usage(_("The others have proposed nothing on this line."))
+        entry = found
+    if entry["kind"] != "propose":
+        raise usage(_("That entry is not a proposal."))
+    desk.out.note(_("Terms to agree to:"), *_proposed_lines(entry))
+    if not yes:
+        sign_by_word(_("Type yes to agree to them"))
+    answer = station.post(line, {"kind": "assent", "proposal": entry["ref"]})
+    desk.out.answer(answer, [_("Agreed. They are in force when every member has said so.")])
+
+
+def _proposed_lines(entry: Json) -> list[str]:
+    policy = entry["body"].get("policy")
+    if isinstance(policy, dict) and {"handling", "quota"} <= set(policy):
+        return terms_lines(policy)
+    return [f"  {inert_line(str(name)):<16} {inert_line(str(value))}" for name, value in (policy or {}).items()]
+
+
+def sign_by_word(question: str) -> None:
+    """The separate act by which people sign. Raises Failure unless the word is yes."""
+    from openline.cli.failures import refused
+
+    typed = str(click.prompt(question, default="", show_default=False, err=True))
+    if typed.strip().lower() not in {"yes", "oui", "да"}:
+        raise refused(_("Not signed. Nothing changed."), name="not-confirmed")
