@@ -16,7 +16,7 @@ from openline.kernel.codec import encode
 from openline.kernel.envelope import Incoming, IncomingState, Outgoing, OutgoingState, first_chain
 from openline.kernel.errors import TooLarge
 from openline.kernel.lane import Generation
-from openline.kernel.units import BUCKETS, RESERVE, WINDOW
+from openline.kernel.units import BUCKETS, MAX_SEQ, RESERVE, WINDOW
 from openline.protocol.epochs import Handshake, Opened
 from openline.protocol.events import Transmit
 from openline.protocol.frames import Fragment, encode_content, frame_value
@@ -45,6 +45,17 @@ class Sent:
     precedence: int
     bulk: bool
     at: int
+    part: bool
+    """Carries a fragment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A fragment frame that waits for room."""
+
+    frame: bytes = field(repr=False)
+    precedence: int
+    bulk: bool
 
 
 class Epoch:
@@ -115,6 +126,9 @@ class Peer:
         self.unknown_tags = 0
         self.base_ok = True
         self.streams: dict[int, dict[int, bytes]] = {}
+        self.parts: deque[Part] = deque()
+        self.unheard: set[tuple[int, Generation]] = set()
+        """Lanes of which it acknowledged more than was held here then: to be looked at again when they have grown."""
         self.told: dict[tuple[int, Generation], int] = {}
         self.wanted: dict[tuple[int, Generation], tuple[int, int]] = {}
         self.gaps: dict[tuple[int, Generation], int] = {}
@@ -137,10 +151,10 @@ class Peer:
             suspected=self.suspected,
         )
 
-    def switch(self, epoch: Epoch) -> int | None:
+    def switch(self, epoch: Epoch, now: int) -> int | None:
         """Send under a new epoch from now on; return the index at which sending in the old one ended."""
         left = self.epoch
-        self.previous, self.previous_ends = left, None
+        self.previous, self.previous_ends = left, (MAX_SEQ, now + OVERLAP_MS)
         if left is not None:
             left.root = bytes(32)  # erased: its only use left was as a base, and the new root stands on it
         self.epoch = epoch
@@ -150,6 +164,7 @@ class Peer:
         self.base_ok = True
         self.handshake_due = None
         self.sent = {}
+        self.parts.clear()
         self.consumed.clear()
         return left.outgoing.index if left is not None else None
 
@@ -171,7 +186,7 @@ class Peer:
         fitting = [bucket for bucket in BUCKETS if bucket <= limit]
         return (fitting[-1] if fitting else BUCKETS[0]) - 25 - CONTENT_OVERHEAD
 
-    def seal(self, frames: list[bytes], now: int, *, precedence: int, bulk: bool, kept: bool) -> Transmit:
+    def seal(self, frames: list[bytes], now: int, *, precedence: int, bulk: bool, kept: bool, part: bool = False) -> Transmit:
         """One envelope of these frames; the caller asked `room`.
 
         A kept one stays in the outbox until opened. Pure acknowledgements are
@@ -192,6 +207,7 @@ class Peer:
                 precedence=precedence,
                 bulk=bulk,
                 at=now,
+                part=part,
             )
         self.silent_for, self.echo_due = 0, False
         return Transmit(party=self.party, envelope=envelope, precedence=precedence, bulk=bulk)
@@ -286,19 +302,20 @@ class Peer:
 
     # --- fragments ---
 
-    def fragments(self, frames: list[bytes], stream: int, capacity: int) -> list[bytes]:
-        """Frames too large for one envelope, as fragment frames that fit (spec 7.12)."""
-        whole = b"".join((_array_head(len(frames)), *frames))
-        size = max(64, capacity - 24)
-        parts = -(-len(whole) // size)
-        return [
-            encode(
-                frame_value(
-                    Fragment(stream=stream, part=part, parts=parts, data=whole[part * size : (part + 1) * size])
-                )
-            )
-            for part in range(parts)
-        ]
+    def may_fragment(self, precedence: int) -> bool:
+        """Whether another large frame of that precedence may be cut up now: one at a time, as the peer joins only four."""
+        waiting = any(part.precedence == precedence for part in self.parts)
+        return not waiting and not any(sent.part and sent.precedence == precedence for sent in self.outbox.values())
+
+    def fragment(self, frame: bytes, stream: int, *, precedence: int, bulk: bool) -> None:
+        """Queue a frame too large for one envelope as fragment frames that fit (spec 8.11)."""
+        whole = _array_head(1) + frame
+        size = max(64, self.capacity(precedence) - 24)
+        count = -(-len(whole) // size)
+        for number in range(count):
+            data = whole[number * size : (number + 1) * size]
+            cut = encode(frame_value(Fragment(stream=stream, part=number, parts=count, data=data)))
+            self.parts.append(Part(frame=cut, precedence=precedence, bulk=bulk))
 
     def reassemble(self, fragment: Fragment) -> bytes | None:
         """The whole, once its last part came; at most four are under way at a time, the oldest goes."""

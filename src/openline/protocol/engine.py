@@ -120,6 +120,8 @@ class Engine:
     def start(self, now: Now) -> list[Output]:
         """The first outputs of a new engine; call once, before `handle`."""
         self.rekeying.begin(now)
+        for peer in self.peers.values():
+            self.intake.hear_again(peer, now)
         return self._advance(now)
 
     def handle(self, event: Input, now: Now) -> list[Output]:

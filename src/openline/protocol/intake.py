@@ -176,6 +176,10 @@ class Intake:
             self.gathering.notice("entries-recovered", peer.party, len(rows))
         else:
             self._heard(lane, rows, bodies, now)
+        for author in self._peers.values():
+            if lane.key in author.unheard:
+                author.unheard.discard(lane.key)
+                self.hear_again(author, now)
         early = self._early.pop((lane.origin, state.size), None)
         if early is not None:
             self._take(peer, early[1], now)
@@ -256,6 +260,13 @@ class Intake:
             last = row.entry.ack
             self._acknowledged(author, lane.number, last, now)
 
+    def hear_again(self, author: Peer, now: Now) -> None:
+        """What a party said last, held against what is held here now: after a start, and when a lane has grown."""
+        for low in (0, 1):
+            state = self.book.state(self.book.lane(2 * author.party + low, self.book.current(author.party)))
+            if state.size:
+                self._acknowledged(author, state.lane.number, state.last_ack, now)
+
     def _acknowledged(self, author: Peer, by: int, data: bytes, now: Now) -> None:
         for item in decode_ack(data):
             lane = self.book.lane(item.lane, item.generation)
@@ -263,6 +274,7 @@ class Intake:
                 continue
             state = self.book.state(lane)
             if item.size > state.size:
+                author.unheard.add(lane.key)
                 if lane.party == self.book.party:
                     self.gathering.want(author, lane, state.size, now, full=False)  # it holds more of us than we do
                 continue

@@ -10,8 +10,8 @@ from openline.kernel.codec import Fields, decode, encode
 from openline.kernel.crypto import SIV_TAG, digest
 from openline.kernel.envelope import HEADER, NONCE, open_handshake, seal_handshake
 from openline.kernel.lane import Head
-from openline.kernel.units import BUCKETS, Entropy
-from openline.protocol.delivery import Epoch, Peer
+from openline.kernel.units import BUCKETS, MAX_SEQ, Entropy
+from openline.protocol.delivery import OVERLAP_MS, Epoch, Peer
 from openline.protocol.entries import EpochEntry, Mode
 from openline.protocol.epochs import NO_ROOT, Opened, Said, Stage
 from openline.protocol.events import Now, Output, Transmit
@@ -53,7 +53,11 @@ class Rekeying:
         """At the start of a line: call every peer with whom no epoch is open."""
         for peer in self._peers.values():
             peer.heard_at = now.steady
-            if peer.epoch is None:
+            if peer.previous is not None:
+                peer.previous_ends = (MAX_SEQ, now.steady + OVERLAP_MS)
+            if peer.epoch is not None:
+                peer.control.extend(introductions(self._book))  # whatever was on its way when the process ended
+            else:
                 self._call_at(peer, now.steady + (FIRST_MS if peer.party < self._book.party else 0))
 
     def _call_at(self, peer: Peer, at: int) -> None:
@@ -135,7 +139,7 @@ class Rekeying:
         mode = Mode.RENEWAL if opened.base else Mode.RESCUE if peer.party in self._known else Mode.FIRST
         self._known.add(peer.party)
         old = peer.epoch.attempt if peer.epoch else None
-        left = peer.switch(Epoch.begin(opened, self._book.party, peer.party, now.wall))
+        left = peer.switch(Epoch.begin(opened, self._book.party, peer.party, now.wall), now.steady)
         peer.heard_at = now.steady
         peer.progress(now.steady)
         peer.control.clear()

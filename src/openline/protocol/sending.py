@@ -91,6 +91,7 @@ class Sending:
         if peer.epoch is None or not peer.largest:
             return outputs
         self._echo(peer, now)
+        outputs.extend(self._parts(peer, now))
         batch: list[Load] = []
         used = 0
         for load in self._loads(peer, now):
@@ -98,15 +99,21 @@ class Sending:
             if batch and (
                 used + len(load.frame) > capacity or batch[0].precedence != load.precedence or len(batch) > 200
             ):
-                outputs.extend(self._seal(peer, batch, now))
+                outputs.append(self._seal(peer, batch, now))
                 batch, used = [], 0
-            if not peer.room(precedence=load.precedence, acknowledgement=load.acknowledgement):
+            whole = len(load.frame) <= capacity
+            room = peer.room(precedence=load.precedence, acknowledgement=load.acknowledgement)
+            if not (room if whole else peer.may_fragment(load.precedence)):
                 self._unsend(peer)
                 break
+            if not whole:
+                self._cut(peer, load.frame, load.precedence, bulk=False)
+                outputs.extend(self._parts(peer, now))
+                continue
             batch.append(load)
             used += len(load.frame)
         if batch:
-            outputs.extend(self._seal(peer, batch, now))
+            outputs.append(self._seal(peer, batch, now))
         outputs.extend(self._bulk(peer, now))
         if not outputs and (peer.echo_due or peer.silent_for >= WINDOW // 4):
             outputs.extend(self._bare(peer, now))
@@ -134,9 +141,10 @@ class Sending:
         outputs: list[Output] = []
         while peer.bulk and len(peer.outbox) < BULK_UNDER_WAY and peer.room(precedence=3, acknowledgement=False):
             if len(peer.bulk[0]) > peer.capacity(3):
-                stream = int.from_bytes(self.entropy(4), "big")
-                parts = peer.fragments([peer.bulk.popleft()], stream, peer.capacity(3))
-                peer.bulk.extendleft(reversed(parts))
+                if not peer.may_fragment(3):
+                    break
+                self._cut(peer, peer.bulk.popleft(), 3, bulk=True)
+                outputs.extend(self._parts(peer, now))
                 continue
             outputs.append(peer.seal([peer.bulk.popleft()], now, precedence=3, bulk=True, kept=True))
         return outputs
@@ -146,18 +154,25 @@ class Sending:
             return []
         return [peer.seal([], now, precedence=3, bulk=False, kept=False)]
 
-    def _seal(self, peer: Peer, batch: list[Load], now: int) -> list[Output]:
-        precedence = batch[0].precedence
+    def _seal(self, peer: Peer, batch: list[Load], now: int) -> Output:
         kept = not all(load.acknowledgement for load in batch)
         frames = [load.frame for load in batch]
-        if sum(map(len, frames)) <= peer.capacity(precedence):
-            return [peer.seal(frames, now, precedence=precedence, bulk=False, kept=kept)]
-        stream = int.from_bytes(self.entropy(4), "big")
+        return peer.seal(frames, now, precedence=batch[0].precedence, bulk=False, kept=kept)
+
+    def _cut(self, peer: Peer, frame: bytes, precedence: int, *, bulk: bool) -> None:
+        peer.fragment(frame, int.from_bytes(self.entropy(4), "big"), precedence=precedence, bulk=bulk)
+
+    def _parts(self, peer: Peer, now: int) -> list[Output]:
+        """Fragments that wait, the most urgent first, as far as there is room."""
         outputs: list[Output] = []
-        for part in peer.fragments(frames, stream, peer.capacity(precedence)):
-            if not peer.room(precedence=0, acknowledgement=False):
-                break  # the whole is resealed when it stays unacknowledged
-            outputs.append(peer.seal([part], now, precedence=precedence, bulk=False, kept=True))
+        while peer.parts:
+            part = min(peer.parts, key=lambda waiting: waiting.precedence)
+            if not peer.room(precedence=part.precedence, acknowledgement=False):
+                break
+            peer.parts.remove(part)
+            outputs.append(
+                peer.seal([part.frame], now, precedence=part.precedence, bulk=part.bulk, kept=True, part=True)
+            )
         return outputs
 
     def _loads(self, peer: Peer, now: int) -> Iterator[Load]:
