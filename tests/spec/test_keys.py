@@ -84,6 +84,7 @@ def test_3_1_each_bound_is_allowed_and_nothing_beyond() -> None:
 
 
 def test_3_1_further_members_are_kept_and_ignored() -> None:
+    """Clause 2.10: the bytes stay as they came."""
     raw = signed({**body(), 10: "more"})
     assert read_card(raw).raw == raw
 
@@ -107,6 +108,7 @@ def test_3_2_both_signatures_are_needed() -> None:
 
 
 def test_3_2_a_card_is_an_array_of_three() -> None:
+    """Also clause 2.9: an identity does not grow."""
     data, ed25519, mldsa = whole()
     for wrong in (
         {0: data, 1: ed25519, 2: mldsa}, [data, ed25519, mldsa, b""], [data, ed25519], [decode(data), ed25519, mldsa], data, [],

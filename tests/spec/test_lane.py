@@ -138,7 +138,7 @@ def test_4_9_a_leaf_of_another_place_is_refused() -> None:
 
 
 def test_4_9_a_leaf_of_another_form_is_refused() -> None:
-    """Version, number and size of members, another encoding, a map, bytes after it."""
+    """Version, number and size of members, another encoding, a map, bytes after it (2.9: exactly the members shown)."""
     of = lane()
     members: list[object] = decode(leaf_of(of, 5, entry(of, 5)))  # type: ignore[assignment]
     mapped = dict(enumerate(members))

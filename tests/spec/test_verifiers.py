@@ -5,6 +5,7 @@ They share no code with the kernel; the lanes here are written by `exported.py`.
 
 import importlib.util
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -15,8 +16,11 @@ from types import ModuleType
 
 import pytest
 
+from openline.archive.export import export
 from openline.kernel.crypto import Signer
 from openline.kernel.lane import Generation, Head, key_id, note, sign_head, vkeys
+from openline.kernel.units import Instant
+from tests.spec.archive_line import LineUnderTest, message, talk
 from tests.spec.exported import lane_files, write
 from tests.spec.parties import LANES, OWNER, entry, lane, secret
 
@@ -91,6 +95,21 @@ def test_14_2_a_whole_export_is_checked_lane_by_lane(program: list[str], tmp_pat
     done = run(program, tmp_path)
     assert done.returncode == 1
     assert [line.split()[0] for line in done.stdout.splitlines() if "lanes" in line] == ["RIGHT", "WRONG"]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_14_10_what_a_station_exports_verifies(program: list[str], tmp_path: Path) -> None:
+    """The archive's own writer, with a rotated key, a later generation and earlier milestones."""
+    line = talk(LineUnderTest(), rounds=100)
+    line.rotate(1)
+    line.write(3, message("under the new key"))
+    made = Instant(line.clock)
+    export(reader=line.store, record=line.record(0), signer=line.stations[0].lane, folder=tmp_path / "out", made=made)
+    done = run(program, tmp_path / "out")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (
+        len(re.findall("^RIGHT", done.stdout, re.MULTILINE)) == len(list((tmp_path / "out" / "lanes").iterdir())) >= 5
+    )
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

@@ -70,6 +70,7 @@ def cases() -> Iterator[Case]:
         ("size-255", "9.2", "a byte too few", whole[:-1], "malformed"),
         ("size-257", "9.2", "a byte too many", whole + b"\x00", "malformed"),
         ("padding-not-zero", "9.2", "padding that is not zero", envelope(5, nonzero), "malformed"),
+        ("larger-than-needed", "9.2", "12 bytes in the second size", envelope(5, padded(content, 1_024)), "malformed"),
         ("length-beyond", "9.2", "a length beyond the plaintext", envelope(5, b"\xff\xff" + bytes(231)), "malformed"),
     ):
         yield Case(group="envelope", name=f"refused-{name}", clause=clause, shows=shows, operation="envelope",

@@ -39,10 +39,9 @@ def _pad(content: bytes, overhead: int) -> bytes:
     raise TooLarge("content larger than the largest envelope")
 
 
-def _unpad(padded: bytes) -> bytes:
-    size = int.from_bytes(padded[:2], "big")
-    content = padded[2 : 2 + size]
-    if len(padded) < 2 or len(content) != size or any(padded[2 + size :]):
+def _unpad(padded: bytes, overhead: int) -> bytes:
+    content = padded[2 : 2 + int.from_bytes(padded[:2], "big")]
+    if _pad(content, overhead) != padded:  # made again and compared: zeros, true length, smallest size that fits
         raise Malformed("padding is not as specified")
     return content
 
@@ -192,7 +191,7 @@ class Incoming:
             except Forged:
                 continue
             self._consume(index, header[1:])
-            return index, _unpad(padded)
+            return index, _unpad(padded, HEADER + SIV_TAG)
         raise Forged("sealed bytes do not open")
 
     def _consume(self, index: int, tag: bytes) -> None:
@@ -245,4 +244,5 @@ def open_handshake(key: bytes, envelope: bytes) -> bytes:
         raise Forged("not a handshake envelope of this pair")
     header = envelope[: HEADER + NONCE]
     sealed = envelope[HEADER + NONCE :]
-    return _unpad(open_key(derive(key, b"openline/1 handshake key", header[HEADER:]), sealed, header))
+    padded = open_key(derive(key, b"openline/1 handshake key", header[HEADER:]), sealed, header)
+    return _unpad(padded, len(header) + SIV_TAG)
