@@ -97,7 +97,7 @@ class Pairing:
 
     __slots__ = (
         "_agreed", "_commit", "_cts", "_early", "_offer_seed", "_own_digest", "_own_reveal", "_peer_digest",
-        "_peer_reveal", "_seen", "_setup", "_share", "_signatures", "_t", "_terms", "low", "stage",
+        "_peer_reveal", "_seen", "_share", "_signatures", "_t", "_terms", "low", "setup", "stage",
     )  # fmt: skip
 
     def __init__(self, setup: Setup, entropy: Entropy) -> None:
@@ -105,7 +105,7 @@ class Pairing:
         own, peer = setup.own.root.ed25519_key, setup.peer.root.ed25519_key
         if own == peer:
             raise Foreign("a station is not paired with itself")
-        self._setup, self.low = setup, own < peer
+        self.setup, self.low = setup, own < peer
         self._own_digest, self._peer_digest = card_digest(setup.own.raw), card_digest(setup.peer.raw)
         members, policy, nonce = _subject(setup)
         if members and not {own, peer} <= set(members):
@@ -135,13 +135,13 @@ class Pairing:
     def start(self) -> list[Output]:
         """The first message; call once."""
         if self.stage is Stage.RESUMING:
-            terms, held = self._setup.standing[self._setup.resumes]
+            terms, held = self.setup.standing[self.setup.resumes]
             return [Send(encode_message(Signed(line=terms.line, signatures=held)))]
         return [self._committing()]
 
     def accept_fingerprint(self, entered: bytes) -> list[Output]:
         """People entered the peer's fingerprint: 24 bytes of it or all 32 (spec 15.9 a)."""
-        mine = self._setup.peer.fingerprint
+        mine = self.setup.peer.fingerprint
         return self._judged(len(entered) >= COMPARED and same(entered, mine[: len(entered)]))
 
     def accept_heard(self, heard: str) -> list[Output]:
@@ -154,9 +154,9 @@ class Pairing:
         """Sign the terms that were built; the station has stored them and the secret. Raises Bug out of turn."""
         if self.stage is not Stage.ACCEPTED or self._terms is not None:
             raise Bug("terms signed out of turn")
-        own = terms.party_of_root(self._setup.own.root.ed25519_key)
+        own = terms.party_of_root(self.setup.own.root.ed25519_key)
         self._terms = terms
-        self._signatures[own] = sign_terms(terms.line, own, self._setup.signer)
+        self._signatures[own] = sign_terms(terms.line, own, self.setup.signer)
         self._agreed = Agreed(key=b"", transcript=b"")
         outputs: list[Output] = [Send(encode_message(Signed(line=terms.line, signatures=self.signatures)))]
         early, self._early = self._early, []
@@ -250,9 +250,9 @@ class Pairing:
         return [Send(encode_message(Seal(ct)))]
 
     def _differs(self, reveal: Reveal) -> list[Output]:
-        members, policy, _ = _subject(self._setup)
+        members, policy, _ = _subject(self.setup)
         names: tuple[str, ...] = () if reveal.members == members else ("members",)
-        match self._setup.subject:
+        match self.setup.subject:
             case NewLine() as new if reveal.policy != policy:
                 names += differing(new.policy, reveal.policy)
             case NewSecret() if reveal.policy != policy:
@@ -267,14 +267,14 @@ class Pairing:
         self._agreed = agree(self._t, self._cts, self._ordered(self._share, theirs))
         self._share = b""
         said = self._agreed.said(low=self.low)
-        signer, mac = self._setup.signer, self._agreed.mac(low=self.low)
+        signer, mac = self.setup.signer, self._agreed.mac(low=self.low)
         self.stage = Stage.PROVED
         return [Send(encode_message(Confirm(mac=mac, ed25519=signer.ed25519(said), mldsa=signer.mldsa(said))))]
 
     def _confirmed(self, confirm: Confirm) -> list[Output]:
         if not same(confirm.mac, self._agreed.mac(low=not self.low)):
             raise Forged("the other side has another key")
-        said, lane = self._agreed.said(low=not self.low), self._setup.peer.lane
+        said, lane = self._agreed.said(low=not self.low), self.setup.peer.lane
         lane.ed25519(confirm.ed25519, said)
         lane.mldsa(confirm.mldsa, said)
         self.stage = Stage.COMPARING
@@ -316,10 +316,10 @@ class Pairing:
 
     def _countersigned(self, terms: Terms, signed: Signed) -> list[Output]:
         """Check the peer's signatures. Those of third parties are kept for the station, which has their cards."""
-        peer = terms.party_of_root(self._setup.peer.root.ed25519_key)
+        peer = terms.party_of_root(self.setup.peer.root.ed25519_key)
         for each in signed.signatures:
             if each.party == peer:
-                check_terms(terms.line, each, self._setup.peer.lane)
+                check_terms(terms.line, each, self.setup.peer.lane)
             elif each.party >= len(terms.parties):
                 raise Malformed("a signature of no party")
             self._signatures.setdefault(each.party, each)
@@ -332,7 +332,7 @@ class Pairing:
 
     def _resumed(self, signed: Signed) -> list[Output]:
         """The peer's answer to our signatures; or its own beginning, if it had signed as well."""
-        terms, held = self._setup.standing[self._setup.resumes]
+        terms, held = self.setup.standing[self.setup.resumes]
         if signed.line == terms.line and signed.signatures:
             self._terms, self._signatures = terms, {each.party: each for each in held}
             return self._countersigned(terms, signed)
@@ -352,9 +352,9 @@ class Pairing:
         """The peer holds terms signed by itself: give it our signatures, if we ever signed them."""
         if not signed.signatures:
             raise Malformed("an answer to nothing")
-        if signed.line not in self._setup.standing:
+        if signed.line not in self.setup.standing:
             return [Send(encode_message(Signed(line=signed.line, signatures=())))]
-        terms, held = self._setup.standing[signed.line]
+        terms, held = self.setup.standing[signed.line]
         self._terms, self._signatures = terms, {each.party: each for each in held}
         answer = Send(encode_message(Signed(line=terms.line, signatures=held)))
         return [answer, *self._countersigned(terms, signed)]

@@ -201,6 +201,15 @@ def kind_of(message: Message) -> Kind:
     return kinds.get(type(message)) or (Kind.TERMS if isinstance(message, Signed) else Kind.ABORT)
 
 
+def is_signed_terms(frame: bytes) -> bool:
+    """Whether a frame is a `terms` message with signatures."""
+    try:
+        message = decode_message(frame)
+    except Refused:
+        return False
+    return isinstance(message, Signed) and bool(message.signatures)
+
+
 # --- what is computed -----------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,102 @@
+"""All pairings of a station: what people opened, what goes on after a crash.
+
+Spec: spec/15-pairing.md.
+"""
+
+from typing import Final
+
+from openline.kernel.errors import Conflict, Malformed, Unavailable, Unknown
+from openline.kernel.keys import Card, read_card
+from openline.kernel.terms import Policy, make_terms, parse_terms
+from openline.protocol.records import LineRecord
+from openline.station.cards import accept_card
+from openline.station.meeting import Meeting, Pace, State
+from openline.station.pairing_records import PairingRecords
+from openline.station.papers import Host
+
+KEPT: Final = 16
+"""Pairings that are over and can still be asked about."""
+MAX_LABEL: Final = 64
+
+
+class Pairings:
+    """All pairings that people have open at one station."""
+
+    def __init__(self, host: Host, pace: Pace | None = None) -> None:
+        self._host, self._pace = host, pace or Pace()
+        self.records = PairingRecords(host.store, host.gate)
+        self._all: dict[str, Meeting] = {}
+
+    def resume(self) -> None:
+        """Go on, at the start of the station, with what was accepted and waits for the other side's signature."""
+        for root in self.records.roots():
+            waiting = self.records.waiting(root)
+            if waiting is None or waiting.record.line in {record.line for record in self.lines()}:
+                self.records.clear_waiting(root)
+                continue
+            raw = next(card for number, card in enumerate(waiting.record.cards) if number != waiting.record.party)
+            self._begin(read_card(raw), waiting.terms.policy, waiting.record.label)
+
+    def open(self, card_text: str, policy: Policy, label: str = "") -> "Meeting":
+        """Begin to pair with the station of a card. `label` is what the line will be called here (empty: its name).
+
+        Raises CardRefused, Conflict (it is being paired; the label is taken;
+        it has our name), Malformed or Unavailable.
+        """
+        host = self._host
+        if host.tls is None:
+            raise Unavailable("no bearer can carry a pairing")
+        records = self.lines()
+        known = [read_card(raw) for each in records for number, raw in enumerate(each.cards) if number != each.party]
+        card = accept_card(card_text, own=host.card, now=host.clock.wall(), known=known)
+        chosen = label or card.name
+        if len(chosen) > MAX_LABEL or not chosen.isprintable():
+            raise Malformed("a label has at most 64 printable characters")
+        if card.name == host.card.name:
+            raise Conflict("the other station has our name: one of the two must be made anew")
+        make_terms((host.card.party(bytes(32)), card.party(bytes(32))), policy)  # raises while people still look
+        for each in self._all.values():
+            if each.card.fingerprint == card.fingerprint and each.state not in (State.OPEN, State.REFUSED):
+                raise Conflict("that station is being paired with already: end that first")
+        if any(each.label == chosen and not self._ours(each, card, policy) for each in records):
+            raise Conflict("there is a line of that label already: choose another")
+        return self._begin(card, policy, chosen)
+
+    def _begin(self, card: Card, policy: Policy, label: str) -> "Meeting":
+        for each in self._all.values():
+            if each.card.fingerprint == card.fingerprint:
+                each.leave()
+        identity = self._host.entropy(8).hex()
+        self._all[identity] = meeting = Meeting(
+            self._host, self._pace, identity=identity, card=card, policy=policy, label=label
+        )
+        over = [key for key, each in self._all.items() if each.state in (State.OPEN, State.REFUSED)]
+        for key in over[:-KEPT]:
+            self._all.pop(key).leave()
+        meeting.begin()
+        return meeting
+
+    def _ours(self, record: LineRecord, card: Card, policy: Policy) -> bool:
+        """Whether it is the line that this pairing may have to finish on the other side (spec 15.25)."""
+        terms = parse_terms(record.terms)
+        roots = {self._host.card.root.ed25519_key, card.root.ed25519_key}
+        return terms.policy == policy and {party.root for party in terms.parties} == roots
+
+    def find(self, identity: str) -> "Meeting":
+        """The pairing of that number. Raises Unknown."""
+        if identity not in self._all:
+            raise Unknown("no such pairing")
+        return self._all[identity]
+
+    def all(self) -> list["Meeting"]:
+        """Every pairing, the oldest first."""
+        return list(self._all.values())
+
+    def lines(self) -> list[LineRecord]:
+        """All lines of the station."""
+        return list(self._host.gate.call(self._host.store.lines))
+
+    def close(self) -> None:
+        """Leave every conversation; what waits goes on after the next start."""
+        for each in self._all.values():
+            each.leave()
