@@ -1,0 +1,5 @@
+"""`python -m openline`: the command line."""
+
+from openline.cli import main
+
+main()

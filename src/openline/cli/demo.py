@@ -1,0 +1,307 @@
+"""The demonstration: two stations on this machine, paired, and a scenario played through the line between them.
+
+Everything is real but the clock and the people: two processes, two folders of
+keys, TLS between them, signed logs, receipts. What is run is shown as the
+commands that anybody would type.
+"""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+
+from openline.cli import scenario as parts
+from openline.cli.demo_views import Narrator
+from openline.cli.language import _, choose, wanted
+from openline.cli.output import output_for
+from openline.cli.playing import Played, Player
+from openline.cli.scenario import Scenario, StationKey, Step, load
+from openline.kernel.errors import Refused, Unavailable
+from openline.station.client import Client
+
+SCENARIOS = Path(__file__).resolve().parents[3] / "examples" / "scenarios"
+KEYS: tuple[StationKey, StationKey] = ("alpha", "bravo")
+READING_S = 0.9
+"""How long a step stands before the next; a long text, longer."""
+START_S = 20.0
+
+
+class Failed(click.ClickException):
+    """The demonstration cannot go on; says what happened and what to do."""
+
+
+@dataclass(slots=True)
+class Demo:
+    """One run of the demonstration."""
+
+    folder: Path
+    scenario: Scenario
+    fast: bool
+    narrator: Narrator
+    running: dict[StationKey, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+    fingerprints: dict[StationKey, str] = field(default_factory=dict)
+
+    def name(self, key: StationKey) -> str:
+        """The station's name in this scenario."""
+        return getattr(self.scenario.header.stations, key).name  # type: ignore[no-any-return]
+
+    def home(self, key: StationKey) -> Path:
+        """The station's data folder."""
+        return self.folder / key
+
+    def socket(self, key: StationKey) -> Path:
+        """Its local API."""
+        return self.home(key) / "run" / "api.sock"
+
+    def openline(self, key: StationKey | None, *words: str, shown: bool = True) -> str:
+        """Run a command of `openline` as a person would; return what it printed. Raises Failed."""
+        if shown:
+            self.narrator.command(self.name(key) if key else "", ["openline", *words], self.folder)
+        environment = dict(os.environ, OPENLINE_LANG=self.narrator.language, NO_COLOR="1")
+        if key is not None:
+            environment["OPENLINE_HOME"] = str(self.home(key))
+        done = subprocess.run(  # noqa: S603 - our own command line
+            [sys.executable, "-m", "openline", *words], env=environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise Failed((done.stderr or done.stdout).strip() or _("A command failed without saying why."))
+        return done.stdout
+
+    # --- before the scenario ---
+
+    def found(self) -> None:
+        """Make both stations: keys, store, configuration."""
+        self.narrator.chapter(_("Two stations, each with its own keys and its own store"))
+        for key in KEYS:
+            language = getattr(self.scenario.header.stations, key).languages[0]
+            words = ["init", self.name(key), "--listen", f"127.0.0.1:{_free_port()}"]
+            words += ["--key-file", str(self.folder / f"{key}.key"), "--lang", language, "--simulated-clock"]
+            self.openline(key, *words)
+            card = self.openline(key, "card")
+            (self.folder / f"{key}.card").write_text(card)
+            shown = self.openline(key, "card", "--fingerprint", shown=False)
+            digits = re.findall(r"(?:\d{5} ?){6,12}", shown)
+            self.fingerprints[key] = " ".join(" ".join(digits).split())
+            self.narrator.fact(_("fingerprint of {name}").format(name=self.name(key)), self.fingerprints[key])
+
+    def start(self) -> None:
+        """Start both stations as processes of their own."""
+        self.narrator.chapter(_("Both stations start"))
+        for key in KEYS:
+            self.narrator.command(self.name(key), ["openline", "up"], self.folder)
+            log = (self.folder / f"{key}.log").open("wb")
+            environment = dict(os.environ, OPENLINE_HOME=str(self.home(key)))
+            self.running[key] = subprocess.Popen(
+                [sys.executable, "-m", "openline", "up"],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is ours to pass on, so that both end in order
+            )
+            log.close()
+        for key in KEYS:
+            self._await_api(key)
+
+    def _await_api(self, key: StationKey) -> None:
+        deadline = time.monotonic() + START_S
+        while True:
+            if self.running[key].poll() is not None:
+                raise Failed(_("The station {name} did not start; see {file}.").format(
+                    name=self.name(key), file=self.folder / f"{key}.log"))  # fmt: skip
+            try:
+                with Client(self.socket(key), timeout_s=5.0) as station:
+                    station.get("status")
+            except (Refused, Unavailable):
+                if time.monotonic() > deadline:
+                    raise Failed(_("The station {name} does not answer.").format(name=self.name(key))) from None
+                time.sleep(0.05)
+            else:
+                return
+
+    def pair(self) -> None:
+        """Pair the two, each with the other's fingerprint in hand, and wait until the line is open."""
+        self.narrator.chapter(_("They exchange cards, compare fingerprints and sign the same terms"))
+        terms = self.folder / "terms.toml"
+        languages = sorted({tag for key in KEYS for tag in getattr(self.scenario.header.stations, key).languages})
+        title = self.scenario.header.title.en.replace('"', "'")
+        listed = ", ".join(f'"{tag}"' for tag in languages)
+        terms.write_text(f'title = "{title}"\nlanguages = [{listed}]\ntest_minutes = 0\nexercise = true\n')
+        pairing = []
+        for key, other in zip(KEYS, reversed(KEYS), strict=True):
+            words = ["pair", str(self.folder / f"{other}.card"), "--terms", str(terms)]
+            words += ["--fingerprint", self.fingerprints[other], "--yes"]
+            self.narrator.command(self.name(key), ["openline", *words], self.folder)
+            pairing.append(self._begin(key, words))
+        for key, process in zip(KEYS, pairing, strict=True):
+            _out, err = process.communicate(timeout=60)
+            if process.returncode:
+                raise Failed(f"{self.name(key)}: {err.decode().strip()}")
+        deadline = time.monotonic() + START_S
+        while any(self._state(key) != "in service" for key in KEYS):
+            if time.monotonic() > deadline:
+                raise Failed(_("The line did not come into service."))
+            time.sleep(0.05)
+        self.narrator.good(_("The line is open: both have signed the same terms."))
+
+    def _begin(self, key: StationKey, words: Sequence[str]) -> "subprocess.Popen[bytes]":
+        environment = dict(os.environ, OPENLINE_HOME=str(self.home(key)), OPENLINE_LANG=self.narrator.language)
+        return subprocess.Popen(  # noqa: S603 - our own command line
+            [sys.executable, "-m", "openline", *words],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def line(self, key: StationKey) -> dict[str, Any]:
+        """The line as that station shows it."""
+        with Client(self.socket(key)) as station:
+            lines = station.get("lines")
+        found: dict[str, Any] = lines[0] if lines else {}
+        return found
+
+    def _state(self, key: StationKey) -> str:
+        return str(self.line(key).get("state", ""))
+
+    # --- the scenario, and after it ---
+
+    def play(self) -> None:
+        """Play every step."""
+        header = self.scenario.header
+        self.narrator.chapter(header.title.spoken(self.narrator.language))
+        self.narrator.clock_note(header.clock.note.spoken(self.narrator.language))
+        line = str(self.line("alpha")["line"])
+        names = {key: self.name(key) for key in KEYS}
+        with Client(self.socket("alpha")) as alpha, Client(self.socket("bravo")) as bravo:
+            player = Player(scenario=self.scenario, stations={"alpha": alpha, "bravo": bravo}, line=line)
+            for played in player.play(self._pause):
+                self.narrator.step(played, names)
+
+    def _pause(self, step: Step) -> None:
+        if self.fast:
+            return
+        text = step.text if isinstance(step, parts.Message | parts.Service) else ""
+        time.sleep(READING_S + min(len(text) / 120, 2.5))
+
+    def record(self) -> None:
+        """Export on both sides, verify each export with the other's fingerprint, and show what both see."""
+        self.narrator.chapter(_("The record: each side exports, and verifies without any key"))
+        for key, other in zip(KEYS, reversed(KEYS), strict=True):
+            folder = self.folder / f"export-{key}"
+            label = str(self.line(key)["label"])
+            self.openline(key, "export", label, str(folder))
+            verdict = self.openline(None, "verify", str(folder), "--expect", self.fingerprints[other])
+            self.narrator.quote(verdict)
+        self.narrator.chapter(_("The transcript, as both sides see it"))
+        views = {}
+        for key in KEYS:
+            with Client(self.socket(key)) as station:
+                entries = station.get(f"lines/{self.line(key)['line']}/entries", limit=1_000, kind="message")
+                views[self.name(key)] = entries["entries"] if isinstance(entries, dict) else entries
+        self.narrator.both(views, {self.name(key): str(self.line(key)["digest"]) for key in KEYS})
+
+    def stay(self) -> None:
+        """Leave both stations up until Ctrl-C."""
+        self.narrator.chapter(_("Both stations stay up until Ctrl-C. In another terminal:"))
+        activate = Path(sys.executable).parent / "openline"
+        for key in KEYS:
+            self.narrator.hint(f"OPENLINE_HOME={self.home(key)} {activate} inbox")
+        label = str(self.line("alpha")["label"])
+        self.narrator.hint(f"OPENLINE_HOME={self.home('alpha')} {activate} send {label} --wait held 'Good evening.'")
+        while all(process.poll() is None for process in self.running.values()):
+            time.sleep(0.2)
+        raise Failed(_("A station has ended; see the logs in {folder}.").format(folder=self.folder))
+
+    def stop(self) -> None:
+        """End both stations in order; kill one that does not end."""
+        for process in self.running.values():
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in self.running.values():
+            try:
+                process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _free_port() -> int:
+    """A port nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _folder(chosen: Path | None) -> Path:
+    """The folder for everything; a chosen one must be empty. Raises Failed."""
+    if chosen is None:
+        return Path(tempfile.mkdtemp(prefix="openline-demo-"))
+    chosen = chosen.absolute()
+    chosen.mkdir(parents=True, exist_ok=True)
+    if any(chosen.iterdir()):
+        raise Failed(_("{folder} is not empty. Name another folder with --dir, or empty it.").format(folder=chosen))
+    return chosen
+
+
+def _interrupted(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+@click.command(help="Open a demonstration line between two stations on this machine, and play a scenario through it.")
+@click.option("--scenario", "file", type=click.Path(path_type=Path), help="Play this file (default: 2025-contact).")
+@click.option("--once", is_flag=True, help="End when the scenario is over, instead of leaving both stations up.")
+@click.option("--fast", is_flag=True, help="Do not wait for people to read.")
+@click.option(
+    "--dir", "chosen", type=click.Path(path_type=Path), help="Keep everything in this folder; it must be empty."
+)
+@click.option("--lang", type=click.Choice(["en", "fr", "ru"]), help="Language of the narration.")
+def main(*, file: Path | None, once: bool, fast: bool, chosen: Path | None, lang: str | None) -> None:
+    """Run the demonstration."""
+    language = lang or wanted([])
+    choose(language)
+    signal.signal(signal.SIGTERM, _interrupted)
+    try:
+        scenario = load(file or SCENARIOS / "2025-contact.toml")
+    except (Refused, Unavailable) as flaw:
+        raise Failed(f"{file or 'scenario'}: {flaw}") from None
+    folder = _folder(chosen)
+    narrator = Narrator(out=output_for(as_json=False), language=language)
+    demo = Demo(folder=folder, scenario=scenario, fast=fast, narrator=narrator)
+    began = time.monotonic()
+    try:
+        demo.found()
+        demo.start()
+        demo.pair()
+        demo.play()
+        demo.record()
+        narrator.ended(time.monotonic() - began, folder if chosen else None)
+        if not once:
+            demo.stay()
+    except KeyboardInterrupt:
+        narrator.chapter(_("Ending both stations"))
+    except (Refused, Unavailable) as flaw:
+        raise Failed(f"{flaw}\n" + _("The stations' logs are in {folder}.").format(folder=folder)) from None
+    finally:
+        demo.stop()
+        if chosen is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+__all__ = ["Demo", "Played", "main"]
+
+if __name__ == "__main__":
+    main()
