@@ -1,0 +1,325 @@
+"""What the local API answers: one type for each, from which its document is generated too."""
+
+from typing import Any
+
+import msgspec
+
+_ENCODER = msgspec.json.Encoder()
+
+
+def encoded(answer: object) -> bytes:
+    """An answer as JSON."""
+    return _ENCODER.encode(answer)
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What every answer is."""
+
+
+class Failure(Answer, frozen=True, kw_only=True):
+    """Why a call was refused. None of the three quotes what was sent."""
+
+    error: str
+    message: str
+    do: str
+
+
+class Fingerprint(Answer, frozen=True, kw_only=True):
+    """A station's fingerprint in the forms that people compare."""
+
+    hex: str
+    digits: str
+    words: str
+
+
+class RefView(Answer, frozen=True, kw_only=True, omit_defaults=True):
+    """A reference to an entry; `reference` is how people name it, if it is a message."""
+
+    lane: int
+    generation: str
+    index: int
+    leaf: str
+    reference: str = ""
+
+
+class PartyStatusView(Answer, frozen=True, kw_only=True):
+    """Where a message stands with one party."""
+
+    standing: str
+    held: bool
+    presented: bool
+    read: bool
+    relayed: bool
+    interim_until: int | None
+    declined: bool
+    answered: bool
+    due: int | None
+    """When the clock that runs for it runs out, ms; None if none runs."""
+    due_by: str
+    """What that clock rests on: "handling time", "answer by", "interim", or empty."""
+
+
+class EntryView(Answer, frozen=True, kw_only=True):
+    """One entry as people see it."""
+
+    line: str
+    seq: int
+    ref: RefView
+    author: str
+    kind: str
+    time: int
+    dtg: str
+    held_here: bool
+    body: dict[str, Any]
+    refused: bool
+    superseded: bool = False
+    status: dict[str, PartyStatusView] | None = None
+    """Messages only: by party."""
+
+
+class PartyView(Answer, frozen=True, kw_only=True):
+    """A member of a line."""
+
+    name: str
+    me: bool
+    fingerprint: str
+    party: int
+    attended: bool | None
+    watch_sign: str
+    suspended: bool
+    suspected: str
+
+
+class BearerView(Answer, frozen=True, kw_only=True):
+    """One bearer's link to one party."""
+
+    party: str
+    bearer: str
+    up: bool
+    last_heard: int | None
+    rtt_ms: int | None
+    sent: int
+    received: int
+    sent_bytes: int
+    received_bytes: int
+
+
+class EpochView(Answer, frozen=True, kw_only=True):
+    """The epoch with one party."""
+
+    party: str
+    open: bool
+    attempt: int
+    opened: int | None
+
+
+class LaneSizeView(Answer, frozen=True, kw_only=True):
+    """How long a lane generation is here, and how far each party says that it holds it."""
+
+    lane: int
+    generation: str
+    author: str
+    urgent: bool
+    size: int
+    held_by: dict[str, int]
+
+
+class TestView(Answer, frozen=True, kw_only=True):
+    """One automatic or called-for test."""
+
+    __test__ = False  # a word of the field, and of pytest
+
+    party: str
+    number: int
+    sent: int
+    held: int | None
+    round_trip_ms: int | None
+
+
+class PolicyView(Answer, frozen=True, kw_only=True):
+    """The policy in force."""
+
+    title: str
+    languages: tuple[str, ...]
+    test_minutes: int
+    handling_minutes: tuple[int, int, int, int]
+    urgent_per_hour: int
+    traffic_per_hour: int
+    attachment_mib_per_day: int
+    release: bool
+    exercise: bool
+
+
+class DueView(Answer, frozen=True, kw_only=True):
+    """The clock that runs out next."""
+
+    ref: RefView
+    party: str
+    due: int
+    due_by: str
+
+
+class LineView(Answer, frozen=True, kw_only=True):
+    """One line as it stands."""
+
+    line: str
+    label: str
+    title: str
+    simulated_clock: bool
+    parties: list[PartyView]
+    state: str
+    state_words: str
+    attended: dict[str, bool | None]
+    bearers: list[BearerView]
+    epochs: list[EpochView]
+    policy: PolicyView | None
+    last_test: TestView | None
+    suspected: list[str]
+    forks: int
+    sizes: list[LaneSizeView]
+    digest: str
+    next_due: DueView | None
+    last_seq: int
+    notices: dict[str, int]
+
+
+class StatusView(Answer, frozen=True, kw_only=True):
+    """The station."""
+
+    name: str
+    fingerprint: Fingerprint
+    version: str
+    started: int
+    now: int
+    lines: int
+    simulated_clock: bool
+    language: str
+    actor: "ActorView"
+    problems: list[str]
+
+
+class ActorView(Answer, frozen=True, kw_only=True):
+    """Whoever calls."""
+
+    uid: int
+    signs: tuple[str, ...]
+    roles: list[str]
+
+
+class LinesView(Answer, frozen=True, kw_only=True):
+    """All lines."""
+
+    lines: list[LineView]
+
+
+class EntriesView(Answer, frozen=True, kw_only=True):
+    """Some entries, ascending by arrival; `last_seq` is the latest there is."""
+
+    entries: list[EntryView]
+    last_seq: int
+
+
+class Placed(Answer, frozen=True, kw_only=True):
+    """An entry that is durable and signed."""
+
+    ref: RefView
+    state: str = "durable"
+
+
+class PlacedMany(Answer, frozen=True, kw_only=True):
+    """Several, in the order in which they were given."""
+
+    refs: list[RefView]
+    state: str = "durable"
+
+
+class DraftNumber(Answer, frozen=True, kw_only=True):
+    """The terms ask for a second person: the message waits for one."""
+
+    draft: int
+
+
+class DraftView(Answer, frozen=True, kw_only=True):
+    """A message that waits for its release, or what became of it."""
+
+    draft: int
+    line: str
+    state: str
+    made: int
+    drafter: str
+    """Sign."""
+    message: dict[str, Any]
+
+
+class DraftsView(Answer, frozen=True, kw_only=True):
+    """Drafts."""
+
+    drafts: list[DraftView]
+
+
+class WaitView(Answer, frozen=True, kw_only=True):
+    """What was reached of what was waited for, and by whom."""
+
+    reached: str
+    done: bool
+    parties: dict[str, PartyStatusView]
+
+
+class TestsView(Answer, frozen=True, kw_only=True):
+    """Tests, the latest first."""
+
+    __test__ = False
+
+    tests: list[TestView]
+
+
+class AuditActView(Answer, frozen=True, kw_only=True):
+    """One act in the audit log."""
+
+    number: int
+    time: int
+    uid: int
+    sign: str
+    act: str
+    line: str
+    outcome: str
+
+
+class AuditRowView(Answer, frozen=True, kw_only=True):
+    """Acts that were written together, chained to all before them."""
+
+    number: int
+    digest: str
+    acts: list[AuditActView]
+
+
+class AuditView(Answer, frozen=True, kw_only=True):
+    """A part of the audit log."""
+
+    rows: list[AuditRowView]
+
+
+class ProofView(Answer, frozen=True, kw_only=True):
+    """A C2SP tlog-proof."""
+
+    proof: str
+
+
+class Done(Answer, frozen=True, kw_only=True):
+    """It is done."""
+
+    done: bool = True
+
+
+class BackupView(Answer, frozen=True, kw_only=True):
+    """A backup that was written."""
+
+    size: int
+    lines: int
+
+
+class ClockView(Answer, frozen=True, kw_only=True):
+    """The time of day, and whether it is simulated."""
+
+    now: int
+    simulated_clock: bool

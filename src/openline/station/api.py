@@ -1,0 +1,92 @@
+"""The station's local API, as an ASGI application: routes, roles, errors and the audit log around every call.
+
+Spec of the calls: /v1/openapi.json, made from the same table (see openapi.py).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.routing import Route as Path
+from starlette.routing import Router
+
+from openline.kernel.errors import Bug, Forbidden, Refused, Unavailable, Unknown
+from openline.station import api_acts, api_entries, api_lines, api_pairings, api_streams
+from openline.station.calls import Call, NotAllowed, Receive, Route, Scope, Send, failure
+from openline.station.openapi import document_route
+from openline.station.people import Actor
+from openline.station.runtime import Station
+from openline.station.server import UID
+
+
+def all_routes() -> tuple[Route, ...]:
+    """Every operation; the ones called most stand first."""
+    routes = (
+        *api_entries.ROUTES,
+        *api_streams.ROUTES,
+        *api_lines.ROUTES,
+        *api_acts.ROUTES,
+        *api_pairings.ROUTES,
+    )
+    return (*routes, document_route(routes))
+
+
+class Api:
+    """The application of one station."""
+
+    def __init__(self, station: Station) -> None:
+        tables: dict[str, dict[str, Route]] = {}
+        for route in all_routes():
+            tables.setdefault(route.path, {})[route.method] = route
+        paths = [Path("/v1" + path, _Operations(station, methods)) for path, methods in tables.items()]
+        self._router = Router(paths, redirect_slashes=False, default=_Operations(station, {}))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        await self._router(scope, receive, send)
+
+
+class _Operations:
+    """One path with its methods; none: a path that does not exist."""
+
+    def __init__(self, station: Station, methods: Mapping[str, Route]) -> None:
+        self._station, self._methods = station, methods
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """ASGI: whoever calls is known, may do it or is refused, and what is done is noted."""
+        station = self._station
+        call: Call | None = None
+        route = self._methods.get(scope["method"])
+        try:
+            actor = station.people.actor(scope["state"][UID])
+            call = Call(station=station, actor=actor, scope=scope, receive=receive, send=send)
+            if route is None:
+                raise NotAllowed("the path has no such method") if self._methods else Unknown("there is no such path")
+            station.people.allow(actor, route.roles)
+            if route.first:
+                station.audit.before(actor, route.act, str(scope.get("path_params", {}).get("line", ""))[:64])
+            made = await route.handler(call)
+        except (Refused, Unavailable, Bug) as error:
+            station.counters["api-refused"] += 1
+            self._note(call, route, error)
+            made = failure(error)
+            call = call or Call(
+                station=station, actor=_nobody(scope), scope=scope, receive=receive, send=send
+            )
+        else:
+            station.counters["api-calls"] += 1
+            if route.act:
+                station.audit.note(actor, route.act, call.noted)
+        if made is not None:
+            await call.answer(made)
+
+    def _note(self, call: Call | None, route: Route | None, error: Exception) -> None:
+        """Acts that were refused are noted, and everybody who tried without a role."""
+        code = str(getattr(error, "code", "bug"))
+        if call is not None and route is not None and (route.act or isinstance(error, Forbidden)):
+            self._station.audit.note(call.actor, route.act or "read", call.noted, code)
+        if isinstance(error, Bug):
+            self._station.log.event("api.bug", operation=route.summary if route else "none")
+
+
+def _nobody(scope: Scope) -> Actor:
+    return Actor(uid=scope["state"][UID], signs=(), roles=frozenset())

@@ -1,0 +1,3 @@
+"""Calls."""
+from openline.station.calls import Route
+ROUTES: tuple[Route, ...] = ()

@@ -1,0 +1,181 @@
+"""Entries as people see them: names for numbers, references, and where a message stands."""
+
+from dataclasses import fields
+from enum import IntEnum
+from functools import cache
+from typing import Any
+
+from openline.kernel.errors import Bug
+from openline.kernel.lane import Lane
+from openline.kernel.terms import Policy
+from openline.kernel.units import Instant
+from openline.protocol.clocks import clock_of
+from openline.protocol.entries import AnyEntry, Kind, Message, TermsEntry, Unknown, kind_of
+from openline.protocol.engine import Engine
+from openline.protocol.events import Shown
+from openline.protocol.facts import Mark, MessageStatus, Standing, standing_of
+from openline.protocol.fields import NamedHead, Ref, decode_time
+from openline.protocol.lanes import read_body
+from openline.protocol.references import dtg, format_reference
+from openline.ports import Arrival
+from openline.station.answers import EntryView, PartyStatusView, PolicyView, RefView
+from openline.station.line_runner import LineRunner
+
+KINDS: dict[str, int] = {kind.name.lower().replace("_", "-"): int(kind) for kind in Kind}
+"""Kinds by the names that the API uses."""
+_NAMES = {number: name for name, number in KINDS.items()}
+_QUIET = Kind.ACK
+"""Pure acknowledgements say nothing to people; they are in the export, and `held` comes from them."""
+
+
+def kind_name(kind: int) -> str:
+    """The name of a kind; "unknown:NN" for one that this version does not know."""
+    return _NAMES.get(kind) or f"unknown:{kind}"
+
+
+def lane_party(line: LineRunner, party: int) -> str:
+    """The name of a party."""
+    return line.names[party] if 0 <= party < len(line.names) else ""
+
+
+def reference_of(line: LineRunner, lane: Lane, serial: int, time: int) -> str:
+    """How people name a message."""
+    return format_reference(
+        station=line.names[lane.party],
+        urgent=lane.urgent,
+        serial=serial,
+        counter=lane.generation.counter,
+        time=Instant(time),
+    )
+
+
+def entry_view(line: LineRunner, seq: int, shown: Shown) -> EntryView | None:
+    """One entry; None for what is not for people (pure acknowledgements)."""
+    if shown.kind == _QUIET:
+        return None
+    return _view(line, seq, shown.lane, shown.row.index, shown.row.nodes[0], shown.time, shown.entry)
+
+
+def arrival_view(line: LineRunner, arrival: Arrival) -> EntryView:
+    """One entry out of the store."""
+    row = arrival.row
+    entry = None if row.refused or not row.entry.secret else read_body(row.entry)
+    time = decode_time(row.entry.time) if entry is not None else 0
+    return _view(line, arrival.seq, arrival.lane, row.index, row.nodes[0], time, entry)
+
+
+def _view(  # noqa: PLR0917 - the parts of one entry
+    line: LineRunner, seq: int, lane: Lane, index: int, leaf: bytes, time: int, entry: AnyEntry | None
+) -> EntryView:
+    engine = line.engine
+    status = _status(engine, lane, index) if engine is not None and isinstance(entry, Message) else None
+    reference = reference_of(line, lane, status.serial, time) if status is not None else ""
+    return EntryView(
+        line=line.label,
+        seq=seq,
+        ref=RefView(
+            lane=lane.number, generation=str(lane.generation), index=index, leaf=leaf.hex(), reference=reference
+        ),
+        author=line.names[lane.party],
+        kind=kind_name(kind_of(entry)) if entry is not None else "refused",
+        time=time,
+        dtg=dtg(Instant(time)) if entry is not None else "",
+        held_here=True,
+        body=body_view(entry) if entry is not None else {},
+        refused=entry is None,
+        superseded=status is not None and status.superseded,
+        status=status_view(line, engine, status) if engine is not None and status is not None else None,
+    )
+
+
+def _status(engine: Engine, lane: Lane, index: int) -> MessageStatus | None:
+    ledger = engine.fold.lanes.get(lane.key)
+    if ledger is None or ledger.messages.find(index) < 0:
+        return None
+    return engine.fold.status(lane.number, lane.generation, index)
+
+
+# --- where a message stands ------------------------------------------------------------------------------------
+
+
+def status_view(line: LineRunner, engine: Engine, status: MessageStatus) -> dict[str, PartyStatusView]:
+    """By party: every one but the author."""
+    place = status.place
+    found = {}
+    for each in status.parties:
+        peer = engine.peers.get(each.party)
+        held = peer is None or peer.holds.get((place.lane, place.generation), 0) > place.index
+        marks, clock = each.marks, clock_of(status, each, engine.fold.policy)
+        found[line.names[each.party]] = PartyStatusView(
+            standing=_STANDINGS[standing_of(marks, held=held)],
+            held=held,
+            presented=bool(marks & Mark.PRESENTED),
+            read=bool(marks & Mark.READ),
+            relayed=bool(marks & Mark.RELAYED),
+            interim_until=each.until,
+            declined=bool(marks & Mark.DECLINED),
+            answered=bool(marks & Mark.ANSWERED),
+            due=clock.due if clock is not None else None,
+            due_by=clock.basis.value if clock is not None else "",
+        )
+    return found
+
+
+_STANDINGS = {standing: standing.name.lower() for standing in Standing}
+
+
+# --- bodies ----------------------------------------------------------------------------------------------------
+
+
+def body_view(entry: AnyEntry) -> dict[str, Any]:
+    """The fields of an entry by name: roles and precedence as words, references as objects, bytes in hexadecimal."""
+    if isinstance(entry, Unknown):
+        return {"raw": entry.raw.hex()}
+    if isinstance(entry, TermsEntry):
+        return {"bytes": len(entry.terms)}
+    return {name: _plain(getattr(entry, name)) for name in _fields(type(entry))}
+
+
+@cache
+def _fields(kind: type[AnyEntry]) -> tuple[str, ...]:
+    return tuple(each.name for each in fields(kind))
+
+
+def _plain(value: object) -> Any:
+    if value is None or isinstance(value, str | bool):
+        return value
+    if isinstance(value, IntEnum):
+        return value.name.lower().replace("_", "-")
+    if isinstance(value, int):
+        return value
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, Ref):
+        return ref_object(value)
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, Policy):
+        return policy_view(value)
+    if isinstance(value, NamedHead):
+        return {"lane": value.lane, "generation": str(value.generation), "size": value.size, "root": value.root.hex()}
+    raise Bug("a field of an entry that has no form for people")
+
+
+def ref_object(ref: Ref) -> dict[str, Any]:
+    """A reference as an object."""
+    return {"lane": ref.lane, "generation": str(ref.generation), "index": ref.index, "leaf": ref.leaf.hex()}
+
+
+def policy_view(policy: Policy) -> PolicyView:
+    """A policy."""
+    return PolicyView(
+        title=policy.title,
+        languages=policy.languages,
+        test_minutes=policy.test_minutes,
+        handling_minutes=policy.handling_minutes,
+        urgent_per_hour=policy.urgent_per_hour,
+        traffic_per_hour=policy.traffic_per_hour,
+        attachment_mib_per_day=policy.attachment_mib_per_day,
+        release=policy.release,
+        exercise=policy.exercise,
+    )

@@ -1,0 +1,108 @@
+"""What happens on the lines, pushed to whoever subscribed.
+
+A subscriber that does not keep up is cut, never waited for: it resumes from
+the last event it got, out of the store. An event is encoded once.
+"""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+
+QUEUE = 4_096
+"""Events that wait for one subscriber: eight commits of the largest size."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """One event of a line. `seq` is 0 unless it shows an entry."""
+
+    line: bytes
+    name: str
+    seq: int
+    data: bytes = field(repr=False)
+
+
+class Subscriber:
+    """One stream's queue."""
+
+    def __init__(self, line: bytes | None) -> None:
+        self.line = line
+        """None: all lines."""
+        self.ended = False
+        """No more will come: the station stops, the listener left, or was too slow."""
+        self._waiting: deque[Published] = deque()
+        self._stirred = asyncio.Event()
+
+    def push(self, event: Published) -> None:
+        """Queue an event, or cut a subscriber that has too many."""
+        if len(self._waiting) >= QUEUE:
+            self.end()
+            return
+        self._waiting.append(event)
+        self._stirred.set()
+
+    def end(self) -> None:
+        """Nothing more; what is queued is dropped, as it can be had from the store."""
+        self.ended = True
+        self._waiting.clear()
+        self._stirred.set()
+
+    def take(self) -> list[Published]:
+        """All that waits, without waiting."""
+        taken = list(self._waiting)
+        self._waiting.clear()
+        self._stirred.clear()
+        return taken
+
+    async def wait(self, seconds: float) -> bool:
+        """Until something waits or it ended; False if neither was so long."""
+        if not self._waiting and not self.ended:
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._stirred.wait()
+            except TimeoutError:
+                return False
+        return True
+
+
+class Feed:
+    """All subscribers of a station."""
+
+    def __init__(self) -> None:
+        self._subscribers: set[Subscriber] = set()
+        self.cut = 0
+        """Subscribers cut for slowness."""
+        self.closed = False
+
+    def subscribe(self, line: bytes | None) -> Subscriber:
+        """A new stream, of one line or of all; it sees everything published from now on."""
+        subscriber = Subscriber(line)
+        if self.closed:
+            subscriber.end()
+        self._subscribers.add(subscriber)
+        return subscriber
+
+    def leave(self, subscriber: Subscriber) -> None:
+        """Forget a stream."""
+        self._subscribers.discard(subscriber)
+
+    def listened(self, line: bytes) -> bool:
+        """Whether anybody would get an event of that line."""
+        return any(each.line is None or each.line == line for each in self._subscribers)
+
+    def publish(self, event: Published) -> None:
+        """Queue an event for everybody whom it concerns."""
+        for subscriber in self._subscribers:
+            if subscriber.line is None or subscriber.line == event.line:
+                ended = subscriber.ended
+                subscriber.push(event)
+                self.cut += subscriber.ended and not ended
+
+    def close(self) -> None:
+        """End every stream."""
+        self.closed = True
+        for subscriber in self._subscribers:
+            subscriber.end()
+
+    def __len__(self) -> int:
+        return len(self._subscribers)

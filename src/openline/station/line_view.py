@@ -1,0 +1,200 @@
+"""A line as it stands: its state in one word and one sentence, its parties, bearers, lanes and clocks."""
+
+from typing import Protocol
+
+from openline.kernel.units import Instant
+from openline.ports import LineTest
+from openline.protocol.clocks import MessageClock, next_due, running
+from openline.protocol.engine import Engine
+from openline.protocol.entries import Watch
+from openline.station.answers import (
+    BearerView,
+    DueView,
+    EpochView,
+    LaneSizeView,
+    LineView,
+    PartyView,
+    RefView,
+    TestView,
+)
+from openline.station.clock import StationClock
+from openline.station.entry_view import policy_view, reference_of
+from openline.station.line_runner import LineRunner, State
+from openline.station.links import Links
+from openline.station.rhythm import Rhythm
+
+
+class Floor(Protocol):
+    """What of a station a view needs."""
+
+    links: Links
+    clock: StationClock
+    rhythm: Rhythm
+
+
+def state_of(floor: Floor, line: LineRunner) -> tuple[str, str]:
+    """The state in a word of the API, and what it means."""
+    engine = line.engine
+    if engine is None:
+        if line.state is State.DISK:
+            return "stopped", "stopped: disk. Nothing is lost; it is tried again"
+        if line.state is State.BUG:
+            return "stopped", "stopped: a fault of this program. The other lines go on; restart the station"
+        return "stopped", "stopped"
+    if engine.suspended():
+        return "suspended", "suspended: only FLASH passes"
+    peers = [(party, line.stations[party]) for party in engine.peers]
+    down = [party for party, station in peers if not floor.links.up(station)]
+    if len(down) == len(peers):
+        opening = all(engine.peers[party].epoch is None for party in down)
+        return ("opening", "never linked yet") if opening else ("fault", "no link to any party")
+    if any(peer.epoch is None for peer in engine.peers.values()):
+        return "opening", "linked; agreeing on keys"
+    if down:
+        return "degraded", "no link to some of the parties"
+    if any(peer.suspected for peer in engine.peers.values()):
+        return "degraded", "a party does not keep to the protocol"
+    if floor.rhythm.missed(line):
+        return "degraded", "the last test was not acknowledged in time"
+    return "in service", "in service"
+
+
+def line_view(floor: Floor, line: LineRunner, last_test: LineTest | None) -> LineView:
+    """All that the API says of a line."""
+    state, words = state_of(floor, line)
+    engine, names = line.engine, line.names
+    policy = engine.fold.policy if engine is not None else line.terms.policy
+    parties = [_party(line, engine, party) for party in range(len(names))]
+    return LineView(
+        line=line.line.hex(),
+        label=line.label,
+        title=policy.title,
+        simulated_clock=floor.clock.simulated,
+        parties=parties,
+        state=state,
+        state_words=words,
+        attended={party.name: party.attended for party in parties},
+        bearers=_bearers(floor, line, engine),
+        epochs=_epochs(line, engine),
+        policy=policy_view(policy),
+        last_test=test_view(line, last_test) if last_test is not None else None,
+        suspected=[party.name for party in parties if party.suspected],
+        forks=len(line.history.evidence()),
+        sizes=_sizes(line, engine),
+        digest=engine.fold.digest().hex() if engine is not None else "",
+        next_due=_due(line, engine, floor.clock.wall()),
+        last_seq=line.history.last_seq(),
+        notices=dict(line.notices),
+    )
+
+
+def _party(line: LineRunner, engine: Engine | None, party: int) -> PartyView:
+    watch = engine.fold.watch(party) if engine is not None else None
+    said = watch.entry if watch is not None and isinstance(watch.entry, Watch) else None
+    peer = engine.peers.get(party) if engine is not None else None
+    return PartyView(
+        name=line.names[party],
+        me=party == line.party,
+        fingerprint=line.stations[party],
+        party=party,
+        attended=said.attended if said is not None else None,
+        watch_sign=said.sign if said is not None else "",
+        suspended=engine is not None and engine.fold.suspension(party) is not None,
+        suspected=peer.suspected if peer is not None else "",
+    )
+
+
+def _bearers(floor: Floor, line: LineRunner, engine: Engine | None) -> list[BearerView]:
+    found = []
+    for party, station in enumerate(line.stations):
+        if party == line.party:
+            continue
+        for name, bearer in floor.links.bearers.items():
+            state = floor.links.state(name, station)
+            measured = engine.peers[party].smoothed_ms if engine is not None and state.received else None
+            found.append(
+                BearerView(
+                    party=line.names[party],
+                    bearer=name,
+                    up=bearer.up(station),
+                    last_heard=state.heard_at,
+                    rtt_ms=measured,
+                    sent=state.sent,
+                    received=state.received,
+                    sent_bytes=state.sent_bytes,
+                    received_bytes=state.received_bytes,
+                )
+            )
+    return found
+
+
+def _epochs(line: LineRunner, engine: Engine | None) -> list[EpochView]:
+    if engine is None:
+        return []
+    return [
+        EpochView(
+            party=line.names[party],
+            open=peer.epoch is not None,
+            attempt=peer.epoch.attempt if peer.epoch is not None else 0,
+            opened=peer.epoch.opened if peer.epoch is not None else None,
+        )
+        for party, peer in engine.peers.items()
+    ]
+
+
+def _sizes(line: LineRunner, engine: Engine | None) -> list[LaneSizeView]:
+    if engine is None:
+        return []
+    return [
+        LaneSizeView(
+            lane=state.lane.number,
+            generation=str(state.lane.generation),
+            author=line.names[state.lane.party],
+            urgent=state.lane.urgent,
+            size=state.durable,
+            held_by={line.names[party]: peer.holds.get(state.lane.key, 0) for party, peer in engine.peers.items()},
+        )
+        for state in engine.book.all_states()
+        if state.durable
+    ]
+
+
+def _due(line: LineRunner, engine: Engine | None, now: Instant) -> DueView | None:
+    if engine is None:
+        return None
+    # What is overdue comes before what is still running: it was due first.
+    clocks = list(running(engine.fold))
+    overdue = min((clock for clock in clocks if clock.due <= now), key=lambda clock: clock.due, default=None)
+    clock = overdue or next_due(clocks, now)
+    return due_view(line, engine, clock) if clock is not None else None
+
+
+def due_view(line: LineRunner, engine: Engine, clock: MessageClock) -> DueView:
+    """A clock that runs."""
+    place = clock.place
+    status = engine.fold.status(place.lane, place.generation, place.index)
+    lane = engine.book.lane(place.lane, place.generation)
+    row = engine.book.rows(engine.book.state(lane), place.index, 1)[0]
+    return DueView(
+        ref=RefView(
+            lane=place.lane,
+            generation=str(place.generation),
+            index=place.index,
+            leaf=row.nodes[0].hex(),
+            reference=reference_of(line, lane, status.serial, status.time),
+        ),
+        party=line.names[clock.party],
+        due=clock.due,
+        due_by=clock.basis.value,
+    )
+
+
+def test_view(line: LineRunner, test: LineTest) -> TestView:
+    """One test."""
+    return TestView(
+        party=line.names[test.party],
+        number=test.number,
+        sent=test.sent,
+        held=test.held,
+        round_trip_ms=test.round_trip_ms,
+    )

@@ -1,0 +1,96 @@
+"""Events as JSON lines: names and numbers, and nothing that anybody said.
+
+    log.event("line.stopped", line="relay", why="disk")
+
+A value is a number, or a word of the shape of a name; anything else is
+written as "?", so that no text, key, address or message of an exception gets
+in through a mistake. What libraries log is reduced to who logged at which level.
+"""
+
+import logging
+import re
+import sys
+from pathlib import Path
+from typing import TextIO
+
+import structlog
+
+from openline.kernel.errors import Unavailable
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
+Value = int | float | bool | str | None
+
+
+class Log:
+    """Where one station's events go."""
+
+    def __init__(self, target: TextIO) -> None:
+        self._target = target
+        self._logger = structlog.wrap_logger(
+            structlog.WriteLogger(target),
+            processors=[structlog.processors.TimeStamper(fmt="iso", utc=True), structlog.processors.JSONRenderer()],
+            wrapper_class=structlog.BoundLogger,
+        )
+
+    def event(self, name: str, **values: Value) -> None:
+        """Write one event. A full or closed log stops nothing."""
+        try:
+            self._logger.msg(name, **{key: _plain(value) for key, value in values.items()})
+        except (OSError, ValueError):
+            return
+
+    def close(self) -> None:
+        """Close the file, unless it is standard error."""
+        if self._target is not sys.stderr:
+            self._target.close()
+
+
+def open_log(file: Path | None) -> Log:
+    """A log that goes to a file (appended to; 0600), or to standard error. Raises Unavailable."""
+    if file is None:
+        return Log(sys.stderr)
+    try:
+        target = file.open("a", encoding="utf-8", buffering=1)
+        file.chmod(0o600)
+    except OSError:
+        raise Unavailable("the log cannot be written") from None
+    return Log(target)
+
+
+def _plain(value: Value) -> Value:
+    if value is None or isinstance(value, int | float | bool):
+        return value
+    return value if NAME.fullmatch(value) else "?"
+
+
+class _Libraries(logging.Handler):
+    """What a library logs may quote anything: only that it spoke is kept."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep who, how bad, and the class of the exception."""
+        kind = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
+        self._log.event("library", logger=record.name, level=record.levelname.lower(), kind=kind)
+
+
+def quiet_libraries(log: Log) -> logging.Handler:
+    """Send what libraries log (asyncio, uvicorn) through `log`, reduced; undo with `hear_libraries`."""
+    handler = _Libraries(log)
+    for name in ("asyncio", "uvicorn", "uvicorn.error", "uvicorn.asgi"):
+        logger = logging.getLogger(name)
+        logger.handlers = [handler]
+        logger.propagate = False
+        logger.setLevel(logging.WARNING)
+    return handler
+
+
+def hear_libraries(handler: logging.Handler) -> None:
+    """Take the handler out again."""
+    for name in ("asyncio", "uvicorn", "uvicorn.error", "uvicorn.asgi"):
+        logger = logging.getLogger(name)
+        if handler in logger.handlers:
+            logger.handlers.remove(handler)
+            logger.propagate = True

@@ -1,0 +1,112 @@
+"""Start and stop of a station's process.
+
+    openline up                             what people call
+    python -m openline.station HOME         the same, without the command line
+
+SIGTERM and SIGINT end it in order: streams closed, bearers said goodbye,
+snapshots written, store closed, in under two seconds, exit status 0. Under
+systemd it says when it is ready and that it is alive (sd_notify).
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from openline.kernel.errors import Malformed, Refused, Unavailable
+from openline.station.api import Api
+from openline.station.config import Config, load_config
+from openline.station.log import hear_libraries, quiet_libraries
+from openline.station.runtime import Station
+from openline.station.server import ApiServer
+from openline.station.unlock import Unlock
+
+SOCKET = Path("run") / "api.sock"
+_WATCHDOG_PART = 3
+"""Alive is said so many times within what systemd allows."""
+
+OK, TEMPORARY, MISCONFIGURED = 0, 75, 78
+"""Exit statuses, as sysexits.h has them."""
+
+
+def socket_path(home: Path) -> Path:
+    """Where the local API of a station listens."""
+    return home / SOCKET
+
+
+def main(home: Path, unlock: Unlock, *, ready: Callable[[Station], None] | None = None) -> int:
+    """Run a station until it is told to stop; the exit status. Raises Refused or Unavailable if it cannot start."""
+    if not __debug__:
+        raise Malformed("python -O removes checks that a station must not run without")
+    config = load_config(home)
+    return asyncio.run(serve(home, unlock, config, ready=ready))
+
+
+async def serve(home: Path, unlock: Unlock, config: Config, *, ready: Callable[[Station], None] | None = None) -> int:
+    """Run a station in this loop until SIGTERM, SIGINT or `Station.stop`."""
+    loop = asyncio.get_running_loop()
+    async with Station.running(home, unlock, config=config) as station:
+        handler = quiet_libraries(station.log)
+        loop.set_exception_handler(_faults(station))
+        server = ApiServer(Api(station), socket_path(home), group=config.api.group)
+        await server.start()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, station.stop)
+        alive = asyncio.create_task(_say_alive())
+        try:
+            notify("READY=1")
+            if ready is not None:
+                ready(station)
+            await station.wait_stopped()
+            notify("STOPPING=1")
+        finally:
+            alive.cancel()
+            station.feed.close()
+            await server.stop()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+            hear_libraries(handler)
+    return OK
+
+
+def _faults(station: Station) -> Callable[[asyncio.AbstractEventLoop, dict[str, object]], None]:
+    """What falls through to the loop: its class is logged, its words and values are not."""
+
+    def handle(_loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        station.counters["loop-fault"] += 1
+        error = context.get("exception")
+        station.log.event("loop.fault", kind=type(error).__name__ if error is not None else "none")
+
+    return handle
+
+
+# --- systemd ---------------------------------------------------------------------------------------------------
+
+
+def notify(state: str) -> None:
+    """Tell systemd; nothing happens without it."""
+    place = os.environ.get("NOTIFY_SOCKET", "")
+    if not place:
+        return
+    address = "\0" + place[1:] if place.startswith("@") else place
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as plain:
+        plain.connect(address)
+        plain.send(state.encode())
+
+
+async def _say_alive() -> None:
+    """As long as the loop turns."""
+    allowed = os.environ.get("WATCHDOG_USEC", "")
+    if not allowed.isdigit() or os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+        return
+    while True:
+        notify("WATCHDOG=1")
+        await asyncio.sleep(int(allowed) / 1_000_000 / _WATCHDOG_PART)
+
+
+def exit_status(error: Refused | Unavailable) -> int:
+    """What a station that cannot start exits with: 75 try again, 78 put something right first."""
+    return TEMPORARY if isinstance(error, Unavailable) else MISCONFIGURED

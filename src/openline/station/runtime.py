@@ -1,0 +1,332 @@
+"""The station at work: one asyncio loop for all lines, bearers and the local API.
+
+    async with Station.running(home, unlock) as station:
+        await station.wait_stopped()
+
+Commit, mark, sign, send: the engine says in which order, and line_runner keeps
+it. What goes wrong on one line stops that line, visibly; the others go on.
+Names and numbers are logged, nothing that anybody said.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from openline import __version__
+from openline.bearers.tls import TlsBearer, TlsConfig
+from openline.kernel.errors import Conflict, Malformed, Refused, Unavailable, Unknown
+from openline.kernel.lane import GENERATION_ZERO
+from openline.kernel.units import Entropy, Instant
+from openline.ports import Bearer
+from openline.protocol.events import Holds, Noticed
+from openline.protocol.records import LineRecord, Mark
+from openline.station.answers import encoded
+from openline.station.audit import AuditLog
+from openline.station.card import own_card
+from openline.station.clock import StationClock
+from openline.station.committer import Committer, Gate
+from openline.station.config import Config, load_config, marks_folder, peer_addresses, people_of
+from openline.station.entry_view import entry_view, lane_party
+from openline.station.feed import Feed, Published
+from openline.station.files import private_folder
+from openline.station.keystore import Keystore
+from openline.station.line_runner import LineRunner, Seen, State
+from openline.station.line_view import state_of
+from openline.station.links import Links
+from openline.station.log import Log, open_log
+from openline.station.marks import Marks
+from openline.station.pairing import Pairings
+from openline.station.pairing import Pairings
+from openline.station.places import Places
+from openline.station.rhythm import Rhythm
+from openline.station.unlock import Unlock
+from openline.stores.sqlite import SqliteStore
+
+_QUIET = frozenset({"unknown-tag", "attachment-held"})
+"""Notices that are counted and not logged: a peer could fill the log with them."""
+
+
+class Station:
+    """One running station. Its attributes are there to be read; lines come in through `open_line`."""
+
+    def __init__(self, home: Path, config: Config, keystore: Keystore, unlock: Unlock, entropy: Entropy) -> None:
+        """Takes over an opened home; `running` is the way to make one."""
+        places = Places(home, marks_folder(home, config))
+        self.home, self.config, self.keystore, self.unlock, self.entropy = home, config, keystore, unlock, entropy
+        self.places = places
+        self.signer = keystore.lane
+        self.card = own_card(home)
+        self.people = people_of(config)
+        self.log: Log = open_log(home / config.log.file if config.log.file else None)
+        self.clock = StationClock(simulated=config.simulated_clock)
+        self.started = self.clock.wall()
+        self.version = __version__
+        self.gate = Gate()
+        self.committer = Committer()
+        self.feed = Feed()
+        self.store = SqliteStore.open(places.store, keystore.data_key)
+        self.marks = Marks(places.marks)
+        self.links = Links(self.clock.wall, self._link_changed)
+        self.audit = AuditLog(self.store, self.gate, self.clock)
+        self.lines: dict[bytes, LineRunner] = {}
+        self.counters: Counter[str] = Counter()
+        self.rhythm = Rhythm(self)
+        self.pairings = Pairings(self)
+        self.pairings = Pairings(self)
+        self.tls: TlsBearer | None = None
+        self._told: dict[bytes, str] = {}
+        self._stopped = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    # --- coming and going --------------------------------------------------------------------------------------
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def running(
+        cls, home: Path, unlock: Unlock, *, entropy: Entropy = os.urandom, config: Config | None = None
+    ) -> AsyncIterator["Station"]:
+        """A station with its lines and bearers, until the block ends.
+
+        Raises Unknown (no station here), Unavailable (it runs already; it
+        cannot listen; disk), Forbidden (wrong passphrase), Malformed.
+        """
+        config = load_config(home) if config is None else config
+        private_folder(home / "run")
+        lock = _lock(home / "run" / "lock")
+        try:
+            keystore = Keystore.open(home / "keys", unlock, entropy)
+            station = cls(home, config, keystore, unlock, entropy)
+            try:
+                await station._begin()
+                yield station
+            finally:
+                await station._end()
+        finally:
+            os.close(lock)
+
+    async def _begin(self) -> None:
+        simulated = self.gate.call(self.store.setting, "clock")
+        if self.clock.simulated and simulated is not None:
+            self.clock.set(Instant(int(simulated)))
+        tls = TlsConfig(listen=self.config.tls.listen, certificate=self.keystore.certificate, key=self.keystore.tls_key)
+        self.tls = TlsBearer(tls, self.links, self.entropy)
+        self.links.add(self.tls)
+        for record in self.gate.call(self.store.lines):
+            self._start_line(record)
+        await self._run_bearer(self.tls, self.tls.listening())
+        self.pairings.resume()
+        self.pairings.resume()
+        self.rhythm.start()
+        self.log.event("station.started", version=self.version, lines=len(self.lines), simulated=self.clock.simulated)
+
+    async def _run_bearer(self, bearer: Bearer, ready: "asyncio.Future[object] | object") -> None:
+        """Start a bearer; once it is ready, or with the error that kept it from starting."""
+        running = asyncio.create_task(bearer.run())
+        self._tasks.append(running)
+        waiting = asyncio.ensure_future(ready)  # type: ignore[arg-type]  # a coroutine or future of any result
+        await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            waiting.cancel()
+            running.result()
+        running.add_done_callback(self._bearer_ended)
+
+    def _bearer_ended(self, task: "asyncio.Task[None]") -> None:
+        """A bearer works until cancelled; one that does not takes the station down, to be started anew."""
+        if not task.cancelled():
+            self.log.event("bearer.ended", kind=type(task.exception()).__name__)
+            self.stop()
+
+    async def _end(self) -> None:
+        self.feed.close()
+        self.pairings.close()
+        self.rhythm.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.committer.close()
+        with contextlib.suppress(Unavailable):
+            self.audit.flush()
+        for line in self.lines.values():
+            with contextlib.suppress(Unavailable, Refused):  # a snapshot is a cache: without it the start is slower
+                line.close()
+        self.marks.close()
+        with contextlib.suppress(Unavailable):
+            self.gate.call(self.store.close)
+        self.log.event("station.stopped")
+        self.log.close()
+
+    def stop(self) -> None:
+        """Ask for the end of the block."""
+        self._stopped.set()
+
+    async def wait_stopped(self) -> None:
+        """Until `stop`."""
+        await self._stopped.wait()
+
+    # --- lines -------------------------------------------------------------------------------------------------
+
+    def open_line(self, record: LineRecord, psks: dict[int, bytes]) -> LineRunner:
+        """Add a line that pairing agreed, durably, and start it. `psks` by party number, of all others.
+
+        Raises Conflict (it is here, or its label is), Malformed or Unavailable.
+        """
+        if any(line.label == record.label for line in self.lines.values()):
+            raise Conflict("there is a line of that label already: choose another")
+        for party, psk in psks.items():
+            self.keystore.put_psk(record.line, party, psk)
+        if self.marks.read(record.line) is None:
+            # Before the line itself: a line without a mark is one that was restored (spec 13.3).
+            self.marks.write(record.line, Mark(generation=GENERATION_ZERO, urgent=0, traffic=0))
+        self.gate.call(self.store.add_line, record)
+        line = self._start_line(record)
+        if line is None:
+            raise Malformed("the line's record does not fit together")
+        return line
+
+    def close_line(self, line: LineRunner) -> None:
+        """Stop one line for good: before it is destroyed. Raises Unavailable."""
+        for station in self.links.unroute(line):
+            if self.tls is not None:
+                self.tls.drop_peer(station)
+        self.lines.pop(line.line, None)
+        line.close()
+
+    def _start_line(self, record: LineRecord) -> LineRunner | None:
+        try:
+            history = self.gate.call(self.store.line, record.line)
+            line = LineRunner(self, record, self.keystore.psks(record.line), history)
+        except Refused as refusal:
+            self.log.event("line.refused", line=record.label, code=refusal.code)
+            return None
+        self.lines[record.line] = line
+        self._reach(line)
+        line.start()
+        return line
+
+    def _reach(self, line: LineRunner) -> None:
+        """Tell the bearers who the parties are and where."""
+        for party, card in enumerate(line.cards):
+            if party == line.party or self.tls is None:
+                continue
+            station = line.stations[party]
+            addresses = peer_addresses(self.config, station, card.addresses)
+            try:
+                self.tls.set_peer(station, card.certificate, addresses.get("tls", ()))
+            except Refused as refusal:
+                self.log.event("peer.refused", line=line.label, party=party, code=refusal.code)
+
+    def find(self, name: str) -> LineRunner:
+        """The line of that label, or whose id begins so. Raises Unknown, or Conflict if several do."""
+        found = [line for line in self.lines.values() if line.label == name]
+        if not found and len(name) >= 4:
+            found = [line for line in self.lines.values() if line.line.hex().startswith(name.lower())]
+        if len(found) > 1:
+            raise Conflict("several lines begin so: give more of the line's id")
+        if not found:
+            raise Unknown("no such line")
+        return found[0]
+
+    # --- what lines report (line_runner.Host) ------------------------------------------------------------------
+
+    def guard(self, line: LineRunner, step: Callable[[], None]) -> None:
+        """Do a step of a line. What goes wrong stops that line, visibly; the others go on."""
+        try:
+            step()
+        except (Unavailable, Conflict) as trouble:
+            self.counters["line-disk"] += 1
+            self.log.event("line.stopped", line=line.label, why="disk", code=trouble.code)
+            line.fail(State.DISK)
+        except Exception as bug:  # noqa: BLE001 - the one place: ours, and only this line must suffer
+            self.counters["line-bug"] += 1
+            place = _place(bug)
+            self.log.event("line.stopped", line=line.label, why="bug", kind=type(bug).__name__, at=place)
+            line.fail(State.BUG)
+
+    def read_mark(self, line: bytes) -> Mark | None:
+        """The line's mark."""
+        return self.marks.read(line)
+
+    def write_mark(self, line: bytes, mark: Mark) -> None:
+        """Make the line's mark durable."""
+        self.marks.write(line, mark)
+
+    def entries_shown(self, line: LineRunner, seen: list[Seen]) -> None:
+        """Push entries to whoever listens."""
+        self.counters["entries"] += len(seen)
+        if self.feed.listened(line.line):
+            for each in seen:
+                view = entry_view(line, each.seq, each.shown)
+                if view is not None:
+                    self.feed.publish(Published(line=line.line, name="entry", seq=each.seq, data=encoded(view)))
+        self.state_changed(line)
+
+    def held(self, line: LineRunner, holds: Holds) -> None:
+        """Push that a party holds more."""
+        if self.feed.listened(line.line):
+            view = {
+                "line": line.label,
+                "party": line.names[holds.party],
+                "lane": holds.lane,
+                "generation": str(holds.generation),
+                "size": holds.size,
+            }
+            self.feed.publish(Published(line=line.line, name="holds", seq=0, data=encoded(view)))
+
+    def noticed(self, line: LineRunner, notice: Noticed) -> None:
+        """Count, log and push a notice."""
+        self.counters[f"notice-{notice.what}"] += 1
+        if notice.what in _QUIET:
+            return
+        self.log.event("line.notice", line=line.label, what=notice.what, party=notice.party, number=notice.number)
+        view = {
+            "line": line.label,
+            "what": notice.what,
+            "party": lane_party(line, notice.party),
+            "number": notice.number,
+        }
+        self.feed.publish(Published(line=line.line, name="noticed", seq=0, data=encoded(view)))
+        self.state_changed(line)
+
+    def state_changed(self, line: LineRunner) -> None:
+        """Push the line's state if it is another than the last that was pushed."""
+        state, words = state_of(self, line)
+        if self._told.get(line.line) == state:
+            return
+        self._told[line.line] = state
+        self.log.event("line.state", line=line.label, state=state.replace(" ", "-"))
+        view = {"line": line.label, "state": state, "state_words": words}
+        self.feed.publish(Published(line=line.line, name="state", seq=0, data=encoded(view)))
+
+    def _link_changed(self, station: str) -> None:
+        for line in self.lines.values():
+            if station in line.stations:
+                self.log.event("link", line=line.label, party=line.stations.index(station), up=self.links.up(station))
+                self.state_changed(line)
+
+
+def _place(bug: BaseException) -> str:
+    """Where in our code it happened, as module:line; tracebacks also hold values, so they are not written."""
+    at = bug.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    return f"{Path(at.tb_frame.f_code.co_filename).stem}:{at.tb_lineno}" if at is not None else "nowhere"
+
+
+def _lock(path: Path) -> int:
+    """One station process in a home. Raises Unavailable."""
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError:
+        raise Unavailable("the station's run folder cannot be written") from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise Unavailable("this station runs already") from None
+    return handle
+
+
