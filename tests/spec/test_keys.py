@@ -191,8 +191,9 @@ def test_3_10_a_statement_needs_both_signatures_of_the_root() -> None:
     ):  # fmt: skip
         with pytest.raises(Forged):
             read_statement(encode(forged), LINE, 1, LATER, ROOT.public)
-    with pytest.raises(Malformed):
-        read_statement(encode({0: data, 1: ed25519, 2: mldsa}), LINE, 1, LATER, ROOT.public)
+    for wrong in ({0: data, 1: ed25519, 2: mldsa}, [data, ed25519, mldsa, b""], [data, ed25519]):
+        with pytest.raises(Malformed):  # clause 2.9: the outer array does not grow
+            read_statement(encode(wrong), LINE, 1, LATER, ROOT.public)
 
 
 def test_3_10_another_suite_or_shape_is_refused() -> None:

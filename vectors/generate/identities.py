@@ -138,6 +138,7 @@ def statement_cases() -> Iterator[Case]:
     new = OTHER[2].public
     keys = [new.ed25519_key, new.mldsa_key]
     body = encode([1, LINE, 1, 3, nonce, *keys])
+    whole: Any = decode(signed(STATEMENT, body))
     root = {"ed25519": ROOT.public.ed25519_key.hex(), "mldsa": b64encode(ROOT.public.mldsa_key).decode()}
     place: dict[str, Any] = {"line": LINE.hex(), "party": 1, "generation": "3-00ff00ff00ff00ff"}
     rooted = encode([1, LINE, 1, 3, nonce, ROOT.public.ed25519_key, new.mldsa_key])
@@ -147,6 +148,7 @@ def statement_cases() -> Iterator[Case]:
         ("refused-party", "3.10", "another party", signed(STATEMENT, body), {"party": 0}, "foreign"),
         ("refused-generation", "3.10", "another generation", signed(STATEMENT, body), {"generation": "3-00ff00ff00ff00fe"},
          "foreign"),
+        ("refused-fourth-member", "2.9", "a fourth member", encode([*whole, b""]), {}, "malformed"),
         ("refused-signer", "3.10", "signed by the lane key", signed(STATEMENT, body, LANE), {}, "forged"),
         ("refused-root-as-lane", "3.6", "the root key as lane key", signed(STATEMENT, rooted), {}, "malformed"),
     ):  # fmt: skip

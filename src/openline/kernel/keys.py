@@ -152,6 +152,8 @@ def read_statement(raw: bytes, line: bytes, party: int, generation: Generation, 
     That no other party has that key is the caller's to see, who knows them all.
     """
     whole = Fields(decode(raw))
+    if len(whole) != 3:
+        raise Malformed("a key statement has three members")
     body = whole.bytes(0)
     root.ed25519(whole.bytes(1), _STATEMENT + body)
     root.mldsa(whole.bytes(2), _STATEMENT + body)
