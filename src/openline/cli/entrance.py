@@ -9,6 +9,7 @@ import click
 
 from openline.cli.failures import Exit, Failure, of_usage
 from openline.cli.language import _, choose, wanted
+from openline.kernel.errors import Refused, Unavailable
 
 
 def enter(words: Sequence[str] | None = None) -> int:
@@ -25,6 +26,10 @@ def enter(words: Sequence[str] | None = None) -> int:
         return done if isinstance(done, int) else Exit.DONE
     except Failure as failure:
         return _end(failure, as_json=asked_for_json(typed))
+    except (Refused, Unavailable) as error:
+        from openline.cli.local import of_house
+
+        return _end(of_house(error), as_json=asked_for_json(typed))
     except click.UsageError as error:
         return _end(of_usage(error), as_json=asked_for_json(typed))
     except click.ClickException as error:

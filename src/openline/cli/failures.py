@@ -65,7 +65,7 @@ class Failure(Exception):
         return {"error": self.name, "message": self.message, "do": self.do, "exit": self.exit_code}
 
 
-def leave(code: Exit) -> NoReturn:
+def leave(code: int) -> NoReturn:
     """End the command with a code, after what it has said."""
     raise click.exceptions.Exit(int(code))
 

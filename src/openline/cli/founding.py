@@ -66,25 +66,10 @@ def init_(
 ) -> None:
     """Make a station."""
     from openline.cli.unlocking import chosen
-    from openline.kernel.terms import check_name
     from openline.station.cards import as_digits, as_words
-    from openline.station.config import FILE
     from openline.station.setup import create_home
 
-    try:
-        check_name(name)
-    except Malformed:
-        raise refused(
-            _("{name} cannot be a station's name.").format(name=inert_line(name)),
-            _("Take 1 to 16 capital letters, digits and inner hyphens, such as ALPHA."),
-        ) from None
-    home = desk.home.absolute()
-    if (home / FILE).exists():
-        raise refused(
-            _("There is a station in {home} already.").format(home=inert_line(str(home))),
-            _("Name another folder: --home DIR"),
-            name=Conflict.code,
-        )
+    home = _new_home(desk.home.absolute(), name)
     home.mkdir(mode=0o700, parents=True, exist_ok=True)  # before a key file inside it is made
     unlock = chosen(key_file, _("A passphrase for this station"))
     root_unlock = chosen(root_key_file, _("A passphrase for the root key")) if root_key_file else None
@@ -118,6 +103,27 @@ def init_(
             "  openline up",
         ],
     )
+
+
+def _new_home(home: Path, name: str) -> Path:
+    """The folder, if a station of that name may be made in it. Raises Failure."""
+    from openline.kernel.terms import check_name
+    from openline.station.config import FILE
+
+    try:
+        check_name(name)
+    except Malformed:
+        raise refused(
+            _("{name} cannot be a station's name.").format(name=inert_line(name)),
+            _("Take 1 to 16 capital letters, digits and inner hyphens, such as ALPHA."),
+        ) from None
+    if (home / FILE).exists():
+        raise refused(
+            _("There is a station in {home} already.").format(home=inert_line(str(home))),
+            _("Name another folder: --home DIR"),
+            name=Conflict.code,
+        )
+    return home
 
 
 @command(

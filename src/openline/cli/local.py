@@ -1,7 +1,7 @@
 """This station as its command line sees it: the local API, with the questions that several commands ask."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -113,10 +113,10 @@ class Local:
         typed = " ".join(reference.split())
         if found := _POSITION.fullmatch(typed):
             path = f"lines/{name}/entries/{found[1]}/{found[2]}/{found[3]}"
-            return self._found(name, typed, lambda: self.client.get(path))
+            return self._found(name, typed, lambda: [self.client.get(path)])
         if _SERIAL.fullmatch(typed):
             typed = f"{self._author(name, peer=peer)} {typed}"
-        return self._found(name, typed, lambda: self.client.get(f"lines/{name}/find", reference=typed))
+        return self._found(name, typed, lambda: self.client.get(f"lines/{name}/find", reference=typed)["entries"])
 
     def _author(self, name: str, *, peer: bool) -> str:
         parties = self.line(name)["parties"]
@@ -129,9 +129,9 @@ class Local:
             )
         return named[0]
 
-    def _found(self, name: str, typed: str, ask: Any) -> Json:
+    def _found(self, name: str, typed: str, ask: Callable[[], list[Json]]) -> Json:
         try:
-            entry: Json = ask()
+            found = ask()
         except (Malformed, TooLarge):
             self.line(name)
             raise Failure(
@@ -146,7 +146,14 @@ class Local:
                 _("Look for it: openline history {line} --kind message").format(line=inert_line(name)),
                 name="unknown",
             ) from None
-        return entry
+        if len(found) > 1:
+            places = ", ".join("{}.{}:{}".format(*place_key(entry["ref"])) for entry in found)
+            raise Failure(
+                Exit.USAGE,
+                _("Several messages have that name: {places}.").format(places=places),
+                _("Name one of them by its place."),
+            )
+        return found[0]
 
     def backwards(self, name: str, *, kind: str | None = None, most: int | None = None) -> Iterator[Json]:
         """Entries from the newest to the oldest."""
@@ -157,7 +164,7 @@ class Local:
             page = self.client.get(f"lines/{name}/entries", before=before or NEWEST, limit=limit, kind=kind)["entries"]
             newest_first = sorted(page, key=lambda entry: -int(entry["seq"]))
             yield from newest_first
-            if len(page) < limit:
+            if not page:
                 return
             before = int(newest_first[-1]["seq"])
             left = None if left is None else left - len(page)

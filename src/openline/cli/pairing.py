@@ -12,7 +12,7 @@ from openline.cli.language import _
 from openline.cli.local import Json, Local
 from openline.cli.output import Output
 from openline.cli.record import fingerprint_of
-from openline.cli.terms import read_terms, sign_by_word, terms_lines
+from openline.cli.terms import members_of, read_terms, sign_by_word, terms_lines
 
 if TYPE_CHECKING:
     from openline.kernel.keys import Card
@@ -186,33 +186,38 @@ def card_lines(out: Output, card: "Card") -> list[str]:
 @click.option("--yes", is_flag=True, help=_("Sign the terms without asking again."))
 def pair_(desk: Desk, *, card: Path, terms: Path, label: str | None, fingerprint: str | None, yes: bool) -> None:
     """Pair with another station."""
-    _policy, members = read_terms(terms)
+    import msgspec
+
+    policy = read_terms(terms)
     theirs = _read_card(desk.home, card)
     if fingerprint is not None:
         _compare(fingerprint, theirs)
     out = desk.out
-    out.note(_("Terms of the line with {name}:").format(name=inert_line(theirs.name)), *terms_lines(members))
-    from openline.cli.running import running_station
+    out.note(_("Terms of the line with {name}:").format(name=inert_line(theirs.name)), *terms_lines(members_of(policy)))
+    from openline.cli.running import with_station
     from openline.station.cards import armoured
+    from openline.station.terms_file import proposal_of
 
-    with running_station(desk) as station:
-        body = {"card": armoured(theirs), "terms": members, "label": label or theirs.name}
+    body = {"card": armoured(theirs), "terms": msgspec.to_builtins(proposal_of(policy)), "label": label or theirs.name}
+
+    def work(station: Local) -> None:
         begun = station.client.post("pairings", body)
-        place = f"pairings/{begun.get('pairing', begun.get('id'))}"
+        place = f"pairings/{begun['pairing']}"
         try:
             done = _converse(desk, station, place, begun, theirs=theirs, fingerprint=fingerprint, yes=yes)
-        except (Failure, KeyboardInterrupt, click.Abort):
+        except (Failure, click.Abort):
             _give_up(station, place)
             raise
+        named = inert_line(label or theirs.name)
         out.answer(
             done,
             [
-                _("The line is open: {label}.").format(
-                    label=inert_line(str(done.get("label") or label or theirs.name))
-                ),
-                _("Send a first word: openline send {label} TEXT").format(label=inert_line(label or theirs.name)),
+                _("The line is open: {label}.").format(label=named),
+                _("Send a first word: openline send {label} TEXT").format(label=named),
             ],
         )
+
+    with_station(desk, work)
 
 
 def _compare(fingerprint: str, theirs: "Card") -> None:

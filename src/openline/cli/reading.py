@@ -7,7 +7,7 @@ import click
 from openline.cli.answering import ROLE, acting
 from openline.cli.command import Desk, command
 from openline.cli.entry_lines import headline, message_lines
-from openline.cli.failures import Exit, Failure, usage
+from openline.cli.failures import unavailable, usage
 from openline.cli.inert import inert_line
 from openline.cli.language import _
 from openline.cli.local import Json, Local, Place, me_of
@@ -156,9 +156,7 @@ def tail_(desk: Desk, *, line: str, follow: bool, lines: int, everything: bool) 
         for entry in following(station, path, newest):
             if everything or str(entry["kind"]) not in QUIET:
                 _show(desk, line, [entry], known, empty="")
-        raise Failure(
-            Exit.UNAVAILABLE, _("The station has stopped."), _("Start it: openline up"), name="station-stopped"
-        )
+        raise unavailable(_("The station has stopped."), _("Start it: openline up"), name="station-stopped")
 
 
 def following(station: Local, path: str, newest: int) -> Iterator[Json]:

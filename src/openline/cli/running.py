@@ -1,22 +1,81 @@
-"""Run the station in this process: for `up`, and for commands that need one for a while."""
+"""Run the station in this process: for `up`, and for a command that needs one for a while."""
 
-import contextlib
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
 
 from openline.cli.command import Desk
-from openline.cli.local import Local
+from openline.cli.failures import Failure, leave
+from openline.cli.inert import inert_line
+from openline.cli.language import _
+from openline.cli.local import Local, of_house
+from openline.kernel.errors import Refused, Unavailable
+
+if TYPE_CHECKING:
+    from openline.station.runtime import Station
 
 
 def run_here(desk: Desk) -> None:
     """Run the station until it is told to stop."""
+
+    def ready(station: "Station") -> None:
+        desk.out.answer(
+            {"state": "up", "name": station.config.name, "lines": len(station.lines), "home": str(desk.home)},
+            [_("The station {name} is up. Ctrl-C ends it.").format(name=inert_line(station.config.name))],
+        )
+
+    _run(desk, ready)
+    desk.out.say(_("Stopped."))
+
+
+def _run(desk: Desk, ready: "Callable[[Station], None]") -> None:
     from openline.cli.unlocking import unlock_of
     from openline.station.config import load_config
+    from openline.station.main import main
 
-    config = load_config(desk.home)
-    unlock_of(desk.home, config)
+    main(desk.home, unlock_of(desk.home, load_config(desk.home)), ready=ready)
 
 
-@contextlib.contextmanager
-def running_station(desk: Desk) -> Iterator[Local]:
-    """The running station, or one that runs here until the block ends."""
-    yield desk.station
+def is_running(desk: Desk) -> bool:
+    """Whether a station answers in that folder."""
+    try:
+        desk.station.status()
+    except Unavailable:
+        return False
+    return True
+
+
+def with_station(desk: Desk, work: Callable[[Local], None]) -> None:
+    """Do something with the running station; without one, with a station that runs here until it is done.
+
+    The station's loop has this thread and its signals; the work, which asks
+    people, has another.
+    """
+    if is_running(desk):
+        work(desk.station)
+        return
+    desk.out.note(_("The station is not running: it runs here for as long as this takes."))
+    ended: list[BaseException] = []
+
+    def ready(station: "Station") -> None:
+        from asyncio import get_running_loop
+
+        loop = get_running_loop()
+
+        def do() -> None:
+            try:
+                work(Local(desk.home))
+            except (Failure, Refused, Unavailable, click.Abort, click.exceptions.Exit) as end:
+                ended.append(end)
+            finally:
+                loop.call_soon_threadsafe(station.stop)
+
+        threading.Thread(target=do, daemon=True).start()
+
+    _run(desk, ready)
+    for end in ended:
+        if isinstance(end, click.exceptions.Exit):
+            leave(end.exit_code)
+        raise of_house(end) if isinstance(end, Refused | Unavailable) else end

@@ -15,14 +15,12 @@ from openline.kernel.errors import Malformed, Unknown
 from openline.kernel.terms import Policy
 
 
-def read_terms(path: Path) -> tuple[Policy, Json]:
-    """The terms in a file: as a policy, and as the local API takes them. Raises Failure naming what is wrong."""
-    import msgspec
-
-    from openline.station.terms_file import TermsRefused, proposal_of, read_terms_file
+def read_terms(path: Path) -> Policy:
+    """The terms in a file. Raises Failure naming what is wrong."""
+    from openline.station.terms_file import TermsRefused, read_terms_file
 
     try:
-        policy = read_terms_file(path)
+        return read_terms_file(path)
     except TermsRefused as wrong:
         raise usage(
             _("The terms in {file} are not right: {why}.").format(file=inert_line(str(path)), why=_(str(wrong))),
@@ -34,30 +32,36 @@ def read_terms(path: Path) -> tuple[Policy, Json]:
         raise usage(
             _("{file} is not TOML.").format(file=inert_line(str(path))), _("Look for a missing quote or bracket.")
         ) from None
-    members: Json = msgspec.to_builtins(proposal_of(policy))
-    return policy, members
+
+
+MEMBERS = (
+    "title", "languages", "test_minutes", "handling_minutes", "urgent_per_hour", "traffic_per_hour",
+    "attachment_mib_per_day", "release", "exercise",
+)  # fmt: skip
+"""Members of a policy as the local API shows and takes them."""
+
+
+def members_of(policy: Policy) -> Json:
+    """A policy as the local API takes it."""
+    found = {name: getattr(policy, name) for name in MEMBERS}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in found.items()}
 
 
 def terms_lines(members: Mapping[str, Any]) -> list[str]:
     """The whole terms in words, before people sign them."""
-    handling, quota = members["handling"], members["quota"]
-    minutes = ", ".join(
-        f"{name.upper()} {handling[name]} min" for name in ("flash", "immediate", "priority", "routine")
-    )
+    named = zip(("FLASH", "IMMEDIATE", "PRIORITY", "ROUTINE"), members["handling_minutes"], strict=True)
+    every = _("every {minutes} min").format(minutes=members["test_minutes"])
     rows = [
         (_("title"), inert_line(str(members["title"])) or "-"),
         (_("languages"), ", ".join(inert_line(str(tag)) for tag in members["languages"])),
-        (
-            _("tests"),
-            _("every {minutes} min").format(minutes=members["test_minutes"]) if members["test_minutes"] else _("none"),
-        ),
-        (_("handled within"), minutes),
+        (_("tests"), every if members["test_minutes"] else _("none")),
+        (_("handled within"), ", ".join(f"{name} {minutes} min" for name, minutes in named)),
         (
             _("quota"),
             _("{urgent} urgent and {traffic} other entries an hour, {files} MiB of files a day, from each").format(
-                urgent=quota["urgent_per_hour"],
-                traffic=quota["traffic_per_hour"],
-                files=quota["attachment_mib_per_day"],
+                urgent=members["urgent_per_hour"],
+                traffic=members["traffic_per_hour"],
+                files=members["attachment_mib_per_day"],
             ),
         ),
         (_("release"), _("a second person releases each message") if members["release"] else _("one person may send")),
@@ -77,7 +81,7 @@ def terms_lines(members: Mapping[str, Any]) -> list[str]:
 @click.option("--yes", is_flag=True, help=_("Do not ask again."))
 def propose_(desk: Desk, *, line: str, terms: Path, yes: bool) -> None:
     """Propose terms."""
-    _policy, members = read_terms(terms)
+    members = members_of(read_terms(terms))
     station = desk.station
     station.line(line)
     desk.out.note(_("Terms to propose:"), *terms_lines(members))
@@ -111,18 +115,11 @@ def assent_(desk: Desk, *, line: str, reference: Sequence[str], yes: bool) -> No
         entry = found
     if entry["kind"] != "propose":
         raise usage(_("That entry is not a proposal."))
-    desk.out.note(_("Terms to agree to:"), *_proposed_lines(entry))
+    desk.out.note(_("Terms to agree to:"), *terms_lines(entry["body"]["policy"]))
     if not yes:
         sign_by_word(_("Type yes to agree to them"))
     answer = station.post(line, {"kind": "assent", "proposal": entry["ref"]})
     desk.out.answer(answer, [_("Agreed. They are in force when every member has said so.")])
-
-
-def _proposed_lines(entry: Json) -> list[str]:
-    policy = entry["body"].get("policy")
-    if isinstance(policy, dict) and {"handling", "quota"} <= set(policy):
-        return terms_lines(policy)
-    return [f"  {inert_line(str(name)):<16} {inert_line(str(value))}" for name, value in (policy or {}).items()]
 
 
 def sign_by_word(question: str) -> None:
