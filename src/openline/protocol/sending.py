@@ -7,13 +7,13 @@ any size will do, signed here; for others' lanes the sizes they signed.
 Spec: spec/07-delivery.md.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from openline.kernel.codec import encode
 from openline.kernel.crypto import Signer
 from openline.kernel.lane import Entry, Generation, Head, Lane, SignedHead, leaf_of
-from openline.kernel.units import WINDOW, Entropy
+from openline.kernel.units import MAX_ITEMS, MAX_VALUE, WINDOW, Entropy
 from openline.protocol.delivery import Peer
 from openline.protocol.entries import Kind
 from openline.protocol.events import Output
@@ -34,6 +34,14 @@ HAND_ON_MS = 5_000
 MAX_ROWS = 256
 BULK_UNDER_WAY = 32
 """Unopened envelopes beyond which chunks wait: 512 KB under way fill a fast path, and FLASH never waits for them."""
+MOST_ITEMS = MAX_ITEMS - 64
+"""CBOR items of frames in one envelope: the array around them and the window numbers need a few."""
+CONTROL_ITEMS = 5 * 64 + 8
+"""Items of the largest control frame, a `held` of 64 lane generations."""
+MOST_HANDED_ON = MAX_VALUE - 1_024
+"""Bytes of a frame in full that can be cut into fragments and joined again (spec 8.11)."""
+LEAF_BYTES = 272
+"""Bytes of an entry in full beside its acknowledgement and body: leaf 197, secret 34, kind, time and heads."""
 _ACK_KIND = encode(int(Kind.ACK))
 _FLASH_BODY = b"\x00\x00"  # member 0 (precedence) is 0: FLASH, right after the head of the body map
 _MESSAGE_KIND = encode(int(Kind.MESSAGE))
@@ -47,6 +55,8 @@ class Load:
     precedence: int
     acknowledgement: bool
     """Only pure acknowledgements: may use the window's reserve, and is not kept."""
+    items: int
+    """At most so many CBOR items: an envelope's content is one value, and bounded as such (spec 2.6)."""
 
 
 def generation_frame(known: PutGeneration) -> bytes:
@@ -93,14 +103,13 @@ class Sending:
         self._echo(peer, now)
         outputs.extend(self._parts(peer, now))
         batch: list[Load] = []
-        used = 0
+        used = items = 0
         for load in self._loads(peer, now):
             capacity = peer.capacity(load.precedence)
-            if batch and (
-                used + len(load.frame) > capacity or batch[0].precedence != load.precedence or len(batch) > 200
-            ):
+            full = used + len(load.frame) > capacity or items + load.items > MOST_ITEMS or len(batch) > 200
+            if batch and (full or batch[0].precedence != load.precedence):
                 outputs.append(self._seal(peer, batch, now))
-                batch, used = [], 0
+                batch, used, items = [], 0, 0
             whole = len(load.frame) <= capacity
             room = peer.room(precedence=load.precedence, acknowledgement=load.acknowledgement)
             if not (room if whole else peer.may_fragment(load.precedence)):
@@ -111,7 +120,7 @@ class Sending:
                 outputs.extend(self._parts(peer, now))
                 continue
             batch.append(load)
-            used += len(load.frame)
+            used, items = used + len(load.frame), items + load.items
         if batch:
             outputs.append(self._seal(peer, batch, now))
         outputs.extend(self._bulk(peer, now))
@@ -179,7 +188,7 @@ class Sending:
         """Frames in the order in which they should go; each is taken as sent when it is asked for."""
         self._taken = None
         while peer.control:
-            yield Load(peer.control[0], 1, acknowledgement=False)
+            yield Load(peer.control[0], 1, acknowledgement=False, items=CONTROL_ITEMS)
             peer.control.popleft()
         for state in self._own_states():
             yield from self._lane(peer, state)
@@ -217,32 +226,40 @@ class Sending:
             found = self._frame(peer, state, first, full=full)
             if found is None:
                 return
-            frame, end, precedence, owed = found
+            frame, end, precedence, owed, items = found
             peer.sent[key] = end
             self._taken = (key, first)
-            yield Load(frame, precedence, acknowledgement=not owed)
+            yield Load(frame, precedence, acknowledgement=not owed, items=items)
             self._taken = None
             # Pure acknowledgements at the end are never acknowledged themselves: waiting for that would never end.
             peer.needed[key] = max(peer.needed.get(key, 0), owed)
             first = end
 
-    def _frame(self, peer: Peer, state: LaneState, first: int, *, full: bool) -> tuple[bytes, int, int, int] | None:
-        """(frame, end, precedence, size owed) of entries from `first`; None if no signed head lies ahead.
+    def _frame(
+        self, peer: Peer, state: LaneState, first: int, *, full: bool
+    ) -> tuple[bytes, int, int, int, int] | None:
+        """(frame, end, precedence, size owed, items) of entries from `first`; None if no signed head lies ahead.
 
         The size owed is that up to the last entry which asks for an acknowledgement; 0 if none does.
         """
         own = state.lane.party == self.book.party
         budget = peer.capacity(1) - 160
-        rows = list(self.book.rows(state, first, min(MAX_ROWS, state.durable - first)))
+        ahead = list(self.book.rows(state, first, min(MAX_ROWS, state.durable - first)))
+        # What another member wrote goes in full: the receiver expands short forms from what their author knows of it.
+        items = None
+        rows = _fitting(ahead, budget, full=False)
+        if len(self.book.terms.parties) > 2:  # whoever hands this on must be able to: up to this head, in full
+            rows = _fitting(rows, MOST_HANDED_ON, full=True)
+        if own and not full:
+            items = wire_items(self.book, state, rows, peer.party, peer.holds)
         if own:
-            rows = _fitting(rows, budget)
+            rows = rows if items is not None else _fitting(ahead, budget, full=True)
             signature = self.signature(state, rows[-1].index + 1)
         else:
-            signed = self._boundary(state, first, rows, budget)
+            signed = self._boundary(state, first, ahead, budget)
             if signed is None:
                 return None
-            rows, signature = rows[: signed.head.size - first], signed.ed25519
-        items = None if full else wire_items(self.book, state, rows, peer.party, peer.holds)
+            rows, signature = ahead[: signed.head.size - first], signed.ed25519
         if items is None:
             leaves = tuple((row.unopened or leaf_of(state.lane, row.index, row.entry), row.entry) for row in rows)
             shown = tuple((leaf, _whole(row)) for (leaf, _), row in zip(leaves, rows, strict=True))
@@ -259,14 +276,15 @@ class Sending:
             )
         owed = max((row.index + 1 for row in rows if row.entry.kind != _ACK_KIND), default=0)
         flash = any(row.entry.kind == _MESSAGE_KIND and row.entry.body[1:3] == _FLASH_BODY for row in rows)
-        return encode(value), first + len(rows), 0 if flash else 3 - state.lane.urgent, owed
+        many = 16 + sum(count for _, count in _costs(rows, full=items is None))
+        return encode(value), first + len(rows), 0 if flash else 3 - state.lane.urgent, owed, many
 
     def _boundary(self, state: LaneState, first: int, rows: list[EntryRow], budget: int) -> SignedHead | None:
         """The last head signed by its owner that ends a frame within the budget, or the next one there is."""
         heads = [h for h in self.book.reader.heads(state.lane, first, 64) if h.ed25519 and h.head.size <= state.durable]
         if not heads or not rows:
             return None
-        fitting = len(_fitting(rows, budget))
+        fitting = len(_fitting(rows, budget, full=True))
         best = heads[0]
         for head in heads:
             if head.head.size - first <= fitting:
@@ -284,11 +302,26 @@ class Sending:
                     peer.control.append(encode(frame_value(HeadNote(signed=signed))))
 
 
-def _fitting(rows: list[EntryRow], budget: int) -> list[EntryRow]:
-    """As many rows as their bodies let expect to fit; one at least."""
-    for place, row in enumerate(rows):
-        budget -= len(row.entry.body) + 24
-        if budget < 0:
+def _costs(rows: Sequence[EntryRow], *, full: bool) -> Iterator[tuple[int, int]]:
+    """Bytes and CBOR items that each entry takes on the wire, at most."""
+    before = None
+    for row in rows:
+        size, ack = len(row.entry.body), row.entry.ack
+        if full:
+            yield LEAF_BYTES + len(ack) + size, 7
+        elif ack == before:
+            yield 24 + size, 5
+        else:
+            yield 24 + size + len(ack), 5 + len(ack)
+        before = ack
+
+
+def _fitting(rows: list[EntryRow], budget: int, *, full: bool) -> list[EntryRow]:
+    """As many rows as fit one envelope, and one CBOR value, by what they cost at most; one at least."""
+    left = MOST_ITEMS - 16
+    for place, (size, items) in enumerate(_costs(rows, full=full)):
+        budget, left = budget - size, left - items
+        if budget < 0 or left < 0:
             return rows[: max(place, 1)]
     return rows
 
