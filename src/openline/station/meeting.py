@@ -79,7 +79,8 @@ class Meeting:
         self.state = State.WAITING
         self.refusal: Refusal | None = None
         self.read_aloud = ""
-        """What this floor reads; empty while nothing is to be read, or when only fingerprints may be compared."""
+        """What this floor reads, also after it has accepted, since the other one may still have to hear it; empty
+        while nothing is to be read, or when only fingerprints may be compared."""
         self.line = b""
         self._host, self._pace = host, pace
         self._papers = Papers(host, card, policy)
@@ -266,7 +267,6 @@ class Meeting:
         terms = two_party_terms(self._machine.setup, nonce)
         signing = self._machine.sign(terms)
         self._papers.keep(terms, psk, self.label)
-        self.read_aloud = ""
         self._now(State.CONFIRMING)
         for each in signing:
             self._do(each)
@@ -274,7 +274,7 @@ class Meeting:
     def _countersigned(self, line: bytes, signatures: tuple[Signature, ...]) -> None:
         """Both have signed: the line is open."""
         self.label = self._papers.open_line(line, signatures)
-        self.line = line
+        self.line, self.read_aloud = line, ""
         self._hang_up()
         self._now(State.OPEN)
 
