@@ -106,7 +106,8 @@ class Handshake:
         return EpochContext(line=self._line, attempt=self.attempt, initiator=first, responder=second)
 
     def _sign(self, members: list[Value]) -> bytes:
-        return encode([*members, self._signer.ed25519(_SIGNED + digest(encode(members)))])
+        place = _SIGNED + self._line + self._own + self._peer
+        return encode([*members, self._signer.ed25519(place + digest(encode(members)))])
 
     def start(self, heads: Sequence[Head], base: int, base_root: bytes, entropy: Entropy) -> Said:
         """Begin an attempt as initiator; `base` 0 and NO_ROOT where no earlier root is left."""
@@ -170,7 +171,8 @@ class Handshake:
         if len(members) != count + 1:
             raise Malformed("a handshake message of another length")
         body = encode([members.any(place) for place in range(count)])
-        key.ed25519(members.bytes(count, exactly=ED25519_SIGNATURE), _SIGNED + digest(body))
+        place = _SIGNED + self._line + self._peer + self._own
+        key.ed25519(members.bytes(count, exactly=ED25519_SIGNATURE), place + digest(body))
 
     def _on_init(  # noqa: PLR0917 - see receive
         self,
