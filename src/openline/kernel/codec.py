@@ -12,20 +12,25 @@ Spec: spec/02-codec.md.
 """
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 
 from openline.kernel.errors import Malformed, TooLarge
 from openline.kernel.units import MAX_DEPTH, MAX_INSTANT, MAX_ITEMS, MAX_VALUE, MIN_INSTANT, Instant
 
 Value = int | bytes | str | bool | None | Sequence["Value"] | Mapping[int, "Value"] | Mapping[str, "Value"]
 
-_UINT, _NINT, _BYTES, _TEXT, _ARRAY, _MAP, _SIMPLE = 0, 1, 2, 3, 4, 5, 7
+_UINT, _NINT, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = range(8)
 _FALSE, _TRUE, _NULL = b"\xf4", b"\xf5", b"\xf6"
+_SIMPLE_VALUES = {20: False, 21: True, 22: None}
+
+
+_ONE = tuple(bytes((first,)) for first in range(256))
 
 
 def _head(major: int, argument: int) -> bytes:
     """The shortest head of a data item (RFC 8949, 3)."""
     if argument < 24:
-        return bytes((major << 5 | argument,))
+        return _ONE[major << 5 | argument]
     if argument < 0x100:
         return bytes((major << 5 | 24, argument))
     if argument < 0x1_0000:
@@ -47,15 +52,12 @@ def encode(value: Value) -> bytes:
 
 
 def _append(value: Value, parts: list[bytes]) -> None:
-    if isinstance(value, bool):
-        parts.append(_TRUE if value else _FALSE)
-    elif isinstance(value, int):
-        if not -(2**64) <= value < 2**64:
-            raise TooLarge("integer beyond 64 bits")
-        parts.append(_head(_UINT, value) if value >= 0 else _head(_NINT, -1 - value))
-    elif isinstance(value, bytes):
+    # The commonest first: this runs for every member of everything that is written.
+    if isinstance(value, bytes):
         parts.append(_head(_BYTES, len(value)))
         parts.append(value)
+    elif isinstance(value, int):
+        parts.append(_number(value))
     elif isinstance(value, str):
         try:
             text = value.encode()
@@ -65,25 +67,49 @@ def _append(value: Value, parts: list[bytes]) -> None:
         parts.append(text)
     elif value is None:
         parts.append(_NULL)
-    elif isinstance(value, Mapping):
-        if not all(_is_key(key) for key in value):
-            raise Malformed("map key that is neither number nor text")
-        pairs = sorted((encode(key), item) for key, item in value.items())
-        parts.append(_head(_MAP, len(pairs)))
-        for key, item in pairs:
-            parts.append(key)
-            _append(item, parts)
-    elif isinstance(value, Sequence):
+    elif isinstance(value, list | tuple):
         parts.append(_head(_ARRAY, len(value)))
         for item in value:
             _append(item, parts)
+    elif isinstance(value, Mapping):
+        _append_map(value, parts)
+    elif isinstance(value, Sequence):
+        _append(list(value), parts)
     else:
         raise Malformed("a value the protocol does not know")
 
 
+def _number(value: int) -> bytes:
+    if value is True or value is False:
+        return _TRUE if value else _FALSE
+    if not -(2**64) <= value < 2**64:
+        raise TooLarge("integer beyond 64 bits")
+    return _head(_UINT, value) if value >= 0 else _head(_NINT, -1 - value)
+
+
+def _append_map(value: Mapping[int, Value] | Mapping[str, Value], parts: list[bytes]) -> None:
+    pairs = sorted([(_key(key), item) for key, item in value.items()], key=_first)
+    parts.append(_head(_MAP, len(pairs)))
+    for key, item in pairs:
+        parts.append(key)
+        _append(item, parts)
+
+
+_first = itemgetter(0)
+
+
+def _key(key: int | str) -> bytes:
+    """A map's key, encoded; spec 2.4 says which there are."""
+    if type(key) is int and 0 <= key < 24:
+        return _ONE[key]
+    if not _is_key(key):
+        raise Malformed("map key that is neither number nor text")
+    return encode(key)
+
+
 def _is_key(key: object) -> bool:
     """Whether a map may have this key (spec 2.4)."""
-    return isinstance(key, str) or (isinstance(key, int) and not isinstance(key, bool) and key >= 0)
+    return isinstance(key, str) or (isinstance(key, int) and key >= 0 and not isinstance(key, bool))
 
 
 def decode(data: bytes) -> Value:
@@ -115,47 +141,46 @@ class _Reader:
         self.items += 1
         if self.items > MAX_ITEMS:
             raise TooLarge("more than 4,096 items")
-        major, argument = self._read_head()
+        data, at = self.data, self.at
+        if at >= len(data):
+            raise Malformed("cut short")
+        first = data[at]
+        self.at = at + 1
+        major, argument = first >> 5, first & 31
+        if argument >= 24 or major > _MAP:
+            argument = self._long(major, argument)
         if major == _UINT:
             return argument
         if major == _BYTES:
             return self._take(argument)
         if major == _TEXT:
-            return self._text(argument)
+            return _text(self._take(argument))
         if major == _NINT:
             return -1 - argument
         if major == _SIMPLE:
-            return {20: False, 21: True, 22: None}[argument]
+            return _SIMPLE_VALUES[argument]
         if depth >= MAX_DEPTH:
             raise TooLarge("nested deeper than 8")
-        if argument > len(self.data) - self.at:
+        if argument > len(data) - self.at:
             raise Malformed("cut short")  # every item needs a byte at least: no room is reserved on hearsay
         if major == _ARRAY:
             return [self.item(depth + 1) for _ in range(argument)]
         return self._map(argument, depth + 1)
 
-    def _read_head(self) -> tuple[int, int]:
-        data, at = self.data, self.at
-        if at >= len(data):
-            raise Malformed("cut short")
-        first = data[at]
-        major, low = first >> 5, first & 31
-        self.at = at + 1
+    def _long(self, major: int, low: int) -> int:
+        """The argument of a head of more than one byte, or of a simple value."""
         if major == _SIMPLE:
-            if low not in (20, 21, 22):
+            if low not in _SIMPLE_VALUES:
                 raise Malformed("float, undefined or unassigned value")
-            return major, low
-        if major == 6:
+            return low
+        if major == _TAG:
             raise Malformed("tag")
-        if low < 24:
-            return major, low
         if low > 27:
             raise Malformed("indefinite or reserved length")
-        size = 1 << (low - 24)
-        argument = int.from_bytes(self._take(size), "big")
+        argument = int.from_bytes(self._take(1 << (low - 24)), "big")
         if argument < (24, 0x100, 0x1_0000, 0x1_0000_0000)[low - 24]:
             raise Malformed("not the shortest head")
-        return major, argument
+        return argument
 
     def _take(self, size: int) -> bytes:
         end = self.at + size
@@ -164,12 +189,6 @@ class _Reader:
         taken = self.data[self.at : end]
         self.at = end
         return taken
-
-    def _text(self, size: int) -> str:
-        try:
-            return self._take(size).decode()
-        except UnicodeDecodeError:
-            raise Malformed("text that is not UTF-8") from None
 
     def _map(self, pairs: int, depth: int) -> Value:
         found: dict[int | str, Value] = {}
@@ -185,6 +204,13 @@ class _Reader:
             previous = encoded
             found[key] = self.item(depth)
         return found  # type: ignore[return-value]  # keys are checked one by one above
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise Malformed("text that is not UTF-8") from None
 
 
 class Fields:
