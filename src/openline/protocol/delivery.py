@@ -154,8 +154,9 @@ class Peer:
     def switch(self, epoch: Epoch, now: int) -> int | None:
         """Send under a new epoch from now on; return the index at which sending in the old one ended."""
         left = self.epoch
-        self.previous, self.previous_ends = left, (MAX_SEQ, now + OVERLAP_MS)
+        self.previous, self.previous_ends = left, None
         if left is not None:
+            self.previous_ends = (MAX_SEQ, now + OVERLAP_MS)
             left.root = bytes(32)  # erased: its only use left was as a base, and the new root stands on it
         self.epoch = epoch
         self.outbox.clear()
