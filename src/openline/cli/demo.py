@@ -169,7 +169,7 @@ class Demo:
     def line(self, key: StationKey) -> dict[str, Any]:
         """The line as that station shows it."""
         with Client(self.socket(key)) as station:
-            lines = station.get("lines")
+            lines = station.get("lines")["lines"]
         found: dict[str, Any] = lines[0] if lines else {}
         return found
 

@@ -10,7 +10,7 @@ from openline.cli.inert import inert_line
 from openline.cli.language import _
 from openline.cli.moments import now_ms
 from openline.kernel.errors import Malformed, Refused, TooLarge, Unavailable, Unknown
-from openline.kernel.units import Instant
+from openline.kernel.units import MAX_SEQ, Instant
 from openline.station.client import Client
 
 Json = dict[str, Any]
@@ -19,8 +19,6 @@ Place = tuple[int, str, int]
 
 PAGE = 500
 """Entries asked for at a time."""
-NEWEST = 2**53
-"""Beyond every arrival number, and exact in every JSON reader."""
 _WAIT_SLICE_MS = 20_000
 """One long poll; below the client's own limit."""
 _NAMING = ("of", "answers", "supersedes")
@@ -31,7 +29,8 @@ _SERIAL = re.compile(r"Z?\s?[0-9]{1,15}(?:/[0-9]{1,10})?", re.ASCII | re.IGNOREC
 
 def of_house(error: Refused | Unavailable) -> Failure:
     """A refusal of the station in words: what happened, then what to do."""
-    said, _sep, do = str(error).partition(": ")
+    said, *more = str(error).split(": ")
+    do = more[0] if more and "openapi" not in more[0] else ""  # the API's document is for programs
     message, step = _sentence(_(said)), _sentence(_(do))
     if isinstance(error, Unavailable):
         return unavailable(message, step or _("Try again; if it stays so: openline doctor"), name=error.code)
@@ -161,7 +160,7 @@ class Local:
         left = most
         while left is None or left > 0:
             limit = PAGE if left is None else min(PAGE, left)
-            page = self.client.get(f"lines/{name}/entries", before=before or NEWEST, limit=limit, kind=kind)["entries"]
+            page = self.client.get(f"lines/{name}/entries", before=before or MAX_SEQ, limit=limit, kind=kind)["entries"]
             newest_first = sorted(page, key=lambda entry: -int(entry["seq"]))
             yield from newest_first
             if not page:

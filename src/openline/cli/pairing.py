@@ -13,6 +13,7 @@ from openline.cli.local import Json, Local
 from openline.cli.output import Output
 from openline.cli.record import fingerprint_of
 from openline.cli.terms import members_of, read_terms, sign_by_word, terms_lines
+from openline.kernel.errors import Conflict, Refused, Unavailable
 
 if TYPE_CHECKING:
     from openline.kernel.keys import Card
@@ -105,7 +106,6 @@ def _card_text(file: Path) -> str:
 def _read_card(home: Path, file: Path) -> "Card":
     """The other station's card, judged as pairing would. Raises Failure with the reason."""
     from openline.cli.moments import now_ms
-    from openline.kernel.errors import Refused
     from openline.station.cards import CardRefused, accept_card, unarmoured
 
     text = _card_text(file)
@@ -198,14 +198,18 @@ def pair_(desk: Desk, *, card: Path, terms: Path, label: str | None, fingerprint
     from openline.station.cards import armoured
     from openline.station.terms_file import proposal_of
 
-    body = {"card": armoured(theirs), "terms": msgspec.to_builtins(proposal_of(policy)), "label": label or theirs.name}
+    body = {
+        "card": armoured(theirs),
+        "terms": msgspec.json.decode(msgspec.json.encode(proposal_of(policy))),
+        "label": label or theirs.name,
+    }
 
     def work(station: Local) -> None:
-        begun = station.client.post("pairings", body)
+        begun = _begin(station, body, theirs)
         place = f"pairings/{begun['pairing']}"
         try:
             done = _converse(desk, station, place, begun, theirs=theirs, fingerprint=fingerprint, yes=yes)
-        except (Failure, click.Abort):
+        except BaseException:
             _give_up(station, place)
             raise
         named = inert_line(label or theirs.name)
@@ -231,9 +235,20 @@ def _compare(fingerprint: str, theirs: "Card") -> None:
         )
 
 
-def _give_up(station: Local, place: str) -> None:
-    from openline.kernel.errors import Refused, Unavailable
+def _begin(station: Local, body: Json, theirs: "Card") -> Json:
+    """A new pairing; or the one under way that somebody left, if it is about the same terms. Raises Conflict."""
+    try:
+        begun: Json = station.client.post("pairings", body)
+    except Conflict:
+        for each in station.client.get("pairings")["pairings"]:
+            same = each["peer"]["fingerprint"]["hex"] == theirs.fingerprint.hex() and each["terms"] == body["terms"]
+            if same and each["state"] not in {"open", "refused"}:
+                return dict(each)
+        raise
+    return begun
 
+
+def _give_up(station: Local, place: str) -> None:
     try:
         station.client.delete(place)
     except (Refused, Unavailable):
@@ -244,41 +259,52 @@ def _converse(
     desk: Desk, station: Local, place: str, told: Json, *, theirs: "Card", fingerprint: str | None, yes: bool
 ) -> Json:
     """Follow a pairing until the line is open. Raises Failure if it ends otherwise."""
-    confirmed = False
+    signed, answered = yes, ""
     desk.out.note(_("Waiting for {name}. Its people must pair with our card now.").format(name=inert_line(theirs.name)))
     while True:
         match str(told["state"]):
             case "open":
                 return told
             case "refused":
-                reason = inert_line(str(told.get("reason") or ""))
-                raise refused(
-                    _("The pairing has ended: {reason}.").format(reason=_(reason)),
-                    _("Talk to the other floor, then begin again on both sides."),
-                    name="pairing",
-                )
-            case "comparing" if not confirmed:
-                answer = (
-                    {"fingerprint": fingerprint_of(fingerprint).hex()} if fingerprint else _spoken(desk, told, theirs)
-                )
-                if not yes:
-                    sign_by_word(_("To sign these terms, type yes"))
-                station.client.post(f"{place}/confirm", answer)
-                confirmed = True
+                raise _ended(told)
+            case "comparing" if fingerprint is not None:
+                if not answered:
+                    signed = signed or sign_by_word(_("To sign these terms, type yes"))
+                    answered = fingerprint
+                    station.client.post(f"{place}/confirm", {"fingerprint": fingerprint})
+            case "comparing" if told["sas"] != answered or not answered:
+                answered = str(told["sas"])
+                heard = _spoken(desk, answered)
+                signed = signed or sign_by_word(_("To sign these terms, type yes"))
+                station.client.post(f"{place}/confirm", {"sas": heard})
             case _:
                 pass
         told = station.client.get(place, state=told["state"])
 
 
-def _spoken(desk: Desk, told: Json, theirs: "Card") -> Json:
+def _ended(told: Json) -> Failure:
+    """Why there is no line, and what to do."""
+    reason, do = (inert_line(_(str(told[name]))) for name in ("reason", "do"))
+    lines = [_("The pairing has ended: {reason}.").format(reason=reason)]
+    for each in told["differs"]:
+        ours, theirs = inert_line(str(each["ours"])), inert_line(str(each["theirs"]))
+        member = inert_line(str(each["member"]))
+        lines.append(_("  {member}: here {ours}, there {theirs}").format(member=member, ours=ours, theirs=theirs))
+    return refused("\n".join(lines), do[:1].upper() + do[1:] + ".", name=f"pairing-{told['code']}")
+
+
+def _spoken(desk: Desk, ours: str) -> str:
     """Show our half of the code, ask for theirs."""
-    first, second = str(told["sas"]).split()
-    we_are_low = _own(desk.home).root.ed25519_key < theirs.root.ed25519_key
-    ours = first if we_are_low else second
+    if not ours:
+        raise refused(
+            _("Codes were entered wrongly too often: today only whole fingerprints may be compared."),
+            _("Get the other's fingerprint in person, and give it: --fingerprint FP"),
+            name="pairing-fingerprint-only",
+        )
     desk.out.note(
         "",
         _("Read this aloud to the other floor:   {half}").format(half=ours),
         _("They read you theirs. Do not say it for them: if both sides hear the right half, nobody is between you."),
     )
-    heard = str(click.prompt(_("Type the four digits that you hear"), default="", show_default=False, err=True))
-    return {"sas": "".join(heard.split())}
+    heard = str(click.prompt(_("Type the digits that you hear"), default="", show_default=False, err=True))
+    return " ".join(heard.split())

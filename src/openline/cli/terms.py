@@ -122,10 +122,11 @@ def assent_(desk: Desk, *, line: str, reference: Sequence[str], yes: bool) -> No
     desk.out.answer(answer, [_("Agreed. They are in force when every member has said so.")])
 
 
-def sign_by_word(question: str) -> None:
+def sign_by_word(question: str) -> bool:
     """The separate act by which people sign. Raises Failure unless the word is yes."""
     from openline.cli.failures import refused
 
     typed = str(click.prompt(question, default="", show_default=False, err=True))
     if typed.strip().lower() not in {"yes", "oui", "да"}:
         raise refused(_("Not signed. Nothing changed."), name="not-confirmed")
+    return True
