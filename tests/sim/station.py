@@ -24,6 +24,7 @@ from openline.protocol.events import (
     Output,
     Rejected,
     Shown,
+    Stored,
     Tick,
     Transmit,
     WakeAt,
@@ -194,6 +195,10 @@ class Station:
             return self.crash("between commit and mark")
         if commit.mark is None:
             return self._marked(incarnation, commit)
+        if commit.token % 2:  # the runtime says so where there is something to show; it may be left out
+            self.give(Stored(commit.token))
+            if incarnation != self.incarnation:
+                return None
         self.world.at(self.world.latency(self) // 4, self._marked, incarnation, commit)
         return None
 

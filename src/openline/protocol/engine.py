@@ -12,8 +12,6 @@ engine away and makes a new one from the store.
 Spec: spec/07-delivery.md, spec/13-restart.md.
 """
 
-from dataclasses import dataclass
-
 from openline.kernel.envelope import is_handshake
 from openline.kernel.errors import Bug, Refused, Unknown
 from openline.kernel.keys import Keyring
@@ -21,7 +19,7 @@ from openline.kernel.lane import GENERATION_ZERO, Generation, SignedHead
 from openline.kernel.terms import parse_terms
 from openline.kernel.units import Entropy, Instant
 from openline.protocol.delivery import Epoch, Peer
-from openline.protocol.drafts import Drafts, Written
+from openline.protocol.drafts import Drafts
 from openline.protocol.entries import (
     Cause,
     GenerationEntry,
@@ -38,6 +36,7 @@ from openline.protocol.events import (
     Now,
     Output,
     Renew,
+    Stored,
     Stow,
     Submit,
     Tick,
@@ -47,9 +46,9 @@ from openline.protocol.events import (
 from openline.protocol.fields import NamedHead
 from openline.protocol.folding import Folding
 from openline.protocol.frames import decode_content
-from openline.protocol.gathering import Gathered
+from openline.protocol.gathering import Batch, Gathered
 from openline.protocol.intake import Intake
-from openline.protocol.lanes import LaneBook, LaneState
+from openline.protocol.lanes import LaneBook
 from openline.protocol.milestones import Milestones
 from openline.protocol.quotas import quotas_of
 from openline.protocol.records import (
@@ -70,19 +69,6 @@ LOW_INDEXES = 32
 """Reserve envelope indexes when fewer than these are left: half a reservation, so that sending never waits for one."""
 MAX_UNKNOWN = 256
 """Envelopes of unknown tag kept until a handshake may have given their keys."""
-
-
-@dataclass(slots=True)
-class _Batch:
-    """A commit under way."""
-
-    token: int
-    gathered: Gathered
-    own: list[Written]
-    sizes: list[tuple[LaneState, int]]
-    announce: list[tuple[Peer, Epoch, int]]
-    reserved: list[tuple[Epoch, list[tuple[int, bytes, bytes]]]]
-    after: list[Transmit]
 
 
 class Engine:
@@ -108,7 +94,7 @@ class Engine:
         self.rekeying = Rekeying(self.book, self.peers, entropy, known)
         self._drafts = Drafts(self.book, self.suspended)
         self._after: list[Transmit] = []
-        self._batch: _Batch | None = None
+        self._batch: Batch | None = None
         self._unknown: list[bytes] = []
         self._token = 0
         self._wake: int | None = None
@@ -133,6 +119,8 @@ class Engine:
                 return [refusal] if refusal is not None else self._begin()  # nothing to send before it is durable
             case Arrived(envelope):
                 outputs += self._arrived(envelope, now)
+            case Stored(token):
+                return self._show(self._under_way(token).gathered)  # nothing to send before the mark is durable too
             case Committed(token):
                 outputs += self._committed(token, now)
             case Link():
@@ -329,7 +317,7 @@ class Engine:
         kept: list[Write] = [self.peers[party].record() for party in sorted(gathered.peers) if party in self.peers]
         writes = (*gathered.writes, *appends, *kept, *self._folding.snapshot_due())
         self._token += 1
-        self._batch = _Batch(
+        self._batch = Batch(
             token=self._token,
             gathered=gathered,
             own=own,
@@ -351,10 +339,20 @@ class Engine:
         urgent, traffic = self.book.own(urgent=True), self.book.own(urgent=False)
         return Mark(generation=self.book.mine, urgent=urgent.size, traffic=traffic.size)
 
-    def _committed(self, token: int, now: Now) -> list[Output]:
-        batch = self._batch
-        if batch is None or batch.token != token:
+    def _under_way(self, token: int) -> Batch:
+        if self._batch is None or self._batch.token != token:
             raise Bug("a commit that is not under way")
+        return self._batch
+
+    def _show(self, gathered: Gathered) -> list[Output]:
+        """What others said, once. It is durable; the mark speaks of own lanes, and nothing leaves here (spec 13.2)."""
+        outputs: list[Output] = [self._folding.apply(lane, row, entry) for lane, row, entry in gathered.shown]
+        outputs += gathered.outputs
+        gathered.shown, gathered.outputs = [], []
+        return outputs
+
+    def _committed(self, token: int, now: Now) -> list[Output]:
+        batch = self._under_way(token)
         self._batch = None
         for state, size in batch.sizes:
             state.durable = max(state.durable, size)
@@ -371,16 +369,14 @@ class Engine:
             outputs.append(self._folding.apply(state.lane, row, draft.entry))
             if draft.token is not None:
                 outputs.append(Accepted(token=draft.token, lane=state.lane, index=row.index, leaf_hash=row.nodes[0]))
-        for lane, row, entry in batch.gathered.shown:
-            outputs.append(self._folding.apply(lane, row, entry))
-        outputs += batch.gathered.outputs
+        outputs += self._show(batch.gathered)
         for receipt, writes in self.transfers.finished():
             self.intake.gathered.writes += writes
             self._drafts.add(receipt, now)
         self.milestones.note(batch.sizes, [(draft.entry, state) for draft, state, _ in batch.own])
         return outputs
 
-    def _name_heads(self, batch: _Batch) -> None:
+    def _name_heads(self, batch: Batch) -> None:
         """Third members' heads that the new acknowledgements name go along, whole (spec 7.21)."""
         if len(self.terms.parties) == 2 or not batch.own:
             return

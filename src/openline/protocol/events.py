@@ -39,6 +39,13 @@ class Arrived:
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """The writes of commit `token` are durable, its mark perhaps not yet: what others said may be shown. May be left out."""
+
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
 class Committed:
     """Commit `token` and its mark are durable."""
 
@@ -78,7 +85,7 @@ class Stow:
     data: bytes = field(repr=False)
 
 
-Input = Submit | Arrived | Committed | Link | Tick | Renew | Stow
+Input = Submit | Arrived | Stored | Committed | Link | Tick | Renew | Stow
 
 
 # --- outputs ---
@@ -86,7 +93,7 @@ Input = Submit | Arrived | Committed | Link | Tick | Renew | Stow
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """Make all writes durable together, then the mark if there is one, then answer Committed(token).
+    """Make all writes durable together (Stored), then the mark if there is one, then answer Committed(token).
 
     If either fails the engine is thrown away and made again from the store.
     """

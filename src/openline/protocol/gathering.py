@@ -7,15 +7,18 @@ from dataclasses import dataclass, field
 
 from openline.kernel.codec import encode
 from openline.kernel.lane import Lane
-from openline.protocol.delivery import Peer
+from openline.protocol.delivery import Epoch, Peer
+from openline.protocol.drafts import Written
 from openline.protocol.entries import AnyEntry
-from openline.protocol.events import Noticed, Now, Output
+from openline.protocol.events import Noticed, Now, Output, Transmit
 from openline.protocol.frames import Chunk, ChunkWant, Want, frame_value
-from openline.protocol.lanes import LaneBook
+from openline.protocol.lanes import LaneBook, LaneState
 from openline.protocol.records import EntryRow, Write
 
 WANT_AGAIN_MS = 1_000
 """The same request is repeated to a peer after this long at the earliest."""
+MAX_WANTED = 2_048
+"""Lanes of which it is remembered when they were asked for: all of a full line."""
 
 
 @dataclass(slots=True)
@@ -32,6 +35,19 @@ class Gathered:
     chunk_wants: list[tuple[ChunkWant, Peer]] = field(default_factory=list)
     own_shown: bool = False
     """An own lane was found to be longer elsewhere than here: what was lost has been taken back."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """A commit under way."""
+
+    token: int
+    gathered: Gathered
+    own: list[Written]
+    sizes: list[tuple[LaneState, int]]
+    announce: list[tuple[Peer, Epoch, int]]
+    reserved: list[tuple[Epoch, list[tuple[int, bytes, bytes]]]]
+    after: list[Transmit]
 
 
 class Gathering:
@@ -55,6 +71,8 @@ class Gathering:
         asked = peer.wanted.get(lane.key)
         if asked is not None and asked[0] == first and asked[1] > now.steady:
             return
+        if len(peer.wanted) >= MAX_WANTED:
+            del peer.wanted[next(iter(peer.wanted))]
         peer.wanted[lane.key] = (first, now.steady + WANT_AGAIN_MS)
         peer.control.append(encode(frame_value(Want(lane=lane, first=first, full=full))))
 

@@ -1,4 +1,4 @@
-"""One line at work: an engine, and its outputs carried out in their order.
+r"""One line at work: an engine, and its outputs carried out in their order.
 
 A commit and its mark are made durable and then reported to the engine; only
 then does the engine sign, send and show. If that fails, the engine is thrown
@@ -7,7 +7,7 @@ made again from the store after a pause: nothing is lost, because nothing was
 said that the store does not have.
 
     RUNNING --store fails--> DISK --pause--> RUNNING
-       \\----our own bug----> BUG (until the next start)
+       \----our own bug----> BUG (until the next start)
 """
 
 import asyncio
@@ -41,6 +41,7 @@ from openline.protocol.events import (
     Output,
     Rejected,
     Shown,
+    Stored,
     Submit,
     Tick,
     Transmit,
@@ -349,23 +350,39 @@ class LineRunner:
                     waiter.set_result(None)
 
     def _commit(self, commit: Commit) -> None:
-        engine, before = self.engine, self.history.last_seq()
-        self._host.committer.commit(
-            partial(self._write, commit), partial(self._written, engine, commit, _Ranges(commit, before))
-        )
+        """Make it durable, then its mark: in this order (spec 13.2)."""
+        ranges = _Ranges(commit, self.history.last_seq())
+        appended = [write.lane.party for write in commit.writes if isinstance(write, Append)]
+        if commit.mark is None or all(party == self.party for party in appended):
+            self._ask(partial(self._write, commit), partial(self._committed, commit, ranges))
+        else:  # what others said is shown without waiting for our own mark
+            self._ask(partial(self.history.commit, commit.writes), partial(self._stored, commit, commit.mark, ranges))
+
+    def _ask(self, work: Callable[[], None], then: Callable[[Engine], None]) -> None:
+        """Let the committer do `work`, then go on with `then` unless the engine is another by now."""
+        engine = self.engine
+        self._host.committer.commit(work, partial(self._done, engine, then))
+
+    def _done(self, engine: Engine | None, then: Callable[[Engine], None], result: Callable[[], None]) -> None:
+        if self.engine is engine and engine is not None:
+            self._host.guard(self, partial(self._after, engine, then, result))
+
+    def _after(self, engine: Engine, then: Callable[[Engine], None], result: Callable[[], None]) -> None:
+        result()
+        then(engine)
 
     def _write(self, commit: Commit) -> None:
-        """Make it durable, then its mark: in this order (spec 13.2). Runs on the loop or in the commit thread."""
+        """On the loop or in the commit thread."""
         self.history.commit(commit.writes)
         if commit.mark is not None:
             self._host.write_mark(self.line, commit.mark)
 
-    def _written(self, engine: Engine | None, commit: Commit, ranges: _Ranges, result: Callable[[], None]) -> None:
-        if self.engine is engine and engine is not None:
-            self._host.guard(self, partial(self._committed, engine, commit, ranges, result))
+    def _stored(self, commit: Commit, mark: Mark, ranges: _Ranges, engine: Engine) -> None:
+        self._ranges = ranges
+        self._do(engine.handle(Stored(commit.token), self._host.clock.now()))
+        self._ask(partial(self._host.write_mark, self.line, mark), partial(self._committed, commit, ranges))
 
-    def _committed(self, engine: Engine, commit: Commit, ranges: _Ranges, result: Callable[[], None]) -> None:
-        result()
+    def _committed(self, commit: Commit, ranges: _Ranges, engine: Engine) -> None:
         self._failures = 0
         self._ranges = ranges
         self._do(engine.handle(Committed(commit.token), self._host.clock.now()))
