@@ -11,7 +11,7 @@ from starlette.routing import Router
 
 from openline.kernel.errors import Bug, Forbidden, Refused, Unavailable, Unknown
 from openline.station import api_acts, api_entries, api_lines, api_pairings, api_streams
-from openline.station.calls import Call, NotAllowed, Receive, Route, Scope, Send, failure
+from openline.station.calls import Call, NotAllowed, Route, Scope, failure
 from openline.station.openapi import document_route
 from openline.station.people import Actor
 from openline.station.runtime import Station
@@ -40,7 +40,7 @@ class Api:
         paths = [Path("/v1" + path, _Operations(station, methods)) for path, methods in tables.items()]
         self._router = Router(paths, redirect_slashes=False, default=_Operations(station, {}))
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """ASGI."""
         await self._router(scope, receive, send)
 

@@ -1,3 +1,331 @@
-"""Calls."""
-from openline.station.calls import Route
-ROUTES: tuple[Route, ...] = ()
+"""Calls that need a second person, a file, or an auditor: drafts, attachments, export, proof, backup, audit, metrics."""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from openline.kernel.errors import Malformed, Unknown
+from openline.kernel.units import MAX_SEQ
+from openline.station.answers import AuditView, BackupView, Done, DraftsView, DraftView, Placed, ProofView
+from openline.station.api_entries import lane_of_place, placed_ref
+from openline.station.archiving import back_up, exported, proof
+from openline.station.calls import BYTES, LINES, TEXT, Call, Reply, Route, decoded, reply
+from openline.station.drafting import DISCARDED, RELEASED, RELEASING, WAITING, discard, draft_view, keep_draft, release
+from openline.station.files_sent import attach, attachment
+from openline.station.metrics import exposition
+from openline.station.people import ADMINISTRATOR, AUDITOR, INTERPRETER, PRINCIPAL, TECHNICIAN, WATCH
+from openline.station.requests import MessageRequest, Place, Request, RoleWord, Sign, find_ref
+
+_READERS = frozenset({WATCH, PRINCIPAL, INTERPRETER, AUDITOR})
+_WATCH = frozenset({WATCH})
+_PATH = Annotated[str, msgspec.Meta(min_length=1, max_length=4_096)]
+
+
+class DraftsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """In which state."""
+
+    state: Annotated[str, msgspec.Meta(pattern=f"^({WAITING}|{RELEASING}|{RELEASED}|{DISCARDED})$")] = WAITING
+
+
+class ReleaseRequest(Request, frozen=True, kw_only=True):
+    """Under which role and sign; the actor's first ones if not given."""
+
+    role: RoleWord | None = None
+    sign: Sign | None = None
+
+
+class AttachQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the file is called, and the message it belongs to."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+    media_type: Annotated[str, msgspec.Meta(max_length=128)] = "application/octet-stream"
+    of: Annotated[str, msgspec.Meta(max_length=80)] | None = None
+    """A reference as people write it, or "lane/generation/index"."""
+
+
+class ExportRequest(Request, frozen=True, kw_only=True):
+    """Where to: a new folder, as the station's user sees it."""
+
+    directory: _PATH
+
+
+class ProveRequest(Request, frozen=True, kw_only=True):
+    """Which entry, and what of it is shown."""
+
+    lane: Annotated[int, msgspec.Meta(ge=0, le=31)]
+    generation: Annotated[str, msgspec.Meta(max_length=27)] = "0"
+    index: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
+    show: Annotated[list[Annotated[str, msgspec.Meta(pattern="^(kind|time|ack|body)$")]], msgspec.Meta(max_length=4)]
+
+
+class BackupRequest(Request, frozen=True, kw_only=True):
+    """Where to, and what will open it: a passphrase or a key file."""
+
+    path: _PATH
+    passphrase: Annotated[str, msgspec.Meta(max_length=1_024)] | None = None
+    key_file: _PATH | None = None
+
+
+class AuditQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which part."""
+
+    after: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)] = 0
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 100
+
+
+_RELEASE = msgspec.json.Decoder(ReleaseRequest)
+_EXPORT = msgspec.json.Decoder(ExportRequest)
+_PROVE = msgspec.json.Decoder(ProveRequest)
+_BACKUP = msgspec.json.Decoder(BackupRequest)
+_DRAFT = msgspec.json.Decoder(MessageRequest)
+
+
+# --- drafts ----------------------------------------------------------------------------------------------------
+
+
+async def drafts(call: Call) -> Reply | None:
+    """The drafts of a line."""
+    station, line = call.station, call.line
+    found = station.gate.call(station.store.drafts, call.query(DraftsQuery).state)
+    return reply(DraftsView(drafts=[draft_view(station, each) for each in found if each.line == line.line]))
+
+
+async def draft(call: Call) -> Reply | None:
+    """Keep a message until somebody else releases it."""
+    request = decoded(_DRAFT, await call.body())
+    line, station = call.line, call.station
+    number = keep_draft(station, line, call.actor, request)
+    return reply(draft_view(station, station.gate.call(station.store.draft, number)), 201)
+
+
+async def release_draft(call: Call) -> Reply | None:
+    """Say what somebody else drafted."""
+    request = decoded(_RELEASE, await call.body() or b"{}")
+    station, number = call.station, _number(call)
+    accepted = await release(station, number, call.actor, request.role, request.sign)
+    line = station.lines[station.gate.call(station.store.draft, number).line]
+    call.noted = line.label
+    return reply(Placed(ref=placed_ref(line, accepted, is_message=True)), 201)
+
+
+async def discard_draft(call: Call) -> Reply | None:
+    """Let a draft go unsaid."""
+    discard(call.station, _number(call))
+    return reply(Done())
+
+
+def _number(call: Call) -> int:
+    text = call.part("number")
+    if not (text.isascii() and text.isdigit()):
+        raise Malformed("a draft has a number")
+    if len(text) > 15:
+        raise Unknown("no such draft")
+    return int(text)
+
+
+# --- attachments -----------------------------------------------------------------------------------------------
+
+
+async def post_attachment(call: Call) -> Reply | None:
+    """Attach a file."""
+    line, query = call.line, call.query(AttachQuery)
+    of = None if query.of is None else find_ref(line, _named(query.of))
+    accepted = await attach(call.station, line, call.body, name=query.name, media_type=query.media_type, of=of)
+    return reply(Placed(ref=placed_ref(line, accepted, is_message=False)), 201)
+
+
+def _named(text: str) -> str | Place:
+    found = re.fullmatch(r"([0-9]{1,2})/([0-9a-f-]{1,27})/([0-9]{1,15})", text, re.ASCII)
+    if found is None:
+        return text
+    return Place(lane=int(found[1]), generation=found[2], index=int(found[3]))
+
+
+async def get_attachment(call: Call) -> Reply | None:
+    """The bytes of a file that is whole."""
+    line, name = call.line, call.part("sha256")
+    if not re.fullmatch(r"[0-9a-f]{64}", name, re.ASCII):
+        raise Malformed("an attachment is named by 64 hexadecimal digits")
+    chunks = attachment(line, bytes.fromhex(name))
+    await call.begin_stream(BYTES)
+    for chunk in chunks:
+        await call.piece(chunk)
+    await call.end_stream()
+    return None
+
+
+# --- archive ---------------------------------------------------------------------------------------------------
+
+
+async def export_line(call: Call) -> Reply | None:
+    """Write the line as a folder that anybody can check."""
+    request = decoded(_EXPORT, await call.body())
+    line = call.line
+    pieces = exported(call.station, line, _folder(request.directory))
+    first = await anext(pieces)  # what is wrong from the start is an error, not a line of a stream
+    await call.begin_stream(LINES)
+    await call.piece(first)
+    async for piece in pieces:
+        await call.piece(piece)
+    await call.end_stream()
+    return None
+
+
+def _folder(text: str) -> Path:
+    path = Path(text)
+    if not path.is_absolute() or "\0" in text:
+        raise Malformed("a path must be absolute: the station does not stand where you do")
+    return path
+
+
+async def prove_entry(call: Call) -> Reply | None:
+    """A proof of one entry that shows what was asked and hides the rest."""
+    request = decoded(_PROVE, await call.body())
+    line = call.line
+    lane = lane_of_place(line, request.lane, request.generation)
+    return reply(ProofView(proof=proof(call.station, line, lane, request.index, request.show)))
+
+
+async def backup(call: Call) -> Reply | None:
+    """Write an encrypted backup."""
+    request = decoded(_BACKUP, await call.body())
+    if (request.passphrase is None) == (request.key_file is None):
+        raise Malformed("a backup is sealed by a passphrase or by a key file: give one of the two")
+    key_file = None if request.key_file is None else _folder(request.key_file)
+    path = _folder(request.path)
+    report = await back_up(call.station, path, passphrase=request.passphrase, key_file=key_file)
+    return reply(BackupView(size=report.size, lines=report.lines))
+
+
+# --- audit and metrics -----------------------------------------------------------------------------------------
+
+
+async def audit(call: Call) -> Reply | None:
+    """The audit log."""
+    query = call.query(AuditQuery)
+    return reply(AuditView(rows=call.station.audit.read(query.after, query.limit)))
+
+
+async def metrics(call: Call) -> Reply | None:
+    """Numbers for Prometheus."""
+    return Reply(media=TEXT, data=exposition(call.station))
+
+
+_DRAFTS = (
+    Route(
+        method="GET",
+        path="/lines/{line}/drafts",
+        handler=drafts,
+        summary="Drafts of a line",
+        roles=frozenset({WATCH, PRINCIPAL}),
+        query=DraftsQuery,
+        answers={200: DraftsView},
+    ),
+    Route(
+        method="POST",
+        path="/lines/{line}/drafts",
+        handler=draft,
+        summary="Keep a message for release by a second person",
+        roles=_WATCH,
+        body=MessageRequest,
+        answers={201: DraftView},
+        act="draft",
+    ),
+    Route(
+        method="POST",
+        path="/drafts/{number}/release",
+        handler=release_draft,
+        summary="Release what somebody else drafted",
+        roles=_WATCH,
+        body=ReleaseRequest,
+        answers={201: Placed},
+        act="release",
+        first=True,
+    ),
+    Route(
+        method="POST",
+        path="/drafts/{number}/discard",
+        handler=discard_draft,
+        summary="Discard a draft",
+        roles=_WATCH,
+        answers={200: Done},
+        act="discard",
+        first=True,
+    ),
+)
+_FILES = (
+    Route(
+        method="POST",
+        path="/lines/{line}/attachments",
+        handler=post_attachment,
+        summary="Attach a file",
+        roles=_WATCH,
+        query=AttachQuery,
+        body=BYTES,
+        answers={201: Placed},
+        act="attach",
+    ),
+    Route(
+        method="GET",
+        path="/lines/{line}/attachments/{sha256}",
+        handler=get_attachment,
+        summary="The bytes of an attachment",
+        roles=_READERS,
+        answers={200: BYTES},
+    ),
+    Route(
+        method="POST",
+        path="/lines/{line}/export",
+        handler=export_line,
+        summary="Export a line as a folder; progress as lines of JSON, the last is the report",
+        roles=frozenset({AUDITOR}),
+        body=ExportRequest,
+        answers={200: LINES},
+        act="export",
+        first=True,
+    ),
+    Route(
+        method="POST",
+        path="/lines/{line}/prove",
+        handler=prove_entry,
+        summary="Prove one entry to somebody who sees nothing else of the line",
+        roles=frozenset({AUDITOR}),
+        body=ProveRequest,
+        answers={200: ProofView},
+        act="prove",
+        first=True,
+    ),
+    Route(
+        method="POST",
+        path="/backup",
+        handler=backup,
+        summary="Write an encrypted backup",
+        roles=frozenset({TECHNICIAN, ADMINISTRATOR}),
+        body=BackupRequest,
+        answers={200: BackupView},
+        act="backup",
+        first=True,
+    ),
+)
+_CHECKS = (
+    Route(
+        method="GET",
+        path="/audit",
+        handler=audit,
+        summary="The audit log",
+        roles=frozenset({AUDITOR}),
+        query=AuditQuery,
+        answers={200: AuditView},
+    ),
+    Route(
+        method="GET",
+        path="/metrics",
+        handler=metrics,
+        summary="Numbers for Prometheus",
+        roles=frozenset({TECHNICIAN}),
+        answers={200: TEXT},
+    ),
+)
+ROUTES = (*_DRAFTS, *_FILES, *_CHECKS)

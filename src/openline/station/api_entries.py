@@ -9,11 +9,10 @@ from openline.kernel.errors import Malformed, Unknown
 from openline.kernel.lane import Lane, parse_generation
 from openline.kernel.units import MAX_SEQ, Instant
 from openline.ports import Arrival
-from openline.protocol.entries import Kind, Message
+from openline.protocol.entries import Kind, Message, kind_of
 from openline.protocol.events import Accepted
 from openline.protocol.facts import MessageStatus, Standing
 from openline.protocol.lanes import read_body
-from openline.protocol.entries import kind_of
 from openline.station.answers import (
     DraftNumber,
     EntriesView,
@@ -220,7 +219,7 @@ def lane_of_place(line: LineRunner, number: int, generation: str) -> Lane:
 async def find(call: Call) -> Reply | None:
     """Messages by the name that people use."""
     line = call.line
-    found = []
+    found: list[EntryView] = []
     for status in find_messages(line, call.query(FindQuery).reference):
         place = status.place
         lane = line.working().book.lane(place.lane, place.generation)

@@ -126,7 +126,7 @@ class Client:
         The first thing it does is to connect, so that nothing is missed between
         this call and the first `next`.
         """
-        query = {} if after is None else {"after": after}
+        query: dict[str, object] = {} if after is None else {"after": after}
         return _events(self._stream("GET", path, None, query))
 
     def progress(self, path: str, body: object, /) -> Iterator[Any]:

@@ -2,22 +2,21 @@
 
 from dataclasses import fields
 from enum import IntEnum
-from functools import cache
 from typing import Any
 
 from openline.kernel.errors import Bug
 from openline.kernel.lane import Lane
 from openline.kernel.terms import Policy
 from openline.kernel.units import Instant
+from openline.ports import Arrival
 from openline.protocol.clocks import clock_of
-from openline.protocol.entries import AnyEntry, Kind, Message, TermsEntry, Unknown, kind_of
 from openline.protocol.engine import Engine
+from openline.protocol.entries import AnyEntry, Kind, Message, TermsEntry, Unknown, kind_of
 from openline.protocol.events import Shown
 from openline.protocol.facts import Mark, MessageStatus, Standing, standing_of
 from openline.protocol.fields import NamedHead, Ref, decode_time
 from openline.protocol.lanes import read_body
 from openline.protocol.references import dtg, format_reference
-from openline.ports import Arrival
 from openline.station.answers import EntryView, PartyStatusView, PolicyView, RefView
 from openline.station.line_runner import LineRunner
 
@@ -133,12 +132,18 @@ def body_view(entry: AnyEntry) -> dict[str, Any]:
         return {"raw": entry.raw.hex()}
     if isinstance(entry, TermsEntry):
         return {"bytes": len(entry.terms)}
-    return {name: _plain(getattr(entry, name)) for name in _fields(type(entry))}
+    return {name: _plain(getattr(entry, name)) for name in _members(entry)}
 
 
-@cache
-def _fields(kind: type[AnyEntry]) -> tuple[str, ...]:
-    return tuple(each.name for each in fields(kind))
+_MEMBERS: dict[type[AnyEntry], tuple[str, ...]] = {}
+
+
+def _members(entry: AnyEntry) -> tuple[str, ...]:
+    kind = type(entry)
+    found = _MEMBERS.get(kind)
+    if found is None:
+        found = _MEMBERS[kind] = tuple(each.name for each in fields(entry))
+    return found
 
 
 def _plain(value: object) -> Any:

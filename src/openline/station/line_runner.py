@@ -27,7 +27,7 @@ from openline.kernel.terms import parse_terms
 from openline.kernel.units import Entropy, Instant
 from openline.ports import LineHistory
 from openline.protocol.delivery import Peer
-from openline.protocol.engine import Engine, Setup
+from openline.protocol.engine import Engine
 from openline.protocol.entries import AnyEntry
 from openline.protocol.events import (
     Accepted,
@@ -48,6 +48,7 @@ from openline.protocol.events import (
     WakeAt,
 )
 from openline.protocol.records import Append, LineRecord, Mark, PutSnapshot
+from openline.protocol.setup import Setup
 from openline.protocol.snapshots import snapshot
 from openline.protocol.transcript import FOLD_VERSION
 from openline.station.clock import StationClock

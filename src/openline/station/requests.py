@@ -6,7 +6,7 @@ Who speaks is not theirs to say: role and sign come from the actor.
 """
 
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -250,8 +250,8 @@ def role_of(name: str) -> Role:
 
 def amended(policy: Policy, request: PolicyRequest) -> Policy:
     """The policy with what the request changes. Raises Malformed or TooLarge."""
-    given = {name: getattr(request, name) for name in request.__struct_fields__}
-    changes = {
+    given: dict[str, Any] = {name: getattr(request, name) for name in request.__struct_fields__}
+    changes: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in given.items() if value is not None
     }
     return parse_policy(policy_value(replace(policy, **changes)))

@@ -21,7 +21,7 @@ from openline.bearers.tls import TlsBearer, TlsConfig
 from openline.kernel.errors import Conflict, Malformed, Refused, Unavailable, Unknown
 from openline.kernel.lane import GENERATION_ZERO
 from openline.kernel.units import Entropy, Instant
-from openline.ports import Bearer
+from openline.ports import Bearer, Store
 from openline.protocol.events import Holds, Noticed
 from openline.protocol.records import LineRecord, Mark
 from openline.station.answers import encoded
@@ -39,7 +39,6 @@ from openline.station.line_view import state_of
 from openline.station.links import Links
 from openline.station.log import Log, open_log
 from openline.station.marks import Marks
-from openline.station.pairing import Pairings
 from openline.station.pairing import Pairings
 from openline.station.places import Places
 from openline.station.rhythm import Rhythm
@@ -68,14 +67,15 @@ class Station:
         self.gate = Gate()
         self.committer = Committer()
         self.feed = Feed()
-        self.store = SqliteStore.open(places.store, keystore.data_key)
+        self.store: Store = SqliteStore.open(places.store, keystore.data_key)
         self.marks = Marks(places.marks)
         self.links = Links(self.clock.wall, self._link_changed)
         self.audit = AuditLog(self.store, self.gate, self.clock)
         self.lines: dict[bytes, LineRunner] = {}
         self.counters: Counter[str] = Counter()
+        self.uploads = asyncio.Semaphore(1)
+        """One file in memory at a time."""
         self.rhythm = Rhythm(self)
-        self.pairings = Pairings(self)
         self.pairings = Pairings(self)
         self.tls: TlsBearer | None = None
         self._told: dict[bytes, str] = {}
@@ -117,20 +117,18 @@ class Station:
         self.links.add(self.tls)
         for record in self.gate.call(self.store.lines):
             self._start_line(record)
-        await self._run_bearer(self.tls, self.tls.listening())
-        self.pairings.resume()
+        await self._run_bearer(self.tls, asyncio.create_task(self.tls.listening()))
         self.pairings.resume()
         self.rhythm.start()
         self.log.event("station.started", version=self.version, lines=len(self.lines), simulated=self.clock.simulated)
 
-    async def _run_bearer(self, bearer: Bearer, ready: "asyncio.Future[object] | object") -> None:
+    async def _run_bearer(self, bearer: Bearer, ready: "asyncio.Task[tuple[str, ...]]") -> None:
         """Start a bearer; once it is ready, or with the error that kept it from starting."""
         running = asyncio.create_task(bearer.run())
         self._tasks.append(running)
-        waiting = asyncio.ensure_future(ready)  # type: ignore[arg-type]  # a coroutine or future of any result
-        await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([running, ready], return_when=asyncio.FIRST_COMPLETED)
         if running.done():
-            waiting.cancel()
+            ready.cancel()
             running.result()
         running.add_done_callback(self._bearer_ended)
 
