@@ -15,7 +15,7 @@ from openline.protocol.pairing_messages import Reason
 from openline.station.answers import Answer, Fingerprint
 from openline.station.calls import Call, Reply, Route, reply
 from openline.station.cards import MAX_CARD_TEXT, as_digits, as_words
-from openline.station.meeting import Meeting, Refusal, State
+from openline.station.meeting import Meeting, Refusal
 from openline.station.people import ADMINISTRATOR
 from openline.station.requests import Request
 from openline.station.terms_file import Proposal, policy_of, proposal_of
@@ -77,7 +77,7 @@ class PairingView(Answer, frozen=True, kw_only=True):
     state: str
     """waiting, comparing, confirming (the other side has not signed yet), open or refused."""
     sas: str
-    """While comparing: the eight digits this floor reads aloud. Empty: compare fingerprints."""
+    """The eight digits this floor reads aloud, until the line is open. Empty while comparing: compare fingerprints."""
     peer: PeerView
     terms: Proposal
     label: str
@@ -151,7 +151,7 @@ def pairing_view(meeting: Meeting) -> PairingView:
     return PairingView(
         pairing=meeting.identity,
         state=meeting.state.value,
-        sas=meeting.read_aloud if meeting.state is State.COMPARING else "",
+        sas=meeting.read_aloud,
         peer=PeerView(name=card.name, fingerprint=forms, expires=card.expires),
         terms=proposal_of(meeting.policy),
         label=meeting.label,

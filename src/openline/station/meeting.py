@@ -52,7 +52,7 @@ class Pace:
     """PAIR_MS of spec 12: people must find each other."""
     dial_s: float = 5.0
     retry_s: float = 1.0
-    yield_s: float = 3.0
+    yield_s: float = 1.0
     """High dials so much later than low, so that they seldom cross."""
 
 
