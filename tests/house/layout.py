@@ -234,6 +234,8 @@ NEVER_CALLED = frozenset(
 )  # fmt: skip
 
 # Pairs of unlike types in an order nobody mistakes; all else is keyword-only from two fields up.
+MUTABLE = frozenset({"Batch", "Fetch", "Gathered", "Opening", "Sent"})
+"""Working state that one machine owns and nobody is handed: what would be copied at every envelope if it were frozen."""
 POSITIONAL = frozenset({"Generation", "Peaks"})
 
 KERNEL_LINES = 2_000  # what one auditor reads in a day or two

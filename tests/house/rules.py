@@ -180,7 +180,8 @@ def dataclasses(path: str, text: str) -> Iterator[str]:
             if not (isinstance(named, ast.Name) and named.id == "dataclass"):
                 continue
             options = {word.arg for word in decorator.keywords} if isinstance(decorator, ast.Call) else set()
-            wanted = {"frozen", "slots"} | ({"kw_only"} if fields > 1 and node.name not in layout.POSITIONAL else set())
+            firm = {"slots"} if node.name in layout.MUTABLE else {"frozen", "slots"}
+            wanted = firm | ({"kw_only"} if fields > 1 and node.name not in layout.POSITIONAL else set())
             if wanted - options:
                 yield f"line {node.lineno}: {node.name} must be {', '.join(sorted(wanted - options))}"
 

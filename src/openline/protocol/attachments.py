@@ -21,7 +21,7 @@ PATIENCE_MS = 10_000
 """When missing chunks are asked for again."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Fetch:
     """One attachment on its way here."""
 

@@ -35,7 +35,7 @@ MAX_CONTROL = 256
 """Control frames waiting for one peer; a peer that asks for more is not answered until some have gone."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Sent:
     """An envelope that the peer has not yet opened, as far as it said."""
 
@@ -104,8 +104,8 @@ class Peer:
         self.holds: dict[tuple[int, Generation], int] = {}
         for lane, generation, size in kept.acknowledged if kept else ():
             self.holds[lane, generation] = size
-        self.heard: dict[tuple[int, tuple[int, Generation]], int] = {}
-        """(its lane, lane generation acknowledged) -> size, to see one going back."""
+        self.heard: dict[tuple[tuple[int, Generation], tuple[int, Generation]], int] = {}
+        """(its lane generation, the one acknowledged) -> size, to see one going back."""
         self.suspected = kept.suspected if kept else ""
         self.sent: dict[tuple[int, Generation], int] = {}
         self.full: set[tuple[int, Generation]] = set()
@@ -132,6 +132,8 @@ class Peer:
         self.told: dict[tuple[int, Generation], int] = {}
         self.wanted: dict[tuple[int, Generation], tuple[int, int]] = {}
         self.gaps: dict[tuple[int, Generation], int] = {}
+        self.asked: set[tuple[int, Generation]] = set()
+        """Lanes, its own among them, of which it asked for what it lacks: your adversary is your backup."""
         self.audited: set[tuple[int, Generation]] = set()
         self.noted: dict[tuple[int, Generation], int] = {}
         self.behind: dict[tuple[int, Generation], int] = {}

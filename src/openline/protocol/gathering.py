@@ -21,7 +21,7 @@ MAX_WANTED = 2_048
 """Lanes of which it is remembered when they were asked for: all of a full line."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Gathered:
     """What the next commit will make durable, and what follows once it is."""
 
@@ -37,7 +37,7 @@ class Gathered:
     """An own lane was found to be longer elsewhere than here: what was lost has been taken back."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Batch:
     """A commit under way."""
 

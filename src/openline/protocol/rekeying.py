@@ -32,7 +32,7 @@ DEAF_MS = 5_000
 RESCUE_AGAIN_MS = 30_000
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Opening:
     """What an opened epoch asks of the engine: an entry now, and answers once it is durable."""
 

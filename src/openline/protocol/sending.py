@@ -47,7 +47,7 @@ _FLASH_BODY = b"\x00\x00"  # member 0 (precedence) is 0: FLASH, right after the 
 _MESSAGE_KIND = encode(int(Kind.MESSAGE))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
     """An encoded frame with what decides its envelope."""
 
@@ -68,11 +68,13 @@ def generation_frame(known: PutGeneration) -> bytes:
 def introductions(book: LaneBook) -> list[bytes]:
     """Every generation here and what is held of it: what a peer is told when an epoch opens."""
     frames = [
-        generation_frame(book.put_generation(party, generation))
+        generation_frame(book.named.get(party, generation))
         for party in range(len(book.terms.parties))
         for generation in book.generations(party)
+        if not book.named.claimed(party, generation)  # what we only heard of is not ours to spread
     ]
-    held = tuple((state.lane, state.durable) for state in book.all_states())
+    states = book.all_states()
+    held = tuple((s.lane, s.durable) for s in states if not book.named.claimed(s.lane.party, s.lane.generation))
     frames.extend(encode(frame_value(Held(heads=held[start : start + 64]))) for start in range(0, len(held), 64))
     return frames
 
@@ -188,10 +190,15 @@ class Sending:
         """Frames in the order in which they should go; each is taken as sent when it is asked for."""
         self._taken = None
         while peer.control:
-            yield Load(peer.control[0], 1, acknowledgement=False, items=CONTROL_ITEMS)
+            yield Load(frame=peer.control[0], precedence=1, acknowledgement=False, items=CONTROL_ITEMS)
             peer.control.popleft()
         for state in self._own_states():
             yield from self._lane(peer, state)
+        for key in list(peer.asked):
+            state = self.book.state(self.book.lane(*key))
+            yield from self._lane(peer, state)
+            if peer.sent[key] >= state.durable:
+                peer.asked.discard(key)
         if len(self.book.terms.parties) > 2:
             for state in self._others(peer, now):
                 yield from self._lane(peer, state)
@@ -229,7 +236,7 @@ class Sending:
             frame, end, precedence, owed, items = found
             peer.sent[key] = end
             self._taken = (key, first)
-            yield Load(frame, precedence, acknowledgement=not owed, items=items)
+            yield Load(frame=frame, precedence=precedence, acknowledgement=not owed, items=items)
             self._taken = None
             # Pure acknowledgements at the end are never acknowledged themselves: waiting for that would never end.
             peer.needed[key] = max(peer.needed.get(key, 0), owed)
