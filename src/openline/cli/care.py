@@ -124,3 +124,49 @@ def version_(desk: Desk) -> None:
 
     told = {"version": __version__, "suite": SUITE, "python": platform.python_version()}
     desk.out.answer(told, [f"openline {__version__} (suite {SUITE}, Python {platform.python_version()})"])
+
+
+@command(
+    "archive",
+    _("Export a line, verify the export, then destroy the line's keys and entries here. There is no way back."),
+    more=(
+        _("It is the only command that deletes. The export stays readable; the line cannot be continued. You are asked"
+          " to type the line's label before anything is destroyed."),
+    ),
+    examples=("openline archive BRAVO /srv/archive/bravo-2026",),
+)  # fmt: skip
+@click.argument("line")
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--yes", metavar="LABEL", help=_("The line's label, instead of typing it when asked."))
+def archive_(desk: Desk, *, line: str, directory: Path, yes: str | None) -> None:
+    """Archive a line."""
+    from openline.archive.verify import check
+    from openline.cli.record import Progress, export_line, tell_verdict
+
+    station, out = desk.station, desk.out
+    label = str(station.line(line)["label"])
+    export_line(desk, line, directory)
+    shown = Progress(out)
+    own = bytes.fromhex(station.status()["fingerprint"]["hex"])
+    verdict = check(directory.absolute(), frozenset({own}), shown)
+    shown.end()
+    if not verdict.identity_proved:
+        tell_verdict(out, verdict)
+        raise refused(_("The export does not verify. Nothing was destroyed."), _("Look at it: openline doctor"))
+    out.note(
+        _("Exported and verified: {folder}").format(folder=inert_line(str(directory.absolute()))),
+        _("Now everything of line {label} here is destroyed. The others keep theirs.").format(label=inert_line(label)),
+    )
+    typed = yes
+    if typed is None:
+        question = _("To destroy it, type the line's label ({label})").format(label=inert_line(label))
+        typed = str(click.prompt(question, default="", show_default=False, err=True))
+    if typed.strip() != label:
+        raise refused(
+            _("That is not this line's label. Nothing was destroyed."), _("The export stays."), name="not-confirmed"
+        )
+    station.client.delete(f"lines/{line}")
+    out.answer(
+        {"archived": label, "directory": str(directory.absolute())},
+        [_("The line {label} is archived.").format(label=inert_line(label))],
+    )

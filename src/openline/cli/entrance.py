@@ -14,9 +14,10 @@ from openline.kernel.errors import Refused, Unavailable
 
 def enter(words: Sequence[str] | None = None) -> int:
     """Run the command that these words spell (default: those of this process)."""
+    if words is None:
+        sys.excepthook = own_mistake
     typed = list(sys.argv[1:] if words is None else words)
     choose(wanted(typed))
-    sys.excepthook = own_mistake
     from openline.cli.command import asked_for_json, root
 
     try:

@@ -112,7 +112,7 @@ def _words(body: Mapping[str, Any], name: str) -> str:
     return f"“{text[:_SUBJECT_COLUMNS]}{'…' if len(text) > _SUBJECT_COLUMNS else ''}”" if text else ""
 
 
-def message_lines(out: Output, entry: Json, names: Names, *, now: int) -> list[str]:
+def message_lines(out: Output, entry: Json, names: Names, *, me: str, now: int) -> list[str]:
     """A message in full: heading, text behind a bar, what to know about the text, and how it stands."""
     body: Mapping[str, Any] = entry["body"]
     reference = place_of(entry["ref"])
@@ -132,7 +132,8 @@ def message_lines(out: Output, entry: Json, names: Names, *, now: int) -> list[s
     lines += warnings(str(body.get("subject", "")) + "\n" + str(body["text"]))
     if entry.get("superseded"):
         lines.append(_("Its author has replaced this message by a later one."))
-    lines += [f"{inert_line(name):<10} {ladder(out, status)}" for name, status in _others(entry).items()]
+    others = {name: status for name, status in _others(entry).items() if name != me}
+    lines += [f"{inert_line(name):<10} {ladder(out, status)}" for name, status in others.items()]
     return lines
 
 

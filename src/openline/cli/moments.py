@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from openline.cli.language import _
 from openline.kernel.errors import Malformed
 from openline.kernel.units import MAX_INSTANT, MIN_INSTANT, Instant
-from openline.protocol.references import MONTHS, dtg
 
 _MINUTE_MS, _DAY_MS = 60_000, 86_400_000
 _UNITS_MS = {"d": _DAY_MS, "h": 60 * _MINUTE_MS, "m": _MINUTE_MS, "s": 1_000}
@@ -55,6 +54,8 @@ def _bounded(moment: int) -> Instant:
 
 
 def _group(found: re.Match[str], now: Instant) -> Instant:
+    from openline.protocol.references import MONTHS
+
     day, hour, minute, month, short = found.groups()
     if month not in MONTHS:
         raise Malformed("a month is written JAN to DEC")
@@ -78,6 +79,8 @@ def _next(found: re.Match[str], now: Instant) -> Instant:
 
 def clock(moment: int) -> str:
     """The date-time group."""
+    from openline.protocol.references import dtg  # late: it brings in the kernel
+
     return dtg(Instant(moment))
 
 

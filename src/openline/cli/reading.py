@@ -48,7 +48,7 @@ def read_(
         raise usage(
             _("That entry is not a message."), _("Look at it: openline history {line}").format(line=inert_line(line))
         )
-    lines = message_lines(out, entry, station.names(line, [entry], {}), now=station.now())
+    lines = message_lines(out, entry, station.names(line, [entry], {}), me=me, now=station.now())
     owed = entry["author"] != me and not no_receipt and not (entry.get("status") or {}).get(me, {}).get("read")
     answer: Json = {"entry": entry, "receipt": None}
     out.say(*lines)  # first what was read, then that it was

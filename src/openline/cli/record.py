@@ -10,6 +10,7 @@ from openline.cli.command import Desk, command
 from openline.cli.failures import Exit, leave, refused, unavailable, usage
 from openline.cli.inert import inert_line
 from openline.cli.language import _
+from openline.cli.local import Json
 from openline.cli.output import Output
 from openline.kernel.errors import Malformed
 
@@ -30,25 +31,29 @@ FIELDS = ("kind", "time", "ack", "body")
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 def export_(desk: Desk, *, line: str, directory: Path) -> None:
     """Export a line."""
-    station, out = desk.station, desk.out
-    target = directory.absolute()
-    shown = Progress(out)
-    report: dict[str, object] = {}
+    report = export_line(desk, line, directory)
+    desk.out.answer(
+        report,
+        [
+            _("Written: {folder}").format(folder=inert_line(str(directory.absolute()))),
+            _("Check it: openline verify {folder}").format(folder=inert_line(str(directory))),
+        ],
+    )
+
+
+def export_line(desk: Desk, line: str, directory: Path) -> Json:
+    """Let the station write an export; its report. Raises Failure."""
+    station, target = desk.station, directory.absolute()
+    shown, report = Progress(desk.out), Json()
     for told in station.client.progress(station.about_line(line) + "/export", {"directory": str(target)}):
         if "error" in told:
-            raise unavailable(inert_line(str(told.get("message", ""))), inert_line(str(told.get("do", ""))))
+            raise unavailable(inert_line(str(told["message"])), inert_line(str(told["do"])), name=str(told["error"]))
         if "stage" in told:
             shown(str(told["stage"]), int(told["done"]), int(told["total"]))
         else:
             report = told
     shown.end()
-    out.answer(
-        report,
-        [
-            _("Written: {folder}").format(folder=inert_line(str(target))),
-            _("Check it: openline verify {folder}").format(folder=inert_line(str(directory))),
-        ],
-    )
+    return report
 
 
 class Progress:

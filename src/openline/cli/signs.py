@@ -52,9 +52,9 @@ def state_word(state: str) -> str:
 
 
 def ladder(out: Output, status: Mapping[str, Any]) -> str:
-    """The four receipts of one party, and the highest in words: ■■□□ presented."""
-    rungs = [bool(status.get(step)) for step in STEPS]
-    drawn = "".join(out.sign("■", "#") if done else out.sign("□", ".") for done in rungs)
+    """The four receipts of one party up to the highest, and where it stands in words: ■■□□ presented."""
+    highest = max((rung for rung, step in enumerate(STEPS, 1) if status.get(step)), default=0)
+    drawn = out.sign("■", "#") * highest + out.sign("□", ".") * (len(STEPS) - highest)
     return f"{drawn} {standing(status)}"
 
 
