@@ -51,6 +51,8 @@ class Drafts:
     def __init__(self, book: LaneBook, suspended: Callable[[], list[int]]) -> None:
         self._book, self._suspended = book, suspended
         self._waiting: list[Draft] = []
+        self.more_refused = False
+        """More entries were refused than the last acknowledgement could name: another is due at once (spec 4.15)."""
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
@@ -112,10 +114,10 @@ class Drafts:
                 continue
             state = self._book.own(urgent=urgent)
             before = state.size
-            ack = encode_ack(self._book.ack_items(urgent=urgent))
+            items = self._book.ack_items(urgent=urgent)
+            ack = encode_ack(items)
             rows = self._book.append_own(state, [(kind_of(d.entry), d.time, d.body) for d in mine], ack)
             own.extend((draft, state, row) for draft, row in zip(mine, rows, strict=True))
             writes.append(Append(lane=state.lane, size=before, rows=rows))
-        if own:
-            self._book.refused_named()
+            self.more_refused = self._book.refused_named(items)
         return own, writes

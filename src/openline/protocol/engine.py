@@ -17,10 +17,11 @@ from openline.kernel.errors import Bug, Refused, Unknown
 from openline.kernel.keys import Keyring
 from openline.kernel.lane import GENERATION_ZERO, Generation, SignedHead
 from openline.kernel.terms import parse_terms
-from openline.kernel.units import Entropy, Instant
+from openline.kernel.units import MAX_GENERATION, Entropy, Instant
 from openline.protocol.delivery import Epoch, Peer
 from openline.protocol.drafts import Drafts
 from openline.protocol.entries import (
+    MAX_NAMED_HEADS,
     Cause,
     GenerationEntry,
     TermsEntry,
@@ -107,7 +108,7 @@ class Engine:
         """The first outputs of a new engine; call once, before `handle`."""
         self.rekeying.begin(now)
         for peer in self.peers.values():
-            self.intake.hear_again(peer, now)
+            self.intake.hearing.again(peer, now)
         return self._advance(now)
 
     def handle(self, event: Input, now: Now) -> list[Output]:
@@ -156,7 +157,7 @@ class Engine:
 
     def _learn_own(self, generation: Generation) -> None:
         known = PutGeneration(party=self.party, generation=generation, seed=self._entropy(32))
-        self.book.learn(known)
+        self.book.learn(known, stored=True)
         self.intake.gathered.writes.append(known)
         for peer in self.peers.values():
             if peer.epoch is not None:
@@ -166,12 +167,12 @@ class Engine:
         """Open a successor generation; the old lanes are never continued (spec 13.7)."""
         named = []
         for number in (2 * self.party, 2 * self.party + 1):
-            for generation in self.book.generations(self.party)[-1:]:
+            for generation in self.book.named.held(self.party)[-(MAX_NAMED_HEADS // 2) :]:
                 state = self.book.state(self.book.lane(number, generation))
                 if state.size:
                     named.append(NamedHead(lane=number, generation=generation, size=state.size, root=state.root))
-        counters = [g.counter for g in self.book.generations(self.party)]
-        generation = Generation(max([above, *counters]) + 1, self._entropy(8))
+        counters = [g.counter for g in self.book.named.held(self.party)]
+        generation = Generation(min(max([above, *counters]) + 1, MAX_GENERATION), self._entropy(8))
         self.book.mine = generation
         self._learn_own(generation)
         self._drafts.open_lanes(GenerationEntry(heads=tuple(named), cause=cause), now)
@@ -238,7 +239,7 @@ class Engine:
         gathered = self.intake.gathered
         if gathered.own_shown:
             gathered.own_shown = False
-            newest = max(self.book.generations(self.party))
+            newest = max([self.book.mine, *self.book.named.held(self.party)])
             recovered = [
                 w.lane.generation for w in gathered.writes if isinstance(w, Append) and w.lane.party == self.party
             ]

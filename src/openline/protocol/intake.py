@@ -7,14 +7,13 @@ Spec: spec/07-delivery.md, spec/11-forks.md.
 """
 
 from openline.kernel.codec import decode
-from openline.kernel.errors import Forged, Refused, Unknown
+from openline.kernel.errors import Foreign, Forged, Refused, Unknown
 from openline.kernel.lane import Head, Lane, SignedHead
 from openline.kernel.units import Instant
-from openline.protocol.acknowledgements import NOTHING, decode_ack
 from openline.protocol.auditing import Auditing
-from openline.protocol.delivery import Peer
-from openline.protocol.entries import Ack, AnyEntry, GenerationEntry, Kind, TermsEntry, fits
-from openline.protocol.events import Holds, Now
+from openline.protocol.delivery import OVERLAP_MS, Peer
+from openline.protocol.entries import Ack, AnyEntry, Kind, TermsEntry, fits
+from openline.protocol.events import Now
 from openline.protocol.fields import encode_kind
 from openline.protocol.forks import signed_at
 from openline.protocol.frames import (
@@ -33,8 +32,9 @@ from openline.protocol.frames import (
     read_frames,
 )
 from openline.protocol.gathering import WANT_AGAIN_MS, Gathered, Gathering
+from openline.protocol.hearing import Hearing
 from openline.protocol.lanes import LaneBook, LaneState
-from openline.protocol.quotas import PartyQuotas
+from openline.protocol.quotas import HOUR_MS, PartyQuotas, full
 from openline.protocol.records import (
     Append,
     EntryRow,
@@ -46,7 +46,9 @@ GAP_MS = 300
 """How long a gap may last before it is asked for: two bearers seldom differ by more."""
 _ACK = encode_kind(Kind.ACK)
 MAX_EARLY = 64
-"""Frames kept that arrived before the ones they continue, per line: one window of a reordering bearer."""
+"""Frames kept that arrived before the ones they continue, of each peer: one window of a reordering bearer."""
+PURE_PER_HOUR = 720_000
+"""Pure acknowledgements accepted of a party: one for each 5 ms (spec 12.5)."""
 
 
 class Intake:
@@ -57,7 +59,9 @@ class Intake:
         self._peers = peers
         self.gathering = Gathering(book)
         self._auditing = Auditing(book, peers, self.gathering)
-        self._early: dict[tuple[str, int], tuple[int, Entries | FullEntries]] = {}
+        self.hearing = Hearing(book, peers, self.gathering, self._auditing)
+        self._early: dict[tuple[int, str, int], Entries | FullEntries] = {}
+        self._pure = {party: full(PURE_PER_HOUR, HOUR_MS, quotas[party].urgent.at) for party in peers}
 
     @property
     def gathered(self) -> Gathered:
@@ -95,7 +99,8 @@ class Intake:
                 self.frames(peer, tuple(f for f in inner if not isinstance(f, Fragment)), now)
             case Last():
                 if peer.previous is not None and peer.previous.attempt == frame.attempt:
-                    peer.previous_ends = (frame.index, now.steady + 60_000)
+                    ends = peer.previous_ends[1] if peer.previous_ends else now.steady + OVERLAP_MS
+                    peer.previous_ends = (frame.index, ends)
             case Chunk():
                 self.gathered.fetches.append((frame, peer))
             case ChunkWant():
@@ -107,10 +112,12 @@ class Intake:
         party = frame.lane // 2
         if party >= len(self.book.terms.parties):
             raise Unknown("no such party")
-        known = [g for g in self.book.generations(party) if g.counter == frame.counter]
-        if not known:
+        if party != peer.party:
+            raise Foreign("short entries from another than their author")
+        generation = self.book.named.of_counter(party, frame.counter)
+        if generation is None:
             return  # its generation frame was lost or is still to come; the sender repeats both
-        lane = self.book.lane(frame.lane, known[-1])
+        lane = self.book.lane(frame.lane, generation)
         state = self.book.state(lane)
         if lane.key in self.book.forked:
             return
@@ -120,7 +127,8 @@ class Intake:
         if frame.first < state.size:
             self._repeated(peer, state, frame, now)
             return
-        if not self._within_quota(peer, state, sum(item.kind != Kind.ACK for item in frame.items), now):
+        pure = sum(item.kind == Kind.ACK for item in frame.items)
+        if not self._within_quota(peer, lane, len(frame.items) - pure, pure, now):
             return
         try:
             rows, bodies = self.book.accept_short(state, frame)
@@ -130,16 +138,20 @@ class Intake:
         self._accepted(peer, state, rows, bodies, frame.signature, now)
 
     def _full(self, peer: Peer, frame: FullEntries, now: Now) -> None:
-        state = self.book.state(self.book.lane(*frame.lane.key))
-        if not self.book.knows(frame.lane.party, frame.lane.generation) or frame.lane.key in self.book.forked:
+        lane = self.book.lane(*frame.lane.key)
+        if not self.book.knows(lane.party, lane.generation) or lane.key in self.book.forked:
             return
+        state = self.book.state(lane)
         if frame.first > state.size:
             self._keep_early(peer, frame.lane, frame.first, frame, now)
             return
         if frame.first < state.size:
             self._auditing.compare(peer, state, frame, now)
             return
-        if not self._within_quota(peer, state, sum(entry.kind != _ACK for _, entry in frame.items), now):
+        if self.book.named.claimed(lane.party, lane.generation) and not self.book.seed_fits(frame):
+            raise Foreign("entries of a generation whose seed is another")
+        pure = sum(entry.kind == _ACK for _, entry in frame.items)
+        if not self._within_quota(peer, lane, len(frame.items) - pure, pure, now):
             return
         try:
             rows, bodies = self.book.accept_full(state, frame, from_author=peer.party == frame.lane.party)
@@ -160,11 +172,16 @@ class Intake:
         now: Now,
     ) -> None:
         gathered, lane = self.gathered, state.lane
+        self._count(lane, rows, now)
         self._judge(lane, rows, bodies)
         rows = tuple(
             row if (body is None) == row.refused else _refused(state, row)
             for row, body in zip(rows, bodies, strict=True)
         )
+        unstored = self.book.named.unstored(lane.party, lane.generation)
+        if unstored is not None:
+            gathered.writes.append(unstored)
+            gathered.new_generations = True
         gathered.writes.append(Append(lane=lane, size=rows[0].index, rows=rows))
         gathered.writes.append(PutHead(signed=SignedHead(head=state.head(), ed25519=signature)))
         gathered.peers.add(peer.party)
@@ -175,14 +192,22 @@ class Intake:
             gathered.own_shown = True
             self.gathering.notice("entries-recovered", peer.party, len(rows))
         else:
-            self._heard(lane, rows, bodies, now)
+            self.hearing.heard(lane, rows, bodies, now)
         for author in self._peers.values():
             if lane.key in author.unheard:
                 author.unheard.discard(lane.key)
-                self.hear_again(author, now)
-        early = self._early.pop((lane.origin, state.size), None)
-        if early is not None:
-            self._take(peer, early[1], now)
+                self.hearing.again(author, now)
+        for other in self._peers.values():
+            early = self._early.pop((other.party, lane.origin, state.size), None)
+            if early is not None:
+                self._again(other, early, now)
+
+    def _again(self, peer: Peer, frame: Entries | FullEntries, now: Now) -> None:
+        """A frame that came early, still in the name of whoever sent it."""
+        try:
+            self._take(peer, frame, now)
+        except Refused:
+            self.gathering.notice("frame-refused", peer.party)
 
     def _judge(self, lane: Lane, rows: tuple[EntryRow, ...], bodies: list[AnyEntry | None]) -> None:
         """Refuse what stands where it must not: terms that are not the line's, kinds in the wrong lane (spec 6.5)."""
@@ -191,34 +216,47 @@ class Intake:
             if body is None:
                 self.gathering.notice("refused-entry", lane.party, row.index)
                 continue
-            wrong_terms = isinstance(body, TermsEntry) and body.terms != self.book.terms.raw
-            if wrong_terms or not fits(body, urgent=lane.urgent, index=row.index, opening=opening):
+            wrong = isinstance(body, TermsEntry) and body.terms != self.book.terms.raw
+            wrong = wrong or not self.book.may_acknowledge(lane, row.entry.ack)
+            if wrong or not fits(body, urgent=lane.urgent, index=row.index, opening=opening):
                 bodies[place] = None
                 self.gathering.notice("refused-entry", lane.party, row.index)
 
-    def _within_quota(self, peer: Peer, state: LaneState, count: int, now: Now) -> bool:
-        """Whether the author may add so many now; if not, nothing is accepted and its station tries again (spec 12)."""
-        author = state.lane.party
-        if author == self.book.party:
+    def _within_quota(self, peer: Peer, lane: Lane, count: int, pure: int, now: Now) -> bool:
+        """Whether the author may add so many now; if not, nothing is accepted and its station tries again (spec 12.4).
+
+        Nothing is counted yet: what does not check costs its true author nothing.
+        """
+        if lane.party == self.book.party:
             return True
-        quota = self.quotas[author]
-        least = min(count, (quota.urgent if state.lane.urgent else quota.traffic).burst)  # or a large frame never fits
-        self.quotas[author], fine = quota.take(Instant(now.steady), least, urgent=state.lane.urgent)
-        if not fine:
+        quota, at = self.quotas[lane.party], Instant(now.steady)
+        least = min(count, (quota.urgent if lane.urgent else quota.traffic).burst)  # or a large frame never fits
+        fine = not count or quota.available(at, urgent=lane.urgent) >= max(least, 0)
+        if not fine or (pure and self._pure[lane.party].available(at) < 1):
             self.gathering.notice("quota", peer.party)
-        return fine
+            return False
+        return True
+
+    def _count(self, lane: Lane, rows: tuple[EntryRow, ...], now: Now) -> None:
+        """Charge accepted entries to their author."""
+        if lane.party != self.book.party:
+            pure, at = sum(row.entry.kind == _ACK for row in rows), Instant(now.steady)
+            self.quotas[lane.party] = self.quotas[lane.party].charge(at, len(rows) - pure, urgent=lane.urgent)
+            self._pure[lane.party] = self._pure[lane.party].charge(at, pure)
 
     def _keep_early(self, peer: Peer, lane: Lane, first: int, frame: Entries | FullEntries, now: Now) -> None:
-        self._early[lane.origin, first] = (peer.party, frame)
-        if len(self._early) > MAX_EARLY:
-            del self._early[next(iter(self._early))]
+        mine = [place for place in self._early if place[0] == peer.party]
+        if len(mine) >= MAX_EARLY:
+            del self._early[mine[0]]  # its own oldest: nobody pushes out another's
+        self._early[peer.party, lane.origin, first] = frame
         peer.gaps.setdefault(lane.key, now.steady + GAP_MS)
 
     def ask_again(self, peer: Peer, now: Now) -> None:
         """Ask for what a gap is made of, once it has lasted longer than bearers differ."""
         for key, due in list(peer.gaps.items()):
             state = self.book.state(self.book.lane(*key))
-            waiting = [first for origin, first in self._early if origin == state.lane.origin and first > state.size]
+            origin = state.lane.origin
+            waiting = [first for _, lane, first in self._early if lane == origin and first > state.size]
             if not waiting:
                 del peer.gaps[key]
             elif due <= now.steady:
@@ -240,93 +278,30 @@ class Intake:
         except Forged:
             self.gathering.want(peer, state.lane, frame.first, now, full=True)
 
-    # --- acknowledgements ---
-
-    def _heard(self, lane: Lane, rows: tuple[EntryRow, ...], bodies: list[AnyEntry | None], now: Now) -> None:
-        """What an author says it holds. Its own later generation replaces what it said before (spec 13)."""
-        author = self._peers.get(lane.party)
-        if author is None or lane.generation != self.book.current(lane.party):
-            return
-        last = NOTHING
-        for row, body in zip(rows, bodies, strict=True):
-            if isinstance(body, GenerationEntry) and row.index == 0 and lane.urgent:
-                author.holds.clear()
-                author.heard.clear()
-                author.told.clear()
-                author.sent.clear()
-                self.gathering.notice("generation-opened", lane.party, lane.generation.counter)
-            if body is None or row.entry.ack == last:
-                continue
-            last = row.entry.ack
-            self._acknowledged(author, lane.number, last, now)
-
-    def hear_again(self, author: Peer, now: Now) -> None:
-        """What a party said last, held against what is held here now: after a start, and when a lane has grown."""
-        for low in (0, 1):
-            state = self.book.state(self.book.lane(2 * author.party + low, self.book.current(author.party)))
-            if state.size:
-                self._acknowledged(author, state.lane.number, state.last_ack, now)
-
-    def _acknowledged(self, author: Peer, by: int, data: bytes, now: Now) -> None:
-        for item in decode_ack(data):
-            lane = self.book.lane(item.lane, item.generation)
-            if lane.party == author.party or not self.book.knows(lane.party, item.generation):
-                continue
-            state = self.book.state(lane)
-            if item.size > state.size:
-                author.unheard.add(lane.key)
-                if lane.party == self.book.party:
-                    self.gathering.want(author, lane, state.size, now, full=False)  # it holds more of us than we do
-                continue
-            if self.book.root_at(state, item.size) != item.root:
-                if lane.party != self.book.party:
-                    self._auditing.begin(
-                        author, lane, now
-                    )  # somebody else's lane: it holds another history, in good faith
-                    continue
-                self.gathering.suspect(author, "acknowledges-another-history")
-                continue
-            # Its two lanes arrive in any order, but within one of them what it said it holds never shrinks.
-            if item.size < author.heard.get((by, lane.key), 0):
-                self.gathering.suspect(author, "acknowledgement-went-back")
-            author.heard[by, lane.key] = item.size
-            if item.size > author.holds.get(lane.key, 0):
-                author.holds[lane.key] = item.size
-                author.progress(now.steady)
-                if lane.party == self.book.party:
-                    number, generation = lane.key
-                    self.gathered.outputs.append(
-                        Holds(party=author.party, lane=number, generation=generation, size=item.size)
-                    )
-
     # --- generations, heads, requests ---
 
     def _generation(self, peer: Peer, frame: GenerationSeed) -> None:
         if frame.party >= len(self.book.terms.parties):
             raise Unknown("no such party")
+        if frame.party == self.book.party and frame.generation == self.book.mine:
+            return  # nobody tells us what we write
         known = PutGeneration(
             party=frame.party, generation=frame.generation, seed=frame.seed, statement=frame.statement
         )
-        if self.book.knows(frame.party, frame.generation):
-            empty = not any(
-                self.book.state(self.book.lane(2 * frame.party + low, frame.generation)).size for low in (0, 1)
-            )
-            # Somebody else may have told us a wrong seed; the party itself, or whoever delivers, corrects it.
-            if frame.party == self.book.party or not empty:
-                return
-            if self.book.put_generation(frame.party, frame.generation) == known:
-                return
-        self.book.learn(known)
-        self.gathered.writes.append(known)
-        self.gathered.new_generations = True
-        self.gathered.peers.add(peer.party)
+        settled = self.book.knows(frame.party, frame.generation) and not self.book.named.open_to(known, peer.party)
+        if not settled:
+            self.book.learn(known, claim=peer.party != frame.party)
 
     def _want(self, peer: Peer, frame: Want) -> None:
-        state = self.book.state(self.book.lane(*frame.lane.key))
         key = frame.lane.key
+        lane = self.book.lane(*key)
+        if not self.book.knows(lane.party, lane.generation) or self.book.named.claimed(lane.party, lane.generation):
+            raise Unknown("a generation of which nothing is held")
+        state = self.book.state(lane)
         if frame.first < peer.sent.get(key, state.durable + 1):
             peer.sent[key] = min(frame.first, state.durable)
-            peer.behind[key] = -(10**12)  # asked for: hand on without waiting
+            if key[0] // 2 != self.book.party and key not in self.book.forked:
+                peer.asked.add(key)
             if frame.full:
                 peer.full.add(key)
         if frame.first <= state.durable:
@@ -334,18 +309,24 @@ class Intake:
 
     def _held(self, peer: Peer, frame: Held, now: Now) -> None:
         for lane, size in frame.heads:
-            if lane.party >= len(self.book.terms.parties):
+            if lane.party >= len(self.book.terms.parties) or not self.book.knows(lane.party, lane.generation):
                 continue
-            peer.told[lane.key] = size
+            if not self.book.named.claimed(lane.party, lane.generation):
+                peer.told[lane.key] = size
             if lane.key in peer.sent:
                 peer.sent[lane.key] = min(peer.sent[lane.key], max(size, peer.holds.get(lane.key, 0)))
             state = self.book.state(lane)
+            if lane.party == peer.party and size < state.durable:
+                peer.sent[lane.key] = size
+                peer.asked.add(lane.key)  # it lost some of its own: it gets them back unasked
             mine = lane.party != peer.party and size > state.size
-            if mine and self.book.knows(lane.party, lane.generation):
+            if mine:
                 self.gathering.want(peer, lane, state.size, now, full=False)
 
     def _cosignature(self, frame: Cosignature) -> None:
         lane = self.book.lane(*frame.lane.key)
+        if not self.book.knows(lane.party, lane.generation):
+            raise Unknown("a generation that is not known")
         state = self.book.state(lane)
         signed = signed_at(self.book, state, frame.size) if frame.size <= state.durable else None
         if signed is None or signed.mldsa:

@@ -11,7 +11,7 @@ from collections import OrderedDict, deque
 from collections.abc import Sequence
 
 from openline.kernel.crypto import Verifier
-from openline.kernel.errors import Foreign, Forged, Malformed, Refused, TooLarge, Unknown
+from openline.kernel.errors import Conflict, Foreign, Forged, Malformed, Refused, Unknown
 from openline.kernel.keys import Keyring, read_statement
 from openline.kernel.lane import (
     GENERATION_ZERO,
@@ -35,14 +35,15 @@ from openline.protocol.bodies import decode_body
 from openline.protocol.entries import AnyEntry
 from openline.protocol.fields import decode_kind, decode_time, encode_kind, encode_time
 from openline.protocol.frames import Entries, FullAck, FullEntries, WireAck
+from openline.protocol.generations import Generations
 from openline.protocol.records import EntryRow, LineReader, PutGeneration
 
 RECENT = 1_024
 """Rows kept in memory a lane, so that sending what was just written reads no store: one window's worth."""
+MAX_REFUSED_NAMED = 128
+"""Refused indexes newly named in one acknowledgement, of all lanes together: 9 bytes each at most, beside 31 heads."""
 ROOTS = 2_048
 """Roots kept in memory a lane, by size: what acknowledgements in flight may name."""
-MAX_GENERATIONS = 64
-"""Generations of one party: a restore a week for a year; then terms for a new line are due."""
 
 
 class LaneState:
@@ -124,48 +125,42 @@ class LaneBook:
         self.terms, self.party, self.rings, self.reader = terms, party, rings, reader
         self._states: dict[tuple[int, Generation], LaneState] = {}
         self._lanes: dict[tuple[int, Generation], Lane] = {}
-        self._seeds: dict[tuple[int, Generation], bytes] = {}
-        self._statements: dict[tuple[int, Generation], bytes] = {}
-        self._known: list[list[Generation]] = [[] for _ in terms.parties]
+        self.named = Generations(len(terms.parties), self._holds)
         self.forked: set[tuple[int, Generation]] = set()
         """Lane generations whose owner has provably signed two histories: nothing more is taken or handed on."""
         self.mine = GENERATION_ZERO
         """The own generation that this station writes; others of its own may be known, and are never continued."""
         for known in reader.generations():
-            self.learn(known)
+            self.learn(known, stored=True)
 
     # --- generations and keys ---
 
-    def learn(self, known: PutGeneration) -> None:
-        """Take over a generation that the store has or is about to have. Raises Refused if its statement is not good."""
+    def learn(self, known: PutGeneration, *, claim: bool = False, stored: bool = False) -> None:
+        """Take over a generation, on its party's word or another's claim. Raises Refused if it or its key cannot be."""
         ring = self.rings[known.party]
+        key = None
         if known.statement:
             key = read_statement(known.statement, self.terms.line, known.party, known.generation, ring.root)
+            after = [g for g in self.named.held(known.party) if g >= known.generation]
+            if not stored and any(ring.lane(g).ed25519_key != key.ed25519_key for g in after):
+                raise Conflict("a key for a generation that is known under another")
+        for gone in self.named.add(known, claim=claim, stored=stored):
+            for number in (2 * known.party, 2 * known.party + 1):
+                self._lanes.pop((number, gone), None)
+                self._states.pop((number, gone), None)
+        if key is not None:
             ring.rotate(known.generation, key)
-        if known.generation not in self._known[known.party]:
-            self._make_room(known.party)
-            self._known[known.party] = sorted([*self._known[known.party], known.generation])
-        self._seeds[known.party, known.generation] = known.seed
-        self._statements[known.party, known.generation] = known.statement
 
-    def _make_room(self, party: int) -> None:
-        """Forget a generation that was only ever announced, or raise TooLarge: nobody can fill another's table."""
-        known = self._known[party]
-        if len(known) < MAX_GENERATIONS:
-            return
-        for generation in known:
-            if not any(self.state(self.lane(2 * party + low, generation)).size for low in (0, 1)):
-                known.remove(generation)
-                return
-        raise TooLarge("too many generations")
+    def _holds(self, party: int, generation: Generation) -> bool:
+        return any(self.state(self.lane(2 * party + low, generation)).size for low in (0, 1))
 
     def knows(self, party: int, generation: Generation) -> bool:
         """Whether that generation's seed is here."""
-        return (party, generation) in self._seeds
+        return self.named.knows(party, generation)
 
     def generations(self, party: int) -> Sequence[Generation]:
         """Known generations, ascending."""
-        return self._known[party]
+        return self.named.known(party)
 
     def current(self, party: int) -> Generation:
         """The greatest generation of a party of which anything is held: a seed alone is only somebody's word.
@@ -174,19 +169,10 @@ class LaneBook:
         """
         if party == self.party:
             return self.mine
-        for generation in reversed(self._known[party]):
-            if any(self.state(self.lane(2 * party + low, generation)).size for low in (0, 1)):
+        for generation in reversed(self.named.known(party)):
+            if self._holds(party, generation):
                 return generation
-        return self._known[party][-1] if self._known[party] else GENERATION_ZERO
-
-    def put_generation(self, party: int, generation: Generation) -> PutGeneration:
-        """What the store and peers need of a generation. Raises Unknown."""
-        if not self.knows(party, generation):
-            raise Unknown("no such generation")
-        place = (party, generation)
-        return PutGeneration(
-            party=party, generation=generation, seed=self._seeds[place], statement=self._statements[place]
-        )
+        return GENERATION_ZERO
 
     def owner(self, lane: Lane) -> Verifier:
         """The key that signs that lane generation."""
@@ -201,7 +187,7 @@ class LaneBook:
             if number >= 2 * len(self.terms.parties):
                 raise Foreign("no such lane")
             found = Lane(self.terms.line, number, generation)
-            if generation in self._known[number // 2]:
+            if self.named.knows(number // 2, generation):
                 self._lanes[number, generation] = found
         return found
 
@@ -209,7 +195,9 @@ class LaneBook:
         """The lane as held here; empty if nothing of it is."""
         found = self._states.get(lane.key)
         if found is None:
-            found = self._states[lane.key] = LaneState(lane, self.reader)
+            found = LaneState(lane, self.reader)
+            if self.named.knows(lane.party, lane.generation) or found.size:
+                self._states[lane.key] = found  # a lane that is only named takes no room
         return found
 
     def own(self, *, urgent: bool) -> LaneState:
@@ -221,7 +209,7 @@ class LaneBook:
         return [
             self.state(self.lane(number, generation))
             for number in range(2 * len(self.terms.parties))
-            for generation in self._known[number // 2]
+            for generation in self.named.known(number // 2)
         ]
 
     def root_at(self, state: LaneState, size: int) -> bytes:
@@ -233,8 +221,9 @@ class LaneBook:
             raise Unknown("a size that is not held")
         lane = state.lane
         root = peaks_at(size, lambda level, place: self.reader.node(lane, level, place)).root()
-        state.roots[size] = root
-        state.roots.move_to_end(size, last=False)  # old sizes leave first
+        if len(state.roots) < ROOTS:  # who names every size in turn fills no memory
+            state.roots[size] = root
+            state.roots.move_to_end(size, last=False)  # old sizes leave first
         return root
 
     def rows(self, state: LaneState, first: int, count: int) -> Sequence[EntryRow]:
@@ -250,13 +239,15 @@ class LaneBook:
 
     def ack_items(self, *, urgent: bool) -> tuple[AckItem, ...]:
         """What an own entry acknowledges now; an urgent one names the own traffic lane too (spec 7.2)."""
-        items = []
+        items: list[AckItem] = []
+        room = MAX_REFUSED_NAMED
         for party in range(len(self.terms.parties)):
             numbers = (2 * party, 2 * party + 1) if party != self.party else (2 * party + 1,) if urgent else ()
             for number in numbers:
                 state = self.state(self.lane(number, self.current(party)))
                 if state.size:
-                    refused = tuple(state.refused_unnamed[:MAX_REFUSED])
+                    refused = tuple(state.refused_unnamed[: min(MAX_REFUSED, room)])
+                    room -= len(refused)
                     items.append(
                         AckItem(
                             lane=number,
@@ -268,10 +259,11 @@ class LaneBook:
                     )
         return tuple(items)
 
-    def refused_named(self) -> None:
-        """The acknowledgement made last names these refused indexes: once is enough."""
-        for state in self._states.values():
-            del state.refused_unnamed[:MAX_REFUSED]
+    def refused_named(self, items: Sequence[AckItem]) -> bool:
+        """An acknowledgement of these items is written: what it names refused is not named again. Whether more waits."""
+        for item in items:
+            del self.state(self.lane(item.lane, item.generation)).refused_unnamed[: len(item.refused)]
+        return any(state.refused_unnamed for state in self._states.values())
 
     def expand(self, wire: WireAck) -> bytes:
         """The acknowledgement field that a wire form stands for. Raises Unknown if a root cannot be computed here."""
@@ -284,13 +276,11 @@ class LaneBook:
                 )
                 continue
             party = item.lane // 2
-            named = [g for g in self._known[party] if g.counter == item.counter] if party < len(self._known) else []
-            if not named:
+            named = self.named.of_counter(party, item.counter) if party < len(self.terms.parties) else None
+            if named is None:
                 raise Unknown("a generation that is not known")
-            state = self.state(self.lane(item.lane, named[-1]))
-            items.append(
-                AckItem(lane=item.lane, generation=named[-1], size=item.size, root=self.root_at(state, item.size))
-            )
+            root = self.root_at(self.state(self.lane(item.lane, named)), item.size)
+            items.append(AckItem(lane=item.lane, generation=named, size=item.size, root=root))
         return encode_ack(items)
 
     # --- growing ---
@@ -299,7 +289,7 @@ class LaneBook:
         self, state: LaneState, drafts: Sequence[tuple[int, Instant, bytes]], ack: bytes
     ) -> tuple[EntryRow, ...]:
         """Write entries (kind, time, body) to an own lane, in memory: the rows for the store."""
-        seed = self._seeds[self.party, state.lane.generation]
+        seed = self.named.get(self.party, state.lane.generation).seed
         entries = [
             Entry(
                 kind=encode_kind(kind),
@@ -314,7 +304,7 @@ class LaneBook:
 
     def opened(self, state: LaneState, frame: Entries) -> list[Entry]:
         """The entries of a short frame that continues `state`. Raises Unknown if an acknowledgement cannot be expanded."""
-        seed = self._seeds[state.lane.party, state.lane.generation]
+        seed = self.named.get(state.lane.party, state.lane.generation).seed
         number, time, ack = state.lane.number, state.last_time, state.last_ack
         entries = []
         for place, item in enumerate(frame.items):
@@ -363,6 +353,22 @@ class LaneBook:
             entries.append(entry if good else Entry(kind=b"", time=b"", ack=b"", body=b"", secret=b""))
             bodies.append(read_body(entry) if good else None)
         return state.grow(extension, entries, [body is None for body in bodies]), bodies
+
+    def seed_fits(self, frame: FullEntries) -> bool:
+        """Whether the seed known for a generation is that of the first entry shown which opens at all."""
+        seed = self.named.get(frame.lane.party, frame.lane.generation).seed
+        for place, (_, entry) in enumerate(frame.items):
+            if any(entry.secret):
+                return entry.secret == leaf_secret(seed, frame.lane.number, frame.first + place)
+        return False
+
+    def may_acknowledge(self, lane: Lane, data: bytes) -> bool:
+        """Whether an entry of that lane may carry these items: others' lanes, and in an urgent one its own traffic lane."""
+        last = 2 * len(self.terms.parties)
+        return all(
+            item.lane < last and (item.lane // 2 != lane.party or (lane.urgent and item.lane == lane.number + 1))
+            for item in decode_ack(data)
+        )
 
     def check_full(self, peaks: Peaks, frame: FullEntries) -> Extension:
         """The extension that a full frame claims over these peaks, its leaves and signature checked. Raises Refused."""

@@ -38,6 +38,11 @@ class Quota:
         left = filled.level - units * self.period_ms
         return (replace(filled, level=left), True) if left >= 0 else (filled, False)
 
+    def charge(self, now: Instant, units: int) -> "Quota":
+        """The bucket after so many units, whether or not they were there."""
+        filled = self._filled(now)
+        return replace(filled, level=filled.level - units * self.period_ms)
+
     def wait_ms(self, now: Instant, units: int) -> int | None:
         """Milliseconds until so many are there; 0 if they are, None if they never will be."""
         lacking = units * self.period_ms - self._filled(now).level
@@ -86,6 +91,11 @@ class PartyQuotas:
             return self, False
         taken, _ = self.urgent.take(now, own)
         return replace(self, urgent=taken, traffic=traffic), True
+
+    def charge(self, now: Instant, entries: int, *, urgent: bool) -> "PartyQuotas":
+        """The quotas after so many entries were accepted, in debt if need be: the rate holds for large frames too."""
+        own = min(entries, max(0, self.urgent.available(now))) if urgent else 0
+        return replace(self, urgent=self.urgent.charge(now, own), traffic=self.traffic.charge(now, entries - own))
 
     def take_attachment(self, now: Instant, size: int) -> tuple["PartyQuotas", bool]:
         """The quotas afterwards, and whether an attachment of `size` bytes is drawn."""

@@ -1,0 +1,82 @@
+"""What other parties sign that they hold: taken from the acknowledgements in their entries.
+
+Spec: spec/07-delivery.md (7.3, 7.16, 7.17), spec/13-restart.md (13.9).
+"""
+
+from openline.kernel.lane import Lane
+from openline.protocol.acknowledgements import NOTHING, AckItem, decode_ack
+from openline.protocol.auditing import Auditing
+from openline.protocol.delivery import Peer
+from openline.protocol.entries import AnyEntry, GenerationEntry
+from openline.protocol.events import Holds, Now
+from openline.protocol.gathering import Gathering
+from openline.protocol.lanes import LaneBook
+from openline.protocol.records import EntryRow
+
+
+class Hearing:
+    """Reads acknowledgements and holds them against what is here."""
+
+    def __init__(self, book: LaneBook, peers: dict[int, Peer], gathering: Gathering, auditing: Auditing) -> None:
+        self.book, self.gathering = book, gathering
+        self._peers, self._auditing = peers, auditing
+
+    def heard(self, lane: Lane, rows: tuple[EntryRow, ...], bodies: list[AnyEntry | None], now: Now) -> None:
+        """What an author says it holds. Its own later generation replaces what it said before (spec 13.9)."""
+        author = self._peers.get(lane.party)
+        if author is None or lane.generation != self.book.current(lane.party):
+            return
+        last = NOTHING
+        for row, body in zip(rows, bodies, strict=True):
+            if isinstance(body, GenerationEntry) and row.index == 0 and lane.urgent:
+                author.holds.clear()
+                author.heard.clear()
+                author.told.clear()
+                author.sent.clear()
+                self.gathering.notice("generation-opened", lane.party, lane.generation.counter)
+            if body is None or row.entry.ack == last:
+                continue
+            last = row.entry.ack
+            self._acknowledged(author, lane, last, now)
+
+    def again(self, author: Peer, now: Now) -> None:
+        """What a party said last, held against what is held here now: after a start, and when a lane has grown."""
+        for low in (0, 1):
+            state = self.book.state(self.book.lane(2 * author.party + low, self.book.current(author.party)))
+            if state.size and self.book.may_acknowledge(state.lane, state.last_ack):
+                self._acknowledged(author, state.lane, state.last_ack, now)
+
+    def _acknowledged(self, author: Peer, by: Lane, data: bytes, now: Now) -> None:
+        for item in decode_ack(data):
+            lane = self.book.lane(item.lane, item.generation)
+            known = self.book.knows(lane.party, lane.generation) and not self.book.named.claimed(
+                lane.party, lane.generation
+            )
+            if lane.party == author.party or not known:
+                continue
+            state = self.book.state(lane)
+            if item.size > state.size:
+                author.unheard.add(lane.key)
+                if lane.party == self.book.party:
+                    self.gathering.want(author, lane, state.size, now, full=False)  # it holds more of us than we do
+            elif self.book.root_at(state, item.size) == item.root:
+                self._counts(author, by, lane, item, now)
+            elif lane.party == self.book.party:
+                self.gathering.suspect(author, "acknowledges-another-history")
+            else:
+                self._auditing.begin(author, lane, now)  # it may hold another history in good faith
+
+    def _counts(self, author: Peer, by: Lane, lane: Lane, item: AckItem, now: Now) -> None:
+        # Its two lanes arrive in any order, but within one lane generation what it said it holds never shrinks.
+        if item.size < author.heard.get((by.key, lane.key), 0):
+            self.gathering.suspect(author, "acknowledgement-went-back")
+            return  # not counted (spec 7.16)
+        author.heard[by.key, lane.key] = item.size
+        if item.size > author.holds.get(lane.key, 0):
+            author.holds[lane.key] = item.size
+            author.progress(now.steady)
+            if lane.party == self.book.party:
+                number, generation = lane.key
+                self.gathering.now.outputs.append(
+                    Holds(party=author.party, lane=number, generation=generation, size=item.size)
+                )
