@@ -56,10 +56,10 @@ class Auditing:
             return
         if fork is not None:
             self._proved(state.lane, fork)
-        elif end < state.size and state.lane.key in peer.audited:
-            self.gathering.want(peer, state.lane, end, now, full=True)
-        else:
+        elif end > state.size:
             self.gathering.want(peer, state.lane, state.size, now, full=False)
+        elif state.lane.key not in peer.audited:
+            peer.echo_due = True  # it has not heard that we hold this
 
     def doubt(self, peer: Peer, lane: Lane) -> None:
         """A full frame did not check. Its author is suspected; another member may hold another history in good faith."""

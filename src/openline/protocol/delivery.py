@@ -220,8 +220,8 @@ class Peer:
         return max(table[min(tries, len(table) - 1)], 2 * self.smoothed_ms)
 
     def opened_up_to(self, first_unopened: int, now: int) -> None:
-        """The peer has opened, durably, all below this index."""
-        if first_unopened <= self.first_unopened:
+        """The peer has opened, durably, all below this index. What was never sent nobody has opened: that says nothing."""
+        if self.epoch is None or not self.first_unopened < first_unopened <= self.epoch.outgoing.index:
             return
         self.first_unopened = first_unopened
         for index in [known for known in self.outbox if known < first_unopened]:
@@ -301,6 +301,13 @@ class Peer:
         for key in behind:
             self.sent[key] = self.has(key)
         self.progress_at, self.reseal_ms = now, min(2 * self.reseal_ms, 60_000)
+        return True
+
+    def tell(self, frame: bytes) -> bool:
+        """Queue a control frame. Returns False, and it is not queued, while too many wait: who does not listen fills nothing."""
+        if len(self.control) >= MAX_CONTROL:
+            return False
+        self.control.append(frame)
         return True
 
     # --- fragments ---

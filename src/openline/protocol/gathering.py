@@ -73,8 +73,8 @@ class Gathering:
             return
         if len(peer.wanted) >= MAX_WANTED:
             del peer.wanted[next(iter(peer.wanted))]
-        peer.wanted[lane.key] = (first, now.steady + WANT_AGAIN_MS)
-        peer.control.append(encode(frame_value(Want(lane=lane, first=first, full=full))))
+        if peer.tell(encode(frame_value(Want(lane=lane, first=first, full=full)))):
+            peer.wanted[lane.key] = (first, now.steady + WANT_AGAIN_MS)
 
     def suspect(self, peer: Peer, why: str) -> None:
         """Note that a party does not keep to the protocol, without proof."""

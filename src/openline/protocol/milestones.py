@@ -21,6 +21,8 @@ from openline.protocol.records import PutHead, Write
 
 MILESTONE = 256
 """Entries between ML-DSA-44 signatures: 2,420 bytes and 0.7 ms spread over 256 entries, 10 bytes and 3 us each."""
+MAX_BULK = 128
+"""Frames that may wait for one peer behind everything else, cosignatures and chunks: half a MiB of the former."""
 PAUSE_MS = 50
 """Signed a moment after its entries, so that they are on their way first."""
 
@@ -61,7 +63,8 @@ class Milestones:
         signed = sign_head(self._signer, head, milestone=True)
         frame = encode(frame_value(Cosignature(lane=state.lane, size=size, signature=signed.mldsa)))
         for peer in peers.values():
-            peer.bulk.append(frame)
+            if len(peer.bulk) < MAX_BULK:  # of a peer that is away for long; the next milestone covers all before it
+                peer.bulk.append(frame)
         return [PutHead(signed=signed)], len(peers)
 
 

@@ -32,6 +32,8 @@ from openline.protocol.wire import wire_items
 HAND_ON_MS = 5_000
 """How long another member is given to deliver its own entries before we hand them on."""
 MAX_ROWS = 256
+ECHO_MS = 250
+"""Duplicates come in flocks: one answer serves all within this time (spec 7.6 says 1,000, within a factor of four)."""
 BULK_UNDER_WAY = 32
 """Unopened envelopes beyond which chunks wait: 512 KB under way fill a fast path, and FLASH never waits for them."""
 MOST_ITEMS = MAX_ITEMS - 64
@@ -102,7 +104,7 @@ class Sending:
         outputs: list[Output] = []
         if peer.epoch is None or not peer.largest:
             return outputs
-        self._echo(peer, now)
+        echo = self._echo(peer, now)
         outputs.extend(self._parts(peer, now))
         batch: list[Load] = []
         used = items = 0
@@ -126,7 +128,7 @@ class Sending:
         if batch:
             outputs.append(self._seal(peer, batch, now))
         outputs.extend(self._bulk(peer, now))
-        if not outputs and (peer.echo_due or peer.silent_for >= WINDOW // 4):
+        if not outputs and (echo or peer.silent_for >= WINDOW // 4):
             outputs.extend(self._bare(peer, now))
         return outputs
 
@@ -139,13 +141,16 @@ class Sending:
 
     _taken: tuple[tuple[int, Generation], int] | None = None
 
-    def _echo(self, peer: Peer, now: int) -> None:
-        """The peer sent again what we had opened: it has not heard us, so our last words go again."""
-        if peer.echo_due and now - peer.echoed_at >= 200:
-            peer.echoed_at = now
-            for key, size in peer.sent.items():
-                if key[0] == 2 * self.book.party:
-                    peer.sent[key] = min(size, peer.has(key))
+    def _echo(self, peer: Peer, now: int) -> bool:
+        """The peer sent again what we had opened: it has not heard us, so our last word goes again (spec 7.6)."""
+        if not peer.echo_due or now - peer.echoed_at < ECHO_MS:
+            return False
+        peer.echoed_at = now
+        state = self.book.own(urgent=True)
+        size = peer.sent.get(state.lane.key, 0)
+        if size == state.durable > peer.has(state.lane.key):
+            peer.sent[state.lane.key] = size - 1
+        return True
 
     def _bulk(self, peer: Peer, now: int) -> list[Output]:
         """Chunks and cosignatures: a few at a time, behind everything else, and only where the way is wide."""
@@ -161,7 +166,7 @@ class Sending:
         return outputs
 
     def _bare(self, peer: Peer, now: int) -> list[Output]:
-        if not peer.room(precedence=3, acknowledgement=True) or now - peer.echoed_at < 0:
+        if not peer.room(precedence=3, acknowledgement=True):
             return []
         return [peer.seal([], now, precedence=3, bulk=False, kept=False)]
 
@@ -227,20 +232,23 @@ class Sending:
         first = peer.sent.get(key)
         if first is None:
             first = peer.sent[key] = min(state.durable, peer.has(key))
-        if full:
-            peer.full.discard(key)
         while first < state.durable:
             found = self._frame(peer, state, first, full=full)
             if found is None:
                 return
             frame, end, precedence, owed, items = found
+            if first == 0:  # the receiver may not know this generation yet, or no more
+                named = generation_frame(self.book.named.get(state.lane.party, state.lane.generation))
+                yield Load(frame=named, precedence=precedence, acknowledgement=False, items=8)
             peer.sent[key] = end
             self._taken = (key, first)
             yield Load(frame=frame, precedence=precedence, acknowledgement=not owed, items=items)
             self._taken = None
             # Pure acknowledgements at the end are never acknowledged themselves: waiting for that would never end.
-            peer.needed[key] = max(peer.needed.get(key, 0), owed)
+            if state.lane.party != peer.party:
+                peer.needed[key] = max(peer.needed.get(key, 0), owed)
             first = end
+        peer.full.discard(key)
 
     def _frame(
         self, peer: Peer, state: LaneState, first: int, *, full: bool
@@ -304,9 +312,9 @@ class Sending:
             if peer.noted.get(lane.key, 0) >= size:
                 continue
             for signed in self.book.reader.heads(lane, size - 1, 1):
-                if signed.head.size == size and signed.ed25519:
+                whole = signed.head.size == size and signed.ed25519
+                if whole and peer.tell(encode(frame_value(HeadNote(signed=signed)))):
                     peer.noted[lane.key] = size
-                    peer.control.append(encode(frame_value(HeadNote(signed=signed))))
 
 
 def _costs(rows: Sequence[EntryRow], *, full: bool) -> Iterator[tuple[int, int]]:

@@ -64,7 +64,7 @@ class Transfers:
                 continue
             wanted = fetch.wanted(now)
             if wanted is not None:
-                peer.control.append(encode(frame_value(wanted)))
+                peer.tell(encode(frame_value(wanted)))
             if not fetch.complete:
                 again = fetch.deadline if again is None else min(again, fetch.deadline)
         return again
@@ -72,7 +72,7 @@ class Transfers:
     def serve(self, wanted: ChunkWant, peer: Peer) -> None:
         """Queue what a peer asked for, as far as it is here and there is room."""
         for number in range(wanted.first, wanted.first + min(wanted.count, MAX_BULK)):
-            data = self._reader.chunk(wanted.attachment, number)
-            if data is None or len(peer.bulk) >= MAX_BULK:
+            data = self._reader.chunk(wanted.attachment, number) if len(peer.bulk) < MAX_BULK else None
+            if data is None:
                 return
             peer.bulk.append(encode(frame_value(Chunk(attachment=wanted.attachment, number=number, data=data))))
