@@ -48,6 +48,7 @@ class Checkers:
         self._acked: dict[tuple[int, Generation], dict[tuple[int, Generation], int]] = {}
         self._sent: set[tuple[int, int, bytes]] = set()
         self._writing: dict[Lane, int] = {}
+        """From where on the last append to a lane was new to the world, and not recovered."""
         self.searched = 0
 
     def fail(self, checker: str, what: str) -> NoReturn:
@@ -69,6 +70,7 @@ class Checkers:
 
     def _append(self, station: "Station", write: Append) -> None:
         truth = self.truth.setdefault(write.lane, [])
+        self._writing[write.lane] = len(truth)
         own = write.lane.party == station.party
         for row in write.rows:
             if row.index < len(truth):
@@ -94,7 +96,7 @@ class Checkers:
     def _acknowledgements(self, station: "Station", write: Append) -> None:
         last = b""
         for row in write.rows:
-            if row.entry.ack == last or row.refused:
+            if row.entry.ack == last or row.refused or row.index < self._writing[write.lane]:
                 continue
             last = row.entry.ack
             told = self._acked.setdefault((station.party, write.lane.generation), {})
