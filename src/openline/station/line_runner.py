@@ -14,7 +14,6 @@ import asyncio
 import enum
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, TypeVar, assert_never
 
@@ -22,7 +21,6 @@ from openline.kernel import errors
 from openline.kernel.crypto import Signer
 from openline.kernel.errors import Refused, Unavailable
 from openline.kernel.keys import read_card
-from openline.kernel.lane import Generation
 from openline.kernel.terms import parse_terms
 from openline.kernel.units import Entropy, Instant
 from openline.ports import LineHistory
@@ -54,6 +52,7 @@ from openline.protocol.transcript import FOLD_VERSION
 from openline.station.clock import StationClock
 from openline.station.committer import Committer, Gate, GatedLine
 from openline.station.links import Links
+from openline.station.seen import Ranges, Seen
 
 RETRY_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Pauses before a line is made again after the store failed."""
@@ -70,14 +69,6 @@ class State(enum.Enum):
     DISK = "disk"
     BUG = "bug"
     CLOSED = "closed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """An entry that became durable here just now."""
-
-    seq: int
-    shown: Shown = field(repr=False)
 
 
 class Host(Protocol):
@@ -119,26 +110,6 @@ class Host(Protocol):
         ...
 
 
-class _Ranges:
-    """The arrival numbers of what one commit appended: rows are numbered in the order of the writes."""
-
-    __slots__ = ("_found",)
-
-    def __init__(self, commit: Commit, before: int) -> None:
-        self._found: dict[tuple[int, Generation], list[tuple[int, int, int]]] = {}
-        for write in commit.writes:
-            if isinstance(write, Append) and write.rows:
-                first = write.rows[0].index
-                self._found.setdefault(write.lane.key, []).append((first, first + len(write.rows), before + 1))
-                before += len(write.rows)
-
-    def seq(self, key: tuple[int, Generation], index: int) -> int:
-        for first, end, seq in self._found.get(key, ()):
-            if first <= index < end:
-                return seq + index - first
-        return 0
-
-
 class LineRunner:
     """One line of this station."""
 
@@ -162,7 +133,7 @@ class LineRunner:
         self._waiters: dict[asyncio.Future[None], Callable[[], bool]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._failures = 0
-        self._ranges: _Ranges | None = None
+        self._ranges: Ranges | None = None
         self._seen: list[Seen] = []
         self._changed = False
 
@@ -352,7 +323,7 @@ class LineRunner:
 
     def _commit(self, commit: Commit) -> None:
         """Make it durable, then its mark: in this order (spec 13.2)."""
-        ranges = _Ranges(commit, self.history.last_seq())
+        ranges = Ranges(commit, self.history.last_seq())
         appended = [write.lane.party for write in commit.writes if isinstance(write, Append)]
         if commit.mark is None or all(party == self.party for party in appended):
             self._ask(partial(self._write, commit), partial(self._committed, commit, ranges))
@@ -378,12 +349,12 @@ class LineRunner:
         if commit.mark is not None:
             self._host.write_mark(self.line, commit.mark)
 
-    def _stored(self, commit: Commit, mark: Mark, ranges: _Ranges, engine: Engine) -> None:
+    def _stored(self, commit: Commit, mark: Mark, ranges: Ranges, engine: Engine) -> None:
         self._ranges = ranges
         self._do(engine.handle(Stored(commit.token), self._host.clock.now()))
         self._ask(partial(self._host.write_mark, self.line, mark), partial(self._committed, commit, ranges))
 
-    def _committed(self, commit: Commit, ranges: _Ranges, engine: Engine) -> None:
+    def _committed(self, commit: Commit, ranges: Ranges, engine: Engine) -> None:
         self._failures = 0
         self._ranges = ranges
         self._do(engine.handle(Committed(commit.token), self._host.clock.now()))

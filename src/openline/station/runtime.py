@@ -14,6 +14,7 @@ import fcntl
 import os
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from openline import __version__
@@ -34,14 +35,15 @@ from openline.station.entry_view import entry_view, lane_party
 from openline.station.feed import Feed, Published
 from openline.station.files import private_folder
 from openline.station.keystore import Keystore
-from openline.station.line_runner import LineRunner, Seen, State
+from openline.station.line_runner import LineRunner, State
 from openline.station.line_view import state_of
 from openline.station.links import Links
 from openline.station.log import Log, open_log
 from openline.station.marks import Marks
 from openline.station.pairing import Pairings
 from openline.station.places import Places
-from openline.station.rhythm import Rhythm
+from openline.station.rhythm import Pace, Rhythm
+from openline.station.seen import Seen
 from openline.station.unlock import Unlock
 from openline.stores.sqlite import SqliteStore
 
@@ -49,11 +51,22 @@ _QUIET = frozenset({"unknown-tag", "attachment-held"})
 """Notices that are counted and not logged: a peer could fill the log with them."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a station is put together from, where it is not the usual."""
+
+    entropy: Entropy = os.urandom
+    open_store: Callable[[Path, bytes], Store] = SqliteStore.open
+    pace: Pace = field(default_factory=Pace)
+    """Of the automatic tests."""
+
+
 class Station:
     """One running station. Its attributes are there to be read; lines come in through `open_line`."""
 
-    def __init__(self, home: Path, config: Config, keystore: Keystore, unlock: Unlock, entropy: Entropy) -> None:
+    def __init__(self, home: Path, config: Config, keystore: Keystore, unlock: Unlock, parts: "Parts") -> None:
         """Takes over an opened home; `running` is the way to make one."""
+        entropy = parts.entropy
         places = Places(home, marks_folder(home, config))
         self.home, self.config, self.keystore, self.unlock, self.entropy = home, config, keystore, unlock, entropy
         self.places = places
@@ -67,7 +80,7 @@ class Station:
         self.gate = Gate()
         self.committer = Committer()
         self.feed = Feed()
-        self.store: Store = SqliteStore.open(places.store, keystore.data_key)
+        self.store: Store = parts.open_store(places.store, keystore.data_key)
         self.marks = Marks(places.marks)
         self.links = Links(self.clock.wall, self._link_changed)
         self.audit = AuditLog(self.store, self.gate, self.clock)
@@ -75,7 +88,7 @@ class Station:
         self.counters: Counter[str] = Counter()
         self.uploads = asyncio.Semaphore(1)
         """One file in memory at a time."""
-        self.rhythm = Rhythm(self)
+        self.rhythm = Rhythm(self, parts.pace)
         self.pairings = Pairings(self)
         self.tls: TlsBearer | None = None
         self._told: dict[bytes, str] = {}
@@ -87,7 +100,7 @@ class Station:
     @classmethod
     @contextlib.asynccontextmanager
     async def running(
-        cls, home: Path, unlock: Unlock, *, entropy: Entropy = os.urandom, config: Config | None = None
+        cls, home: Path, unlock: Unlock, *, config: Config | None = None, parts: "Parts | None" = None
     ) -> AsyncIterator["Station"]:
         """A station with its lines and bearers, until the block ends.
 
@@ -98,8 +111,9 @@ class Station:
         private_folder(home / "run")
         lock = _lock(home / "run" / "lock")
         try:
-            keystore = Keystore.open(home / "keys", unlock, entropy)
-            station = cls(home, config, keystore, unlock, entropy)
+            parts = parts or Parts()
+            keystore = Keystore.open(home / "keys", unlock, parts.entropy)
+            station = cls(home, config, keystore, unlock, parts)
             try:
                 await station._begin()
                 yield station
