@@ -117,7 +117,7 @@ class Peer:
         self.first_unopened = self.floor = self.epoch.outgoing.index if self.epoch else 0
         self.needed: dict[tuple[int, Generation], int] = {}
         self.consumed: OrderedDict[bytes, None] = OrderedDict()
-        self.echo_due = False
+        self.echo_due = self.floor_due = False
         self.echoed_at = 0
         self.largest = self.smallest = 0
         self.handshake_due: int | None = None
@@ -212,7 +212,7 @@ class Peer:
                 at=now,
                 part=part,
             )
-        self.silent_for, self.echo_due = 0, False
+        self.silent_for, self.echo_due, self.floor_due = 0, False, False
         return Transmit(party=self.party, envelope=envelope, precedence=precedence, bulk=bulk)
 
     def _wait(self, tries: int, precedence: int) -> int:
@@ -242,6 +242,8 @@ class Peer:
         for sent in self.outbox.values():
             if sent.due <= now:
                 sent.tries += 1
+                # It may wait for one that is gone: an envelope sealed now tells the floor of now.
+                self.floor_due = self.floor_due or self.first_unopened < min(self.outbox)
                 sent.due = now + self._wait(sent.tries, sent.precedence)
                 again.append(
                     Transmit(party=self.party, envelope=sent.envelope, precedence=sent.precedence, bulk=sent.bulk)

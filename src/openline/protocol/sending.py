@@ -128,7 +128,7 @@ class Sending:
         if batch:
             outputs.append(self._seal(peer, batch, now))
         outputs.extend(self._bulk(peer, now))
-        if not outputs and (echo or peer.silent_for >= WINDOW // 4):
+        if not outputs and (echo or peer.floor_due or peer.silent_for >= WINDOW // 4):
             outputs.extend(self._bare(peer, now))
         return outputs
 
@@ -246,6 +246,7 @@ class Sending:
             self._taken = None
             # Pure acknowledgements at the end are never acknowledged themselves: waiting for that would never end.
             if state.lane.party != peer.party:
+                if state.lane.party != peer.party:  # nobody acknowledges its own lane to those who give it back
                 peer.needed[key] = max(peer.needed.get(key, 0), owed)
             first = end
         peer.full.discard(key)
