@@ -1,5 +1,7 @@
 """`python -m openline`: the command line."""
 
+import sys
+
 from openline.cli import main
 
-main()
+sys.exit(main())

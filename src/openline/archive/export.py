@@ -36,8 +36,19 @@ from openline.archive.tiles import TileWriter
 from openline.archive.transcript_text import transcript
 from openline.kernel.crypto import Signer, Verifier
 from openline.kernel.errors import Bug, Forbidden
-from openline.kernel.lane import GENERATION_ZERO, Entry, Generation, Lane, SignedHead, leaf_of, note, sign_head, vkeys
-from openline.kernel.merkle import Peaks, grown, leaf_hash
+from openline.kernel.lane import (
+    GENERATION_ZERO,
+    Entry,
+    Generation,
+    Head,
+    Lane,
+    SignedHead,
+    leaf_of,
+    note,
+    sign_head,
+    vkeys,
+)
+from openline.kernel.merkle import Peaks, grown, leaf_hash, peaks_at
 from openline.kernel.terms import parse_terms
 from openline.kernel.units import Instant
 from openline.protocol.forks import decode_fork
@@ -89,16 +100,17 @@ def reader_members(reader: LineReader, record: LineRecord) -> tuple[Members, dic
 
 
 def owned_head(reader: LineReader, members: Members, lane: Lane, signer: Signer | None) -> OwnedHead | None:
-    """The last head of a lane that its owner signed; signed anew, with both keys, if they are `signer`'s.
+    """The last head of a lane that its owner signed; of an own lane (the keys are `signer`'s) one of all it has, signed now.
 
-    None if the lane has no signed head.
+    Own heads are kept at milestones only, as they can be signed again at any time: what is committed stands,
+    and a head at its end is the one that any later head extends. None if the lane has no signed head.
     """
+    owner = members.owner(lane.party, lane.generation)
+    if signer is not None and _same_keys(signer.public, owner):
+        return _signed_now(reader, lane, signer, owner)
     signed = reader.last_head(lane)
     if signed is None or signed.head.size == 0:
         return None
-    owner = members.owner(lane.party, lane.generation)
-    if signer is not None and _same_keys(signer.public, owner):
-        return OwnedHead(signed=sign_head(signer, signed.head, milestone=True), owner=owner)
     span = max(0, signed.head.size - _MILESTONE_SPAN)
     milestone: SignedHead | None = None
     usable = signed if signed.ed25519 else None
@@ -116,6 +128,14 @@ def owned_head(reader: LineReader, members: Members, lane: Lane, signer: Signer 
     return OwnedHead(signed=usable, owner=owner, milestone=both)
 
 
+def _signed_now(reader: LineReader, lane: Lane, signer: Signer, owner: Verifier) -> OwnedHead | None:
+    size = reader.size(lane)
+    if not size:
+        return None
+    root = peaks_at(size, lambda level, place: reader.node(lane, level, place)).root()
+    return OwnedHead(signed=sign_head(signer, Head(lane=lane, size=size, root=root), milestone=True), owner=owner)
+
+
 def _same_keys(left: Verifier, right: Verifier) -> bool:
     return left.ed25519_key == right.ed25519_key and left.mldsa_key == right.mldsa_key
 
@@ -125,7 +145,8 @@ def exported_heads(reader: LineReader, members: Members, own: int, signer: Signe
     known = {(put.party, put.generation) for put in reader.generations()}
     known |= {(party, GENERATION_ZERO) for party in range(len(members.cards))}
     found: list[OwnedHead] = []
-    for party, generation in known:
+    # Own lanes last: by then they are at least as long as the others' acknowledgements say.
+    for party, generation in sorted(known, key=lambda each: each[0] == own):
         for number in (2 * party, 2 * party + 1):
             lane = Lane(members.terms.line, number, generation)
             head = owned_head(reader, members, lane, signer if party == own else None)
