@@ -11,7 +11,7 @@ from openline.protocol.delivery import Epoch, Peer
 from openline.protocol.drafts import Written
 from openline.protocol.entries import AnyEntry
 from openline.protocol.events import Noticed, Now, Output, Transmit
-from openline.protocol.frames import Chunk, ChunkWant, Want, frame_value
+from openline.protocol.frames import Chunk, ChunkWant, Held, Want, frame_value
 from openline.protocol.lanes import LaneBook, LaneState
 from openline.protocol.records import EntryRow, Write
 
@@ -75,6 +75,12 @@ class Gathering:
             del peer.wanted[next(iter(peer.wanted))]
         if peer.tell(encode(frame_value(Want(lane=lane, first=first, full=full)))):
             peer.wanted[lane.key] = (first, now.steady + WANT_AGAIN_MS)
+
+    def held(self, peer: Peer, state: LaneState, now: Now) -> None:
+        """Say how much of a lane is held here: acknowledgements name the newest generation only (spec 4.14)."""
+        if peer.wanted.get(state.lane.key, (-1, 0))[1] <= now.steady:
+            peer.wanted[state.lane.key] = (-1, now.steady + WANT_AGAIN_MS)
+            peer.control.append(encode(frame_value(Held(heads=((state.lane, state.durable),)))))
 
     def suspect(self, peer: Peer, why: str) -> None:
         """Note that a party does not keep to the protocol, without proof."""

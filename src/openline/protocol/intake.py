@@ -270,7 +270,10 @@ class Intake:
             self.gathering.want(peer, state.lane, state.size, now, full=False)
             return
         if any(item.kind != Kind.ACK for item in frame.items):
-            peer.echo_due = True  # for pure acknowledgements it would be answered by ours, and so on for ever
+            if state.lane.generation != self.book.current(state.lane.party):
+                self.gathering.held(peer, state, now)
+            else:
+                peer.echo_due = True  # for pure acknowledgements it would be answered by ours, and so on for ever
             self.gathered.peers.add(peer.party)
         head = Head(lane=state.lane, size=end, root=self.book.root_at(state, end))
         try:

@@ -245,8 +245,7 @@ class Sending:
             yield Load(frame=frame, precedence=precedence, acknowledgement=not owed, items=items)
             self._taken = None
             # Pure acknowledgements at the end are never acknowledged themselves: waiting for that would never end.
-            if state.lane.party != peer.party:
-                if state.lane.party != peer.party:  # nobody acknowledges its own lane to those who give it back
+            if state.lane.party != peer.party:  # nobody acknowledges its own lane to those who give it back
                 peer.needed[key] = max(peer.needed.get(key, 0), owed)
             first = end
         peer.full.discard(key)
