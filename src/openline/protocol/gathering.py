@@ -80,7 +80,7 @@ class Gathering:
         """Say how much of a lane is held here: acknowledgements name the newest generation only (spec 4.14)."""
         if peer.wanted.get(state.lane.key, (-1, 0))[1] <= now.steady:
             peer.wanted[state.lane.key] = (-1, now.steady + WANT_AGAIN_MS)
-            peer.control.append(encode(frame_value(Held(heads=((state.lane, state.durable),)))))
+            peer.tell(encode(frame_value(Held(heads=((state.lane, state.durable),)))))
 
     def suspect(self, peer: Peer, why: str) -> None:
         """Note that a party does not keep to the protocol, without proof."""
