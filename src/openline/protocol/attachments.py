@@ -19,6 +19,8 @@ IN_FLIGHT = 16
 """Chunks asked for at a time: 192 KB, enough to fill a fast path's round trip without a queue worth noticing."""
 PATIENCE_MS = 10_000
 """When missing chunks are asked for again."""
+PATIENCE_MOST_MS = 3_600_000
+"""The longest wait: whoever lost what it announced is asked once an hour, and may yet find it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -31,6 +33,11 @@ class Fetch:
     have: set[int] = field(default_factory=set)
     asked_at: int = 0
     asked: int = 0
+    had: int = -1
+    """Chunks held when it was asked last: without progress, the waits double."""
+    patience_ms: int = PATIENCE_MS
+    allowed: bool = False
+    """Whether its size was taken from the quota of the party that announced it."""
 
     @property
     def chunks(self) -> int:
@@ -40,8 +47,10 @@ class Fetch:
     def wanted(self, now: int) -> ChunkWant | None:
         """The next request, if one is due."""
         missing = next((number for number in range(self.chunks) if number not in self.have), None)
-        if missing is None or (self.asked > missing and now - self.asked_at < PATIENCE_MS):
+        if missing is None or (self.asked > missing and now < self.deadline):
             return None
+        self.patience_ms = min(2 * self.patience_ms, PATIENCE_MOST_MS) if len(self.have) == self.had else PATIENCE_MS
+        self.had = len(self.have)
         count = min(IN_FLIGHT, self.chunks - missing)
         self.asked_at, self.asked = now, missing + count
         return ChunkWant(attachment=self.attachment.digest, first=missing, count=count)
@@ -49,7 +58,7 @@ class Fetch:
     @property
     def deadline(self) -> int:
         """When to look again."""
-        return self.asked_at + PATIENCE_MS
+        return self.asked_at + self.patience_ms
 
     def takes(self, chunk: Chunk) -> bool:
         """Whether this chunk belongs to the whole, has its one size and is new."""

@@ -5,15 +5,19 @@ Spec: spec/07-delivery.md.
 
 from openline.kernel.codec import encode
 from openline.kernel.errors import Unknown
+from openline.kernel.units import Instant
 from openline.protocol.attachments import Fetch, is_whole
 from openline.protocol.delivery import Peer
 from openline.protocol.entries import Attachment, AttachmentReceipt, AttachmentState
 from openline.protocol.fields import Ref
 from openline.protocol.frames import Chunk, ChunkWant, frame_value
+from openline.protocol.quotas import PartyQuotas
 from openline.protocol.records import DropChunks, LineReader, PutChunk, Write
 
 MAX_FETCHES = 256
 """Attachments being fetched at a time; further ones wait in their order."""
+MAX_WAITING = 4_096
+"""Attachments remembered at a time; who announces more without serving any fills no memory."""
 MAX_BULK = 64
 """Chunks waiting to go to one peer; a greedy request is served in part and asked again."""
 
@@ -21,12 +25,15 @@ MAX_BULK = 64
 class Transfers:
     """What is being fetched, and what peers asked for."""
 
-    def __init__(self, reader: LineReader) -> None:
-        self._reader = reader
+    def __init__(self, reader: LineReader, quotas: dict[int, PartyQuotas]) -> None:
+        """`quotas` are those by which intake counts: shared, and amended there."""
+        self._reader, self._quotas = reader, quotas
         self._fetches: dict[bytes, Fetch] = {}
 
     def begin(self, attachment: Attachment, ref: Ref) -> None:
         """An attachment entry of another party is held: its chunks are wanted."""
+        if len(self._fetches) >= MAX_WAITING:
+            return  # taken up again at a start: `_resume` finds what has no receipt
         fetch = Fetch(attachment=attachment, ref=ref, party=ref.lane // 2)
         have = self._reader.chunks(attachment.digest)
         if have:
@@ -62,6 +69,11 @@ class Transfers:
             peer = peers.get(fetch.party)
             if peer is None or peer.epoch is None or place >= MAX_FETCHES:
                 continue
+            if not fetch.allowed:
+                quota, at = self._quotas[fetch.party], Instant(now)
+                self._quotas[fetch.party], fetch.allowed = quota.take_attachment(at, fetch.attachment.size)
+                if not fetch.allowed:
+                    continue  # held back until the bucket has room (spec 12.4)
             wanted = fetch.wanted(now)
             if wanted is not None:
                 peer.tell(encode(frame_value(wanted)))
