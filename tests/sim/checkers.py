@@ -15,7 +15,7 @@ from openline.protocol.acknowledgements import decode_ack
 from openline.protocol.events import Accepted, Holds, Noticed, Output, Shown, Transmit
 from openline.protocol.folding import apply_row
 from openline.protocol.forks import decode_fork
-from openline.protocol.frames import Entries, FullEntries, Held
+from openline.protocol.frames import Entries, Fragment, Frame, FullEntries, GenerationSeed, Held, Want
 from openline.protocol.records import Append, Mark, PutEvidence, PutPeer, Write
 from openline.protocol.transcript import Fold
 
@@ -33,6 +33,26 @@ class Failed(AssertionError):
     def __init__(self, checker: str, what: str) -> None:
         super().__init__(f"{checker}: {what}")
         self.checker = checker
+
+
+def summary(frame: Frame) -> str:
+    """A frame in a word, for the trace."""
+    match frame:
+        case Entries():
+            kinds = "".join("a" if item.kind == 3 else "e" for item in frame.items)
+            return f"entries {frame.lane}.{frame.counter}#{frame.first}{kinds}"
+        case FullEntries():
+            return f"full {frame.lane.number}.{frame.lane.generation.counter}#{frame.first}+{len(frame.items)}"
+        case GenerationSeed():
+            return f"generation {frame.party}.{frame.generation.counter}"
+        case Want():
+            return f"want{' full' * frame.full} {frame.lane.number}.{frame.lane.generation.counter}#{frame.first}"
+        case Held():
+            return "held " + ",".join(f"{lane.number}.{lane.generation.counter}:{size}" for lane, size in frame.heads)
+        case Fragment():
+            return f"part {frame.part}/{frame.parts}"
+        case _:
+            return type(frame).__name__.lower()
 
 
 class Checkers:
@@ -156,12 +176,15 @@ class Checkers:
             return
         key = (station.party, sent.party, sent.envelope)
         if key in self._sent:
-            return
+            return self._world.note(station, "    the same again")
         self._sent.add(key)
         heard = self._world.tap.open(station.party, sent.party, sent.envelope)
         self._secrets(sent.envelope)
         if heard is None:
-            return
+            return self._world.note(station, "    handshake")
+        content = heard.content
+        told = " ".join(map(summary, content.frames))
+        self._world.note(station, f"    {heard.attempt}#{heard.index} floor {content.floor} opened {content.first_unopened} {told}")
         if heard.reused:
             self.fail("one key, one envelope", f"station {station.name} used index {heard.index} twice")
         self._reserved(station, sent.party, heard.attempt, heard.index, heard.content.first_unopened)
@@ -176,6 +199,7 @@ class Checkers:
                 case Held():
                     for lane, size in frame.heads:
                         self._persisted(station, lane, size)
+        return None
 
     def _generations(self, station: "Station", party: int) -> Sequence[Generation]:
         return station.engine.book.generations(party) if station.engine is not None else ()
