@@ -1,0 +1,104 @@
+"""Two station processes on loopback, from the outside: start, order, look at, stop."""
+
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bench.pair import Home, two_homes
+
+
+class Process:
+    """One station process."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.spawned_ns = time.monotonic_ns()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "bench.station", str(home.folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=(home.folder / "station.log").open("ab"),
+            text=True,
+            cwd=Path(__file__).parent.parent,
+        )
+        self.up_ms = 0.0
+
+    def wait_up(self) -> float:
+        """Until it works; milliseconds since it was spawned."""
+        self._answer()
+        self.up_ms = (time.monotonic_ns() - self.spawned_ns) / 1e6
+        return self.up_ms
+
+    def begin(self, do: str, **order: object) -> None:
+        """Give an order; `end` waits for what comes of it."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"do": do, **order}) + "\n")
+        self._process.stdin.flush()
+
+    def end(self) -> dict[str, Any]:
+        """What came of the order."""
+        answer = self._answer()
+        if "trouble" in answer:
+            raise RuntimeError(f"{self.home.name}: {answer['trouble']}")
+        return answer
+
+    def order(self, do: str, **order: object) -> dict[str, Any]:
+        """Both."""
+        self.begin(do, **order)
+        return self.end()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            log = (self.home.folder / "station.log").read_text()[-2000:]
+            raise RuntimeError(f"{self.home.name} ended: {log}")
+        return json.loads(line)
+
+    def rss_mb(self) -> float:
+        """Resident memory now."""
+        for line in Path(f"/proc/{self._process.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return round(int(line.split()[1]) / 1024, 1)
+        return 0.0
+
+    def stop(self) -> None:
+        """End it cleanly."""
+        if self._process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.close()
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+@contextlib.contextmanager
+def two_stations(homes: tuple[Home, Home]) -> Iterator[tuple[Process, Process]]:
+    """Both, with the line open between them."""
+    pair = Process(homes[0]), Process(homes[1])
+    try:
+        for each in pair:
+            each.wait_up()
+        for each in pair:
+            each.order("ready")
+        yield pair
+    finally:
+        for each in pair:
+            each.stop()
+
+
+def make_homes(under: Path) -> tuple[Home, Home]:
+    """Two homes below a folder, at two free ports of loopback."""
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
+        ports = one.getsockname()[1], two.getsockname()[1]
+    under.mkdir(mode=0o700, parents=True, exist_ok=True)
+    under.chmod(0o700)
+    return two_homes(under, ports)

@@ -1,0 +1,44 @@
+"""The bench runs, and what it counts (never what it times) is as the design has it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SPREADS = ("one_way_ms", "round_trip_ms", "api_one_way_ms")
+OTHERS = (
+    "throughput_per_s",
+    "envelope_bytes_per_message",
+    "wire_bytes_per_message",
+    "rss_mb",
+    "start_ms",
+    "verify_1m_s",
+    "floor",
+    "one_way_ratio",
+    "api_one_way_ratio",
+)
+
+
+def test_the_bench_runs_prints_every_key_and_counts_what_the_design_says(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.line", "--quick", "--json", "--dir", str(tmp_path)],
+        cwd=ROOT,
+        env={**os.environ, "OPENLINE_BENCH_CACHE": str(tmp_path / "cache")},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr[-2_000:]
+    found = json.loads(done.stdout)
+    for name in SPREADS:
+        assert set(found[name]) == {"p50", "p95", "p99"}
+    assert set(OTHERS) <= set(found)
+    assert set(found["throughput_per_s"]) == {"1", "16", "256"}
+    assert found["envelope_bytes_per_message"] == 256, "a signed 100-byte text fits the smallest envelope (9.5)"
+    counted = found["operations"]
+    assert counted["envelopes_per_message"] == [1, 1], "one there, one back"
+    assert counted["commits_per_message"] == [2, 2], "A: the message, then what B holds; B: the message, then its mark"
+    assert counted["messages_inside"] == counted["messages_api"] == 40
+    assert found["verify_1m_s"]["outcome"] == "consistent"
