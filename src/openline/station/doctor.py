@@ -4,6 +4,7 @@ Reads only; also beside a running station. Findings name neither content nor
 people nor addresses.
 """
 
+import os
 import shutil
 import stat
 from collections.abc import Iterator, Sequence
@@ -16,7 +17,7 @@ from openline.kernel.keys import Card, read_card
 from openline.kernel.lane import GENERATION_ZERO, Generation, Lane
 from openline.kernel.units import Entropy, Instant
 from openline.protocol.records import LineRecord
-from openline.station.files import PART
+from openline.station.files import PART, PASSAGE
 from openline.station.integrity import check_store
 from openline.station.keystore import LANE, ROOT, STATION, Keystore
 from openline.station.marks import Marks
@@ -69,6 +70,7 @@ def _fault(code: str, what: str, do: str) -> Finding:
     return Finding(severity=Severity.FAULT, code=code, what=what, do=do)
 
 
+_UNREADABLE = _fault("unreadable", "Part of the folder cannot be read.", "Run this as the station's user.")
 _RESTORE = (
     "Stop the station, keep the damaged files, restore the last backup into a new folder; peers give back the rest."
 )
@@ -80,6 +82,8 @@ def examine(places: Places, unlock: Unlock | None, now: Instant, entropy: Entrop
         return [
             _fault("no-station", "There is no station in this folder.", "Name another folder, or run openline init.")
         ]
+    if not os.access(places.folder, os.R_OK | os.X_OK):
+        return [_UNREADABLE]
     found = [*_permissions(places), *_space(places), *_leftovers(places), *_process(places), *_clock(now)]
     found += _key_files(places)
     header = _header(places)
@@ -106,9 +110,11 @@ def _permissions(places: Places) -> Iterator[Finding]:
         paths = [places.folder, places.marks, *places.folder.rglob("*")]
         # What may be shown (a card) or is a socket is not of these folders.
         secret = [p for p in paths if {places.keys, places.store.parent, places.marks} & {p, *p.parents}]
-        opened = [p for p in {places.folder, *secret} if p.exists() and p.stat().st_mode & others]
+        opened = [p for p in secret if p.exists() and p.stat().st_mode & others]
+        if places.folder.stat().st_mode & others & ~PASSAGE:
+            opened.append(places.folder)
     except OSError:
-        yield _fault("unreadable", "Part of the folder cannot be read.", "Run this as the station's user.")
+        yield _UNREADABLE
         return
     if opened:
         yield _fault("permissions", "Files of the station are open to other users.", "chmod -R go-rwx on the folder.")

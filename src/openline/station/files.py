@@ -15,15 +15,22 @@ PART = ".part"
 """Ending of a file that is being written; one that lies about is left over from a crash."""
 
 
-def private_folder(folder: Path) -> None:
-    """Make a folder (and those above it) unless it is there; 0700. Raises Unavailable, or Forbidden if others may enter."""
+PASSAGE = stat.S_IXGRP
+"""A group may pass through the station's folder and `run/` to the API's socket, and list nothing."""
+
+
+def private_folder(folder: Path, *, passage: bool = False) -> None:
+    """Make a folder (and those above it) unless it is there; 0700. Raises Unavailable, or Forbidden if others may enter.
+
+    With `passage` a group may pass through it.
+    """
     try:
         for above in [*reversed(folder.parents), folder]:
             above.mkdir(mode=0o700, exist_ok=True)
         mode = folder.stat().st_mode
     except OSError:
         raise Unavailable("a folder cannot be made") from None
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+    if mode & (stat.S_IRWXG | stat.S_IRWXO) & ~(PASSAGE if passage else 0):
         raise Forbidden("a folder of secrets is open to others: chmod 700")
 
 

@@ -108,7 +108,7 @@ class Station:
         cannot listen; disk), Forbidden (wrong passphrase), Malformed.
         """
         config = load_config(home) if config is None else config
-        private_folder(home / "run")
+        private_folder(home / "run", passage=True)
         lock = _lock(home / "run" / "lock")
         try:
             parts = parts or Parts()

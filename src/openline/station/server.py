@@ -112,8 +112,9 @@ def _listening(path: Path, group: str) -> socket.socket:
         if group:
             os.chown(path, -1, number)
             path.chmod(0o660)
-            path.parent.chmod(0o710)
-            os.chown(path.parent, -1, number)
+            for folder in (path.parent, path.parent.parent):  # passage to the socket, and to nothing else
+                os.chown(folder, -1, number)
+                folder.chmod(0o710)
     except OSError:
         plain.close()
         raise Unavailable("the socket of the local API cannot be made") from None
