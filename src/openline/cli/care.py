@@ -8,6 +8,7 @@ from openline.cli.command import Desk, command
 from openline.cli.failures import Exit, leave, refused
 from openline.cli.inert import inert_line
 from openline.cli.language import _, _n
+from openline.cli.local import Json, Local
 from openline.cli.output import Cell, table
 from openline.kernel.errors import Refused, Unavailable
 
@@ -131,7 +132,7 @@ def version_(desk: Desk) -> None:
     _("Export a line, verify the export, then destroy the line's keys and entries here. There is no way back."),
     more=(
         _("It is the only command that deletes. The export stays readable; the line cannot be continued. You are asked"
-          " to type the line's label before anything is destroyed."),
+          " to type the line's label before anything is destroyed. The station must not run meanwhile."),
     ),
     examples=("openline archive BRAVO /srv/archive/bravo-2026",),
 )  # fmt: skip
@@ -140,12 +141,39 @@ def version_(desk: Desk) -> None:
 @click.option("--yes", metavar="LABEL", help=_("The line's label, instead of typing it when asked."))
 def archive_(desk: Desk, *, line: str, directory: Path, yes: str | None) -> None:
     """Archive a line."""
+    import os
+
+    from openline.cli.running import is_running, with_station
+    from openline.cli.unlocking import unlock_of
+    from openline.station.config import load_config
+    from openline.station.erasing import erase_line
+
+    if is_running(desk):
+        raise refused(
+            _("The station is running. A line is destroyed only while it stands still."),
+            _("End it (Ctrl-C at openline up), archive, and start it again. The other lines wait meanwhile."),
+            name="running",
+        )
+    unlock = unlock_of(desk.home, load_config(desk.home))
+    chosen: list[Json] = []
+    with_station(desk, lambda station: chosen.append(_exported(desk, station, line, directory, yes)), unlock)
+    for found in chosen:
+        erase_line(desk.home, unlock, bytes.fromhex(found["line"]), os.urandom)
+        label = str(found["label"])
+        desk.out.answer(
+            {"archived": label, "line": found["line"], "directory": str(directory.absolute())},
+            [_("The line {label} is archived.").format(label=inert_line(label))],
+        )
+
+
+def _exported(desk: Desk, station: Local, line: str, directory: Path, yes: str | None) -> Json:
+    """The line, exported, verified and given up by its people. Raises Failure otherwise."""
     from openline.archive.verify import check
     from openline.cli.record import Progress, export_line, tell_verdict
 
-    station, out = desk.station, desk.out
-    label = str(station.line(line)["label"])
-    export_line(desk, line, directory)
+    out, found = desk.out, station.line(line)
+    label = str(found["label"])
+    export_line(desk, station, line, directory)
     shown = Progress(out)
     own = bytes.fromhex(station.status()["fingerprint"]["hex"])
     verdict = check(directory.absolute(), frozenset({own}), shown)
@@ -165,8 +193,4 @@ def archive_(desk: Desk, *, line: str, directory: Path, yes: str | None) -> None
         raise refused(
             _("That is not this line's label. Nothing was destroyed."), _("The export stays."), name="not-confirmed"
         )
-    station.client.delete(f"lines/{line}")
-    out.answer(
-        {"archived": label, "directory": str(directory.absolute())},
-        [_("The line {label} is archived.").format(label=inert_line(label))],
-    )
+    return found

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from openline.cli.contents import CONTENTS, Entry
+from openline.cli.failures import usage
+from openline.cli.inert import inert_line
 from openline.cli.language import LANGUAGES, _
 from openline.cli.output import Output, output_for
 
@@ -36,6 +38,11 @@ class Desk:
         from openline.cli.local import Local
 
         return Local(self.home)
+
+    def close(self) -> None:
+        """Leave the station, if it was spoken to."""
+        if "station" in self.__dict__:
+            self.station.client.close()
 
 
 class Helped(click.Command):
@@ -93,6 +100,20 @@ class Root(click.Group):
         entry = next((entry for entry in CONTENTS if entry.name == cmd_name), None)
         return load(entry) if entry else None
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the words name. Raises Failure with the nearest name."""
+        if args and not args[0].startswith("-") and args[0] not in self.list_commands(ctx):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], self.list_commands(ctx), 1)
+            raise usage(
+                _("There is no command {name}.").format(name=inert_line(args[0])),
+                _("Did you mean {name}?").format(name=near[0]) if near else _("See: openline --help"),
+            )
+        return super().resolve_command(ctx, args)
+
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The first line."""
         formatter.write_usage(ctx.command_path, _("COMMAND ..."), prefix=_("Usage: "))
@@ -142,7 +163,11 @@ def command(name: str, text: str, *, examples: Sequence[str], more: Sequence[str
     def make(function: Function) -> Helped:
         def called(home: Path, as_json: bool, lang_ui: str | None, **values: Any) -> None:
             del lang_ui  # chosen before anything was loaded
-            function(Desk(home=home, out=output_for(as_json=as_json)), **values)
+            desk = Desk(home=home, out=output_for(as_json=as_json))
+            try:
+                function(desk, **values)
+            finally:
+                desk.close()
 
         own = list(reversed(getattr(function, "__click_params__", [])))
         made = Helped(name, callback=called, params=[*own, *common_options()], help=text, short_help=text)
@@ -158,7 +183,7 @@ def home_option() -> click.Option:
     return click.Option(
         ["--home"],
         envvar="OPENLINE_HOME",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=click.Path(path_type=Path, file_okay=False, readable=False),
         default=_default_home,
         metavar="DIR",
         help=_("Folder of the station (default: $OPENLINE_HOME, else ~/.openline)."),

@@ -64,6 +64,7 @@ CONTENTS: tuple[Entry, ...] = (
         send="Send a message.",
         service="Send a word to the other operators, apart from the messages.",
         attach="Send a file.",
+        save="Save a file that was sent.",
     ),
     *_group(
         "Messages",

@@ -2,7 +2,9 @@
 
 import click
 
+from openline.cli.answering import ROLE, acting
 from openline.cli.command import Desk, command
+from openline.cli.entry_lines import heading
 from openline.cli.inert import inert_line
 from openline.cli.language import _, _n
 from openline.cli.moments import clock
@@ -34,7 +36,7 @@ def drafts_(desk: Desk, *, line: str | None) -> None:
                 inert_line(str(draft["drafter"])),
                 clock(int(draft["made"])),
                 str(message.get("precedence", "")).upper(),
-                inert_line(str(message.get("subject") or message.get("text", "")))[:48],
+                heading(message)[:48],
             ]
         )
     headings = [_("draft"), _("line"), _("by"), _("when"), _("precedence"), _("text")]
@@ -48,11 +50,12 @@ def drafts_(desk: Desk, *, line: str | None) -> None:
     examples=("openline drafts", "openline release 3"),
 )
 @click.argument("number", type=click.IntRange(min=1))
-def release_(desk: Desk, *, number: int) -> None:
+@click.option("--role", type=ROLE, metavar="ROLE", help=_("Your role, if you have several."))
+@click.option("--sign", metavar="SIGN", help=_("Your sign, if you have several."))
+def release_(desk: Desk, *, number: int, role: str | None, sign: str | None) -> None:
     """Release a draft."""
-    answer = desk.station.client.post(f"drafts/{number}/release")
-    ref = answer.get("ref", answer)
-    desk.out.answer(answer, [_("Released: {reference}").format(reference=inert_line(str(ref.get("reference", ""))))])
+    answer = desk.station.client.post(f"drafts/{number}/release", acting(role, sign))
+    desk.out.answer(answer, [_("Released: {reference}").format(reference=inert_line(str(answer["ref"]["reference"])))])
 
 
 @command(

@@ -64,10 +64,15 @@ def headline(out: Output, entry: Json, names: Names) -> str:
     if entry["kind"] == "message":
         ladders = [ladder(out, status) for status in _others(entry).values()]
         marks = [*ladders, *([_("superseded")] if entry.get("superseded") else [])]
-        subject = inert_line(str(body.get("subject") or body.get("text", "")))[:_SUBJECT_COLUMNS]
+        subject = heading(body)[:_SUBJECT_COLUMNS]
         said = f"{precedence(out, str(body.get('precedence')))}  {place_of(entry['ref'])}  {subject}"
         return "  ".join([when, author, said, *marks]).rstrip()
-    return f"{when}  {author}  {kind_word(str(entry['kind']))} {_gist(str(entry['kind']), body, names)}".rstrip()
+    return f"{when}  {author}  {kind_word(str(entry['kind']))} {_gist(entry, body, names)}".rstrip()
+
+
+def heading(body: Mapping[str, Any]) -> str:
+    """The subject of a message, or the first line of its text."""
+    return inert_line(str(body.get("subject") or str(body.get("text", "")).partition("\n")[0]))
 
 
 def _others(entry: Json) -> Mapping[str, Mapping[str, Any]]:
@@ -75,9 +80,10 @@ def _others(entry: Json) -> Mapping[str, Mapping[str, Any]]:
     return {name: status for name, status in statuses.items() if name != entry["author"]}
 
 
-def _gist(kind: str, body: Mapping[str, Any], names: Names) -> str:
+def _gist(entry: Json, body: Mapping[str, Any], names: Names) -> str:
     """What an entry that is no message says, on one line."""
-    match kind:
+    ref = entry["ref"]
+    match str(entry["kind"]):
         case "receipt":
             to = role_word(str(body["relayed_to"])) if body.get("relayed_to") else ""
             words = [named(body["of"], names), step_word(str(body["step"])), to and _("to {role}").format(role=to)]
@@ -97,7 +103,8 @@ def _gist(kind: str, body: Mapping[str, Any], names: Names) -> str:
             drill = _("DRILL") + " " if body.get("drill") else ""
             return f"{drill}{body.get('number', '')}"
         case "attachment":
-            return f"{_words(body, 'name')} {body.get('media_type', '')} {body.get('size', '')} B"
+            what = inert_line(str(body.get("media_type", "")))
+            return f"{place_of(ref)} {_words(body, 'name')} {what} {body.get('size', '')} B"
         case _:
             return ""
 

@@ -10,7 +10,7 @@ from openline.cli.command import Desk, command
 from openline.cli.failures import Exit, leave, refused, unavailable, usage
 from openline.cli.inert import inert_line
 from openline.cli.language import _
-from openline.cli.local import Json
+from openline.cli.local import Json, Local
 from openline.cli.output import Output
 from openline.kernel.errors import Malformed
 
@@ -31,7 +31,7 @@ FIELDS = ("kind", "time", "ack", "body")
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 def export_(desk: Desk, *, line: str, directory: Path) -> None:
     """Export a line."""
-    report = export_line(desk, line, directory)
+    report = export_line(desk, desk.station, line, directory)
     desk.out.answer(
         report,
         [
@@ -41,14 +41,14 @@ def export_(desk: Desk, *, line: str, directory: Path) -> None:
     )
 
 
-def export_line(desk: Desk, line: str, directory: Path) -> Json:
+def export_line(desk: Desk, station: Local, line: str, directory: Path) -> Json:
     """Let the station write an export; its report. Raises Failure."""
-    station, target = desk.station, directory.absolute()
+    target = directory.absolute()
     shown, report = Progress(desk.out), Json()
     for told in station.client.progress(station.about_line(line) + "/export", {"directory": str(target)}):
         if "error" in told:
-            raise unavailable(inert_line(str(told["message"])), inert_line(str(told["do"])), name=str(told["error"]))
-        if "stage" in told:
+            raise unavailable(inert_line(str(told["message"])), _("Check the folder and the disk."), name=told["error"])
+        if told["stage"] != "report":
             shown(str(told["stage"]), int(told["done"]), int(told["total"]))
         else:
             report = told
@@ -156,7 +156,7 @@ def prove_(desk: Desk, *, line: str, reference: Sequence[str], show: str, target
     station = desk.station
     ref = station.find(line, " ".join(reference), peer=False)["ref"]
     asked = {"lane": ref["lane"], "generation": ref["generation"], "index": ref["index"], "show": fields}
-    proof = station.client.text(f"lines/{line}/prove", asked, method="POST")
+    proof = str(station.client.post(f"lines/{line}/prove", asked)["proof"])
     if target is None:
         desk.out.answer({"proof": proof, "shown": fields}, [proof.removesuffix("\n")])
         return

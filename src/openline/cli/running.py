@@ -15,6 +15,7 @@ from openline.kernel.errors import Refused, Unavailable
 
 if TYPE_CHECKING:
     from openline.station.runtime import Station
+    from openline.station.unlock import Unlock
 
 
 def run_here(desk: Desk) -> None:
@@ -26,16 +27,16 @@ def run_here(desk: Desk) -> None:
             [_("The station {name} is up. Ctrl-C ends it.").format(name=inert_line(station.config.name))],
         )
 
-    _run(desk, ready)
+    _run(desk, ready, None)
     desk.out.say(_("Stopped."))
 
 
-def _run(desk: Desk, ready: "Callable[[Station], None]") -> None:
+def _run(desk: Desk, ready: "Callable[[Station], None]", unlock: "Unlock | None") -> None:
     from openline.cli.unlocking import unlock_of
     from openline.station.config import load_config
     from openline.station.main import main
 
-    main(desk.home, unlock_of(desk.home, load_config(desk.home)), ready=ready)
+    main(desk.home, unlock or unlock_of(desk.home, load_config(desk.home)), ready=ready)
 
 
 def is_running(desk: Desk) -> bool:
@@ -47,11 +48,11 @@ def is_running(desk: Desk) -> bool:
     return True
 
 
-def with_station(desk: Desk, work: Callable[[Local], None]) -> None:
+def with_station(desk: Desk, work: Callable[[Local], None], unlock: "Unlock | None" = None) -> None:
     """Do something with the running station; without one, with a station that runs here until it is done.
 
     The station's loop has this thread and its signals; the work, which asks
-    people, has another.
+    people, has another. `unlock` opens the keys, if they are not to be asked for.
     """
     if is_running(desk):
         work(desk.station)
@@ -65,16 +66,18 @@ def with_station(desk: Desk, work: Callable[[Local], None]) -> None:
         loop = get_running_loop()
 
         def do() -> None:
+            here = Local(desk.home)
             try:
-                work(Local(desk.home))
+                work(here)
             except (Failure, Refused, Unavailable, click.Abort, click.exceptions.Exit) as end:
                 ended.append(end)
             finally:
+                here.client.close()
                 loop.call_soon_threadsafe(station.stop)
 
         threading.Thread(target=do, daemon=True).start()
 
-    _run(desk, ready)
+    _run(desk, ready, unlock)
     for end in ended:
         if isinstance(end, click.exceptions.Exit):
             leave(end.exit_code)

@@ -9,7 +9,7 @@ from openline.cli.command import Desk, command, read_stdin_text
 from openline.cli.failures import Exit, leave, refused, unavailable, usage
 from openline.cli.inert import inert_line
 from openline.cli.language import _
-from openline.cli.local import Json, Local
+from openline.cli.local import Json, Local, place_key
 from openline.cli.moments import now_ms, parse_moment, parse_span
 from openline.cli.signs import ladder, step_word
 from openline.kernel.errors import Malformed
@@ -260,18 +260,15 @@ def attach_(desk: Desk, *, line: str, file: Path, of: str | None, name: str | No
     station = desk.station
     path = station.about_line(line) + "/attachments"
     shown = name or file.name
-    belongs = place_text(station.find(line, of)["ref"]) if of is not None else None
+    belongs = None
+    if of is not None:
+        belongs = "{}/{}/{}".format(*place_key(station.find(line, of)["ref"]))
     answer = station.client.post_bytes(path, data, name=shown, media_type=media_type or _guess(shown), of=belongs)
     ref = answer.get("ref", answer)
     place = f"{ref['lane']}.{ref['generation']}:{ref['index']}"
     desk.out.answer(
         answer, [_("Kept here and on its way: {name} ({place}).").format(name=inert_line(shown), place=place)]
     )
-
-
-def place_text(ref: Json) -> str:
-    """The reference of a message, as text for a query."""
-    return str(ref.get("reference") or f"{ref['lane']}.{ref['generation']}:{ref['index']}")
 
 
 def _file_bytes(file: Path) -> bytes:
@@ -297,3 +294,39 @@ def _guess(name: str) -> str:
     import mimetypes
 
     return mimetypes.guess_type(name, strict=True)[0] or "application/octet-stream"
+
+
+@command(
+    "save",
+    _("Save a file that the other side sent, under a name that you choose. Its hash was checked."),
+    more=(_("ENTRY is lane.generation:index as history --kind attachment shows it. Open such files with care."),),
+    examples=("openline history BRAVO --kind attachment", "openline save BRAVO 3.0:12 map.png"),
+)
+@click.argument("line")
+@click.argument("entry")
+@click.argument("file", type=click.Path(path_type=Path))
+def save_(desk: Desk, *, line: str, entry: str, file: Path) -> None:
+    """Save an attachment."""
+    station = desk.station
+    found = station.find(line, entry)
+    if found["kind"] != "attachment":
+        raise usage(
+            _("That entry is not a file."),
+            _("Look for files: openline history {line} --kind attachment").format(line=inert_line(line)),
+        )
+    data = station.client.raw(f"lines/{line}/attachments/{found['body']['digest']}")
+    try:
+        with file.open("xb") as target:
+            target.write(data)
+    except FileExistsError:
+        raise refused(
+            _("There is a file {path} already.").format(path=inert_line(str(file))), _("Choose another name.")
+        ) from None
+    except OSError:
+        raise unavailable(
+            _("{path} cannot be written.").format(path=inert_line(str(file))), _("Check the folder and the disk.")
+        ) from None
+    desk.out.answer(
+        {"file": str(file), "size": len(data), "sha256": found["body"]["digest"]},
+        [_("Written: {folder}").format(folder=inert_line(str(file)))],
+    )

@@ -1,5 +1,6 @@
 """How the command line opens keys: the key file that the configuration names, else a passphrase asked for."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,10 +46,12 @@ def existing(key_file: Path | None, what: str) -> "Unlock":
 
 
 def ask(what: str) -> str:
-    """A passphrase, unseen. Raises Failure when nobody answers."""
+    """A passphrase, unseen on a terminal. Raises Failure when nobody answers."""
+    hidden = sys.stdin.isatty()
     try:
-        typed: str = click.prompt(what, hide_input=True, err=True, default="", show_default=False)
+        typed: str = click.prompt(what, hide_input=hidden, err=True, default="", show_default=False)
     except click.Abort:
+        click.echo(err=True)
         raise usage(
             _("A passphrase is needed, and nobody was there to type it."),
             _("Run this on a terminal, or use a key file for unattended starts."),

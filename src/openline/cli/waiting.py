@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from openline.cli.command import Desk, command
+from openline.cli.entry_lines import heading
 from openline.cli.inert import inert_line
 from openline.cli.language import _, _n
 from openline.cli.local import Json, Local, me_of
@@ -130,7 +131,7 @@ def sentence(ours: list[Waiting], now: int, drafts: int) -> list[str]:
         if overdue:
             lines[0] += " " + _n("{number} is overdue.", "{number} are overdue.", overdue)
         lines.append(
-            _("First: {command}").format(command=f"openline read {first.label} {first.entry['ref']['reference']}")
+            _("First: {command}").format(command=f"openline read {inert_line(first.label)} {short_name(first.entry)}")
         )
     if drafts:
         lines.append(
@@ -139,13 +140,18 @@ def sentence(ours: list[Waiting], now: int, drafts: int) -> list[str]:
     return lines
 
 
+def short_name(entry: Json) -> str:
+    """Station and serial, which suffice to find a message."""
+    return inert_line(" ".join(str(entry["ref"]["reference"]).split()[:2]))
+
+
 def _rows(out: Output, found: list[Waiting], now: int) -> list[str]:
     words = {"read": _("to read"), "answer": _("to answer"), "theirs": _("their answer")}
     rows: list[list[Cell | str]] = []
     for one in found:
         due = Cell("-") if one.due is None else Cell(until(one.due, now), "act" if one.due <= now else "")
         body = one.entry["body"]
-        subject = inert_line(str(body.get("subject") or body.get("text", "")))[:40]
+        subject = heading(body)[:40]
         sign = precedence(Output(unicode=out.unicode), str(body.get("precedence", "")))
         reference = str(one.entry["ref"].get("reference", ""))
         rows.append([due, words[one.what], sign, inert_line(one.label), inert_line(reference), subject])

@@ -1,0 +1,173 @@
+"""Commands without a line: making a station, cards, a passphrase, pairing by voice, release, archive, and no station at all."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.cli_rig import COMMAND, TERMS, Floor, founded, paired, type_
+from tests.waiting import until
+
+
+def test_init_makes_a_station_once(tmp_path: Path) -> None:
+    home = tmp_path / "deep" / "alpha"
+    words = ("init", "ALPHA", "--home", str(home), "--key-file", str(home / "unlock.key"))
+    done = type_(*words)
+    assert done.code == 0
+    assert "openline up" in done.out
+    assert home.stat().st_mode & 0o777 == 0o700
+    again = type_(*words)
+    assert (again.code, "already" in again.err) == (1, True)
+
+
+def test_init_refuses_a_name_that_is_none(tmp_path: Path) -> None:
+    done = type_("init", "alpha!", "--home", str(tmp_path / "a"), "--key-file", str(tmp_path / "k"))
+    assert (done.code, done.err.splitlines()[0]) == (1, "alpha! cannot be a station's name.")
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_passphrase_is_typed_twice_and_opens_the_station(tmp_path: Path) -> None:
+    home = ("--home", str(tmp_path / "a"))
+    for typed, first in ((b"short\n", "A passphrase needs"), (b"correct horse\ncorrect cow\n", "The two were not")):
+        done = type_("init", "ALPHA", *home, stdin=typed)
+        assert (done.code, first in done.err) == (1, True), done
+    assert type_("init", "ALPHA", *home, stdin=b"correct horse\n" * 2).code == 0
+    assert "The keys open." in type_("doctor", *home, stdin=b"correct horse\n").out
+    wrong = type_("doctor", *home, stdin=b"incorrect\n")
+    assert (wrong.code, "passphrase" in wrong.out) == (7, True)
+    assert type_("doctor", *home).code == 2
+
+
+def test_card_shows_the_fingerprint_in_every_form(tmp_path: Path) -> None:
+    alpha, bravo = founded(tmp_path, "ALPHA"), founded(tmp_path, "BRAVO")
+    card = alpha("card").out
+    assert card.startswith("-----BEGIN OPENLINE CARD-----\n")
+    told = alpha.good("card")
+    looked = bravo("card", str(tmp_path / "ALPHA.card"))
+    assert looked.code == 0
+    assert "ALPHA" in looked.out
+    assert " ".join(told["fingerprint"]["digits"].split()[:6]) in looked.out
+    assert bravo("card", "-", stdin=card.encode()).out == looked.out
+    assert alpha("card", "--fingerprint").out == looked.out
+    own = alpha("card", str(tmp_path / "ALPHA.card"))
+    assert (own.code, own.err.splitlines()[0]) == (1, "This is our own card.")
+    (tmp_path / "bad.card").write_text(card.replace("A", "B", 5))
+    assert bravo("card", str(tmp_path / "bad.card")).code == 1
+    new = ("card", "--new", "--address", "203.0.113.9:7601")
+    key = str(alpha.home / "unlock.key")
+    assert "tls:203.0.113.9:7601" in alpha.good(*new, "--root-key-file", key)["addresses"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["status"], ["lines"], ["inbox"], ["send", "BRAVO", "x"], ["read", "BRAVO"], ["tail", "BRAVO"],
+        ["history", "BRAVO"], ["drafts"], ["watch", "BRAVO", "on"], ["export", "BRAVO", "x"], ["test", "BRAVO"],
+    ],
+    ids=lambda words: words[0],
+)  # fmt: skip
+def test_without_a_station_a_command_says_so(tmp_path: Path, words: list[str]) -> None:
+    nowhere = Floor("ALPHA", tmp_path / "nowhere")
+    done = nowhere(*words)
+    assert done.code == 3
+    assert done.err.startswith("There is no station in ")
+    stopped = Floor("ALPHA", tmp_path)
+    done = stopped(*words)
+    assert done.code == 3
+    assert done.err.splitlines() == ["The station is not running.", "Start it with openline up."]
+
+
+def test_the_version(tmp_path: Path) -> None:
+    done = Floor("ALPHA", tmp_path)("version", "--json")
+    assert set(done.json) == {"version", "suite", "python"}
+
+
+def test_a_sealed_doctor_needs_no_key(tmp_path: Path) -> None:
+    alpha = founded(tmp_path, "ALPHA")
+    done = alpha("doctor", "--sealed", "--json")
+    assert done.code == 7  # the root key still lies beside the others
+    assert "root-here" in {one["code"] for one in done.json["findings"]}
+
+
+def test_terms_that_are_not_right_are_named(tmp_path: Path) -> None:
+    alpha = founded(tmp_path, "ALPHA")
+    for text, first in (
+        ("titel = 1", "The terms in "),
+        ("= 1", f"{tmp_path}/t.toml is not TOML."),
+        (None, "There is no file"),
+    ):
+        if text is None:
+            (tmp_path / "t.toml").unlink()
+        else:
+            (tmp_path / "t.toml").write_text(text)
+        done = alpha("pair", str(tmp_path / "ALPHA.card"), "--terms", str(tmp_path / "t.toml"))
+        assert (done.code, done.err.startswith(first)) == (2, True), done
+
+
+def test_a_fingerprint_that_does_not_fit_the_card_ends_the_pairing(tmp_path: Path) -> None:
+    alpha = founded(tmp_path, "ALPHA")
+    founded(tmp_path, "BRAVO")
+    (tmp_path / "t.toml").write_text(TERMS)
+    words = (str(tmp_path / "BRAVO.card"), "--terms", str(tmp_path / "t.toml"), "--fingerprint", "00001 " * 12)
+    done = alpha("pair", *words, "--yes")
+    assert done.code == 1
+    assert "Somebody may be between you." in done.err
+
+
+def test_two_floors_pair_by_voice_while_no_station_runs(tmp_path: Path) -> None:
+    """Each reads its digits aloud and types what it hears; the stations run only for the pairing."""
+    floors = founded(tmp_path, "ALPHA"), founded(tmp_path, "BRAVO")
+    terms = tmp_path / "terms.toml"
+    terms.write_text(TERMS)
+    talks = []
+    for floor, peer in zip(floors, floors[::-1], strict=True):
+        words = ["pair", "--home", str(floor.home), str(tmp_path / f"{peer.name}.card"), "--terms", str(terms)]
+        with (tmp_path / f"{floor.name}.log").open("wb") as file:
+            talk = subprocess.Popen([*COMMAND, *words], stdin=subprocess.PIPE, stdout=file, stderr=file)
+        talks.append((talk, tmp_path / f"{floor.name}.log"))
+
+    def aloud(log: Path) -> str:
+        return log.read_text().partition("other floor:   ")[2].partition("\n")[0]
+
+    halves = [until(lambda log=log: aloud(log), deadline_s=30) for _talk, log in talks]  # type: ignore[misc]
+    for (talk, _log), heard in zip(talks, halves[::-1], strict=True):
+        assert talk.stdin is not None
+        talk.stdin.write(f"{heard}\nyes\n".encode())
+        talk.stdin.close()
+    for talk, log in talks:
+        assert talk.wait(timeout=30) == 0, log.read_text()
+        assert "The line is open" in log.read_text()
+
+
+def test_where_the_terms_ask_for_it_a_second_person_sends(tmp_path: Path) -> None:
+    alpha, bravo = founded(tmp_path, "ALPHA"), founded(tmp_path, "BRAVO")
+    with alpha.up(), bravo.up():
+        paired(tmp_path, alpha, bravo, TERMS + "release = true\n")
+        done = alpha("send", "BRAVO", "Draft me.")
+        assert done.code == 6
+        assert "a second person" in done.out
+        assert "Draft me." in alpha("drafts").out
+        number = str(alpha.good("drafts", "BRAVO")["drafts"][0]["draft"])
+        own = alpha("release", number)
+        assert (own.code, own.err.splitlines()[0]) == (1, "A second person releases.")
+        alpha.good("discard", number)
+        assert alpha.good("drafts")["drafts"] == []
+        assert bravo("history", "ALPHA", "--kind", "message", "--json").objects == []
+
+
+def test_archive_exports_verifies_and_then_destroys(tmp_path: Path) -> None:
+    alpha, bravo = founded(tmp_path, "ALPHA"), founded(tmp_path, "BRAVO")
+    with bravo.up():
+        with alpha.up():
+            paired(tmp_path, alpha, bravo)
+            alpha.good("send", "BRAVO", "Keep this.", "--wait", "held")
+        kept = tmp_path / "archive-1"
+        no = alpha("archive", "BRAVO", str(kept), stdin=b"no\n")
+        assert (no.code, "Nothing was destroyed." in no.err) == (1, True)
+        assert alpha("verify", str(kept)).code == 0
+        done = alpha("archive", "BRAVO", str(tmp_path / "archive-2"), "--yes", "BRAVO")
+        assert done.code == 0, done
+        assert "Keep this." in (tmp_path / "archive-2" / "transcript.txt").read_text()
+        with alpha.up():
+            assert alpha.good("lines")["lines"] == []
+        assert not list((alpha.home / "keys" / "psk").iterdir())
