@@ -58,8 +58,12 @@ class Auditing:
             self._proved(state.lane, fork)
         elif end > state.size:
             self.gathering.want(peer, state.lane, state.size, now, full=False)
-        elif state.lane.key not in peer.audited:
-            peer.echo_due = True  # it has not heard that we hold this
+        elif state.lane.key not in peer.audited:  # it has not heard that we hold this
+            if state.lane.generation == self.book.current(state.lane.party):
+                peer.echo_due = True
+            else:
+                self.gathering.held(peer, state, now)
+            self.gathering.now.peers.add(peer.party)
 
     def doubt(self, peer: Peer, lane: Lane) -> None:
         """A full frame did not check. Its author is suspected; another member may hold another history in good faith."""

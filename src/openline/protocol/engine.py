@@ -87,7 +87,7 @@ class Engine:
         quotas = {party: quotas_of(self.terms.policy, Instant(now.steady)) for party in self.peers}
         self.intake = Intake(self.book, self.peers, quotas)
         self.sending = Sending(self.book, setup.signer, entropy)
-        self.transfers = Transfers(reader)
+        self.transfers = Transfers(reader, self.intake.quotas)
         self.milestones = Milestones(self.book, setup.signer)
         self._folding = Folding(self.book, reader, self.transfers)
         self.fold = self._folding.fold

@@ -99,8 +99,9 @@ class PartyQuotas:
 
     def take_attachment(self, now: Instant, size: int) -> tuple["PartyQuotas", bool]:
         """The quotas afterwards, and whether an attachment of `size` bytes is drawn."""
-        attachments, accepted = self.attachments.take(now, size)
-        return replace(self, attachments=attachments), accepted
+        if self.attachments.available(now) < min(size, self.attachments.burst):
+            return self, False
+        return replace(self, attachments=self.attachments.charge(now, size)), True  # one above a day's quota fits, in debt
 
     def amended(self, policy: Policy, now: Instant) -> "PartyQuotas":
         """The quotas under another policy."""
