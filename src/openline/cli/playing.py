@@ -75,14 +75,14 @@ class Player:
         return place if isinstance(place, dict) else {}
 
     def _attach(self, here: Client, step: parts.Attach) -> Json:
-        about = self._named(here, step.about)
+        about = self._places[step.about]
         place = self._ref(
             here.post_bytes(
                 f"lines/{self.line}/attachments",
                 step.text.encode(),
                 name=step.name,
                 media_type=step.media_type,
-                of=f"{about['lane']}.{about['generation']}.{about['index']}",
+                of=about["reference"],
             )
         )
         self._places[step.label] = place
