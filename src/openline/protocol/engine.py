@@ -267,8 +267,7 @@ class Engine:
                 if now.steady >= deadline or peer.previous.incoming.first_unopened >= index:
                     peer.previous, peer.previous_ends = None, None
                     self.intake.gathered.peers.add(peer.party)
-        writes, _ = self.milestones.cosign(self.peers)
-        self.intake.gathered.writes += writes
+        self.intake.gathered.writes += self.milestones.cosign(self.peers, now.steady)
         return outputs
 
     def _advance(self, now: Now) -> list[Output]:
@@ -278,7 +277,7 @@ class Engine:
         for peer in self.peers.values():
             outputs += self.sending.flush(peer, now.steady)
         outputs += self._begin()
-        times = [peer.deadline() for peer in self.peers.values()] + [self.milestones.deadline(now.steady), asking]
+        times = [peer.deadline() for peer in self.peers.values()] + [self.milestones.deadline(), asking]
         times += [now.steady + 60_000]  # renewals and handing on are looked at once a minute at least
         if len(self.terms.parties) > 2:
             times.append(now.steady + 2_500)
@@ -374,7 +373,7 @@ class Engine:
         for receipt, writes in self.transfers.finished():
             self.intake.gathered.writes += writes
             self._drafts.add(receipt, now)
-        self.milestones.note(batch.sizes, [(draft.entry, state) for draft, state, _ in batch.own])
+        self.milestones.note(batch.sizes, [(draft.entry, state) for draft, state, _ in batch.own], now.steady)
         return outputs
 
     def _name_heads(self, batch: Batch) -> None:

@@ -1,7 +1,8 @@
 """Milestones: when a lane's head gets its second, post-quantum signature.
 
-Every MILESTONE entries, and at the opening of a lane, a FLASH and an assent
-to terms. The signature travels by itself, after everything urgent; its
+Every MILESTONE entries; at the opening of a lane, a FLASH and an assent to
+terms; and when a party has fallen silent for a moment after saying something,
+so that a transcript at rest carries both kinds to its end. The signature travels by itself, after everything urgent; its
 absence lowers the grade of the evidence and never stops anything.
 
 Spec: spec/05-heads.md.
@@ -14,7 +15,7 @@ from openline.kernel.codec import encode
 from openline.kernel.crypto import Signer
 from openline.kernel.lane import Head, SignedHead, sign_head
 from openline.protocol.delivery import Peer
-from openline.protocol.entries import AnyEntry, Assent, GenerationEntry, Message, Precedence, TermsEntry
+from openline.protocol.entries import Ack, AnyEntry, Assent, GenerationEntry, Message, Precedence, TermsEntry
 from openline.protocol.frames import Cosignature, frame_value
 from openline.protocol.lanes import LaneBook, LaneState
 from openline.protocol.records import PutHead, Write
@@ -25,6 +26,8 @@ MAX_BULK = 128
 """Frames that may wait for one peer behind everything else, cosignatures and chunks: half a MiB of the former."""
 PAUSE_MS = 50
 """Signed a moment after its entries, so that they are on their way first."""
+QUIET_MS = 1_500
+"""Silence after which what was said last is signed too: one signature a pause, whatever was said before it."""
 
 
 class Milestones:
@@ -32,21 +35,27 @@ class Milestones:
 
     def __init__(self, book: LaneBook, signer: Signer) -> None:
         self._book, self._signer = book, signer
-        self._due: dict[str, tuple[LaneState, int]] = {}
+        self._due: dict[str, tuple[LaneState, int, int]] = {}
+        """Lane, size and moment (steady, ms), by origin."""
 
-    def note(self, sizes: Sequence[tuple[LaneState, int]], own: Sequence[tuple[AnyEntry, LaneState]]) -> None:
-        """These lanes grew, by these own entries."""
+    def note(self, sizes: Sequence[tuple[LaneState, int]], own: Sequence[tuple[AnyEntry, LaneState]], now: int) -> None:
+        """These lanes grew, by these own entries. Pure acknowledgements alone are not worth a signature."""
+        spoken = {state.lane.origin for entry, state in own if not isinstance(entry, Ack)}
         special = {state.lane.origin for entry, state in own if _is_milestone(entry)}
         grown = Counter(state.lane.origin for _, state in own)
         for state, size in sizes:
             if state.lane.party != self._book.party or state.lane.origin not in grown:
                 continue
             if state.lane.origin in special or size % MILESTONE < grown[state.lane.origin]:
-                self._due[state.lane.origin] = (state, size)
+                self._due[state.lane.origin] = (state, size, now + PAUSE_MS)
+            elif state.lane.origin in spoken:
+                known = self._due.get(state.lane.origin)
+                at = now + QUIET_MS if known is None or known[2] > now + PAUSE_MS else known[2]
+                self._due[state.lane.origin] = (state, size, at)
 
-    def deadline(self, now: int) -> int | None:
+    def deadline(self) -> int | None:
         """When to call `cosign`."""
-        return now + PAUSE_MS if self._due else None
+        return min((at for _, _, at in self._due.values()), default=None)
 
     def sign(self, state: LaneState) -> SignedHead:
         """A lane's durable head under both own keys."""
@@ -54,18 +63,19 @@ class Milestones:
         head = Head(lane=state.lane, size=size, root=self._book.root_at(state, size))
         return sign_head(self._signer, head, milestone=True)
 
-    def cosign(self, peers: dict[int, Peer]) -> tuple[list[Write], int]:
+    def cosign(self, peers: dict[int, Peer], now: int) -> list[Write]:
         """Sign what is due: writes for the store, frames for the peers' queues. One lane a call."""
-        if not self._due:
-            return [], 0
-        state, size = self._due.pop(next(iter(self._due)))
+        origin = next((origin for origin, (_, _, at) in self._due.items() if at <= now), None)
+        if origin is None:
+            return []
+        state, size, _ = self._due.pop(origin)
         head = Head(lane=state.lane, size=size, root=self._book.root_at(state, size))
         signed = sign_head(self._signer, head, milestone=True)
         frame = encode(frame_value(Cosignature(lane=state.lane, size=size, signature=signed.mldsa)))
         for peer in peers.values():
             if len(peer.bulk) < MAX_BULK:  # of a peer that is away for long; the next milestone covers all before it
                 peer.bulk.append(frame)
-        return [PutHead(signed=signed)], len(peers)
+        return [PutHead(signed=signed)]
 
 
 def _is_milestone(entry: AnyEntry) -> bool:
