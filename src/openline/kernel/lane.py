@@ -16,8 +16,8 @@ tlog-cosignature; RFC 9162.
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import total_ordering
 from hashlib import sha256
+from typing import NamedTuple
 
 from openline.kernel.codec import Fields, decode, encode
 from openline.kernel.crypto import MLDSA_SIGNATURE, Signer, Verifier, derive, digest
@@ -30,19 +30,14 @@ FIELDS = (KIND, TIME, ACK, BODY)
 _HASH = b"\x58\x20"  # CBOR head of a byte string of 32
 
 
-@total_ordering
-@dataclass(frozen=True, slots=True)
-class Generation:
+class Generation(NamedTuple):
     """One unbroken life of a party's lanes; a restored station opens the next.
 
-    Ordered by (counter, nonce): the greatest known is the current one.
+    Ordered by (counter, nonce): the greatest known is the current one. A tuple, as it is part of every table's key.
     """
 
     counter: int
     nonce: bytes
-
-    def __lt__(self, other: "Generation") -> bool:
-        return (self.counter, self.nonce) < (other.counter, other.nonce)
 
     def __str__(self) -> str:
         return str(self.counter) if self == GENERATION_ZERO else f"{self.counter}-{self.nonce.hex()}"
@@ -70,10 +65,12 @@ def parse_generation(text: str) -> Generation:
 class Lane:
     """The name of one lane in one generation; `prefix` opens every leaf of it."""
 
-    __slots__ = ("generation", "line", "number", "origin", "prefix")
+    __slots__ = ("generation", "key", "line", "number", "origin", "prefix")
 
     def __init__(self, line: bytes, number: int, generation: Generation) -> None:
         self.line, self.number, self.generation = line, number, generation
+        self.key = (number, generation)
+        """What tells it from other lanes of the line."""
         self.origin = f"{line.hex()}/{number}.{generation}"
         whole = encode([1, line, number, generation.counter, generation.nonce])
         self.prefix = b"\x8a" + whole[1:]  # the same first five members, of an array of ten
@@ -87,11 +84,6 @@ class Lane:
     def urgent(self) -> bool:
         """Whether it is the party's urgent lane (else its traffic lane)."""
         return self.number % 2 == 0
-
-    @property
-    def key(self) -> tuple[int, Generation]:
-        """What tells it from other lanes of the line."""
-        return self.number, self.generation
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Lane) and self.origin == other.origin

@@ -202,7 +202,8 @@ class LaneBook:
 
     def own(self, *, urgent: bool) -> LaneState:
         """One's own lane of the current generation."""
-        return self.state(self.lane(2 * self.party + (not urgent), self.current(self.party)))
+        place = (2 * self.party + (not urgent), self.mine)
+        return self._states.get(place) or self.state(self.lane(*place))
 
     def all_states(self) -> list[LaneState]:
         """Both lanes of every known generation of every party."""
