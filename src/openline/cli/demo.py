@@ -36,6 +36,8 @@ KEYS: tuple[StationKey, StationKey] = ("alpha", "bravo")
 READING_S = 0.9
 """How long a step stands before the next; a long text, longer."""
 START_S = 20.0
+REST_S = 3.0
+"""A line at rest is signed with both keys after a second and a half; twice that for slow machines."""
 
 
 class Failed(click.ClickException):
@@ -199,6 +201,8 @@ class Demo:
     def record(self) -> None:
         """Export on both sides, verify each export with the other's fingerprint, and show what both see."""
         self.narrator.chapter(_("The record: each side exports, and verifies without any key"))
+        self.narrator.hint(_("A pause: after one, each side signs what it said last with its post-quantum key too."))
+        time.sleep(REST_S)
         for key, other in zip(KEYS, reversed(KEYS), strict=True):
             folder = self.folder / f"export-{key}"
             label = str(self.line(key)["label"])
