@@ -144,7 +144,8 @@ def test_no_text_is_missing_in_a_language(name: str) -> None:
     for text, forms in texts.items():
         said = catalogue[text]
         assert len(said) == (1 if forms == 1 else language.FORMS[name])
-        assert all(each and fields(each) == fields(text) for each in said), text
+        counted = {"number"} if forms == 2 else set()  # English may say "the line" for one
+        assert all(each and fields(each) | counted == fields(text) | counted for each in said), text
 
 
 @pytest.mark.parametrize("name", ["fr", "ru"])
