@@ -1,0 +1,170 @@
+"""A TCP proxy in this process, between two stations: it cuts, stalls, delays, corrupts and throttles.
+
+It duplicates and reorders nothing, as TCP does not. One thread, one loop; the
+faults are set from the test's thread and hold for every connection from then on.
+"""
+
+import asyncio
+import contextlib
+import random
+import threading
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+_CHUNK = 16_384
+
+
+@dataclass
+class Weather:
+    """What happens to bytes under way."""
+
+    refusing: bool = False
+    stalled: bool = False
+    delay_s: float = 0.0
+    bytes_per_s: int = 0
+    """0: as fast as it goes."""
+    corrupt: int = 0
+    """So many of the next chunks have one bit changed."""
+
+
+class Proxy:
+    """Listens at a port of its own and calls `target` for each connection."""
+
+    def __init__(self, target: int, seed: int = 0) -> None:
+        self.target, self.weather, self.port = target, Weather(), 0
+        self.connections = self.carried = self.corrupted = 0
+        self._dice = random.Random(seed)
+        self._loop = asyncio.new_event_loop()
+        self._open: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._clear = asyncio.Event()
+        self._clear.set()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._ready.wait(5)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._call(self._end)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+        self._loop.close()
+
+    # --- faults, from any thread ---
+
+    def cut(self) -> None:
+        """End every connection, and refuse new ones until `heal`."""
+        self.weather.refusing = True
+        self._call(self._drop)
+
+    def drop(self) -> None:
+        """End every connection; new ones may come at once."""
+        self._call(self._drop)
+
+    def stall(self) -> None:
+        """Keep connections open and carry nothing, until `heal`."""
+        self.weather.stalled = True
+        self._call(self._pause)
+
+    def corrupt(self, chunks: int = 1) -> None:
+        """Change one bit in each of the next chunks."""
+        self.weather.corrupt = chunks
+
+    def delay(self, seconds: float) -> None:
+        """Hold each chunk back so long."""
+        self.weather.delay_s = seconds
+
+    def throttle(self, bytes_per_s: int) -> None:
+        """Carry no more than that, each way."""
+        self.weather.bytes_per_s = bytes_per_s
+
+    def heal(self) -> None:
+        """All faults end."""
+        self.weather = Weather()
+        self._call(self._resume)
+
+    # --- on the loop ---
+
+    def _call(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        asyncio.run_coroutine_threadsafe(work(), self._loop).result(5)
+
+    async def _drop(self) -> None:
+        for writer in list(self._open):
+            writer.transport.abort()
+
+    async def _pause(self) -> None:
+        self._clear.clear()
+
+    async def _resume(self) -> None:
+        self._clear.set()
+
+    async def _end(self) -> None:
+        await self._drop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self._listen())
+        self._loop.run_forever()
+
+    async def _listen(self) -> None:
+        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._tasks.add(task)
+        try:
+            await self._carry(reader, writer)
+        except (OSError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.transport.abort()
+            if task is not None:
+                self._tasks.discard(task)
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.weather.refusing:
+            return
+        there_reader, there = await asyncio.open_connection("127.0.0.1", self.target)
+        self.connections += 1
+        self._open |= {writer, there}
+        ways = {asyncio.create_task(self._pump(*way)) for way in ((reader, there), (there_reader, writer))}
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._open -= {writer, there}
+            for way in ways:
+                way.cancel()
+            there.transport.abort()
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(_CHUNK):
+                await self._clear.wait()
+                weather = self.weather
+                if weather.delay_s:
+                    await asyncio.sleep(weather.delay_s)
+                if weather.bytes_per_s:
+                    await asyncio.sleep(len(data) / weather.bytes_per_s)
+                if weather.corrupt > 0:
+                    weather.corrupt -= 1
+                    self.corrupted += 1
+                    data = self._flipped(data)
+                writer.write(data)
+                self.carried += len(data)
+                await writer.drain()
+
+    def _flipped(self, data: bytes) -> bytes:
+        changed = bytearray(data)
+        changed[self._dice.randrange(len(changed))] ^= 1 << self._dice.randrange(8)
+        return bytes(changed)
