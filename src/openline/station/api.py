@@ -4,6 +4,7 @@ Spec of the calls: /v1/openapi.json, made from the same table (see openapi.py).
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from starlette.routing import Route as Path
@@ -69,6 +70,8 @@ class _Operations:
             station.counters["api-refused"] += 1
             self._note(call, route, error)
             made = failure(error)
+            if isinstance(error, NotAllowed):
+                made = replace(made, allow=", ".join(self._methods))
             call = call or Call(
                 station=station, actor=_nobody(scope), scope=scope, receive=receive, send=send
             )

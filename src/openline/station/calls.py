@@ -41,6 +41,8 @@ class Reply:
 
     status: int = 200
     media: str = JSON
+    allow: str = ""
+    """Methods that the path has, where the one called is not among them."""
     data: bytes = field(repr=False)
 
 
@@ -108,6 +110,8 @@ class Call:
     async def answer(self, made: Reply) -> None:
         """Send a whole answer."""
         head = [(b"content-type", made.media.encode()), (b"content-length", b"%d" % len(made.data))]
+        if made.allow:
+            head.append((b"allow", made.allow.encode()))
         await self.send({"type": "http.response.start", "status": made.status, "headers": head})
         await self.send({"type": "http.response.body", "body": made.data})
 
@@ -215,7 +219,7 @@ def failure(error: Exception) -> Reply:
     if message in _QUOTA:
         code = "quota"
     status = STATUS.get(code, 400)
-    do = getattr(error, "do", "") or _DO.get(code, "")
+    do = getattr(error, "do", "") or _DO.get(code, _DO["malformed"])
     if code == "bug":
         message = "a fault of this program"
     return reply(Failure(error=code, message=message, do=do), status)

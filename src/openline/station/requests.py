@@ -302,8 +302,8 @@ def _ref_at(line: LineRunner, number: int, generation: str, index: int) -> Ref:
     parsed = parse_generation(generation)
     if number >= 2 * len(line.names) or not book.knows(number // 2, parsed):
         raise Unknown("no such lane on this line")
-    state = book.state(book.lane(number, parsed))
-    rows = book.rows(state, index, 1) if index < state.durable else ()
+    lane = book.lane(number, parsed)
+    rows = book.rows(book.state(lane), index, 1) if index < line.history.size(lane) else ()
     if not rows:
         raise Unknown("no such entry is held here")
     return Ref(lane=number, generation=parsed, index=index, leaf=rows[0].nodes[0])
