@@ -159,6 +159,7 @@ MAP: dict[str, str] = {
     "cli/pairing.py": "cli",
     "cli/reading.py": "cli",
     "cli/record.py": "cli",
+    "cli/restoring.py": "cli",
     "cli/running.py": "cli",
     "cli/scenario.py": "cli",
     "cli/sending.py": "cli",

@@ -106,6 +106,11 @@ CONTENTS: tuple[Entry, ...] = (
         "care",
         doctor="What is wrong here, and what to do.",
         backup="Write an encrypted backup.",
+    ),
+    *_group("Care", "restoring", restore="Put a backup into a new folder."),
+    *_group(
+        "Care",
+        "care",
         archive="Export a line, then destroy its keys here.",
         version="The version of this program.",
     ),
