@@ -130,7 +130,7 @@ class Peer:
         self.unheard: set[tuple[int, Generation]] = set()
         """Lanes of which it acknowledged more than was held here then: to be looked at again when they have grown."""
         self.told: dict[tuple[int, Generation], int] = {}
-        self.wanted: dict[tuple[int, Generation], tuple[int, int]] = {}
+        self.wanted: dict[tuple[int, Generation], tuple[int, int, bool]] = {}
         self.gaps: dict[tuple[int, Generation], int] = {}
         self.asked: set[tuple[int, Generation]] = set()
         """Lanes, its own among them, of which it asked for what it lacks: your adversary is your backup."""

@@ -69,17 +69,17 @@ class Gathering:
     def want(self, peer: Peer, lane: Lane, first: int, now: Now, *, full: bool) -> None:
         """Ask a peer for entries, not more often than once a second for the same ones."""
         asked = peer.wanted.get(lane.key)
-        if asked is not None and asked[0] == first and asked[1] > now.steady:
-            return
+        if asked is not None and asked[0] == first and asked[1] > now.steady and (asked[2] or not full):
+            return  # a want in full is more than one that is not
         if len(peer.wanted) >= MAX_WANTED:
             del peer.wanted[next(iter(peer.wanted))]
         if peer.tell(encode(frame_value(Want(lane=lane, first=first, full=full)))):
-            peer.wanted[lane.key] = (first, now.steady + WANT_AGAIN_MS)
+            peer.wanted[lane.key] = (first, now.steady + WANT_AGAIN_MS, full)
 
     def held(self, peer: Peer, state: LaneState, now: Now) -> None:
         """Say how much of a lane is held here: acknowledgements name the newest generation only (spec 4.14)."""
-        if peer.wanted.get(state.lane.key, (-1, 0))[1] <= now.steady:
-            peer.wanted[state.lane.key] = (-1, now.steady + WANT_AGAIN_MS)
+        if peer.wanted.get(state.lane.key, (-1, 0, False))[1] <= now.steady:
+            peer.wanted[state.lane.key] = (-1, now.steady + WANT_AGAIN_MS, False)
             peer.tell(encode(frame_value(Held(heads=((state.lane, state.durable),)))))
 
     def suspect(self, peer: Peer, why: str) -> None:

@@ -265,7 +265,9 @@ class Sending:
         rows = _fitting(ahead, budget, full=False)
         if len(self.book.terms.parties) > 2:  # whoever hands this on must be able to: up to this head, in full
             rows = _fitting(rows, MOST_HANDED_ON, full=True)
-        if own and not full:
+        counter = state.lane.generation.counter
+        ambiguous = sum(known.counter == counter for known in self.book.named.held(state.lane.party)) > 1
+        if own and not full and not ambiguous:  # spec 8.13: a short form names the counter alone
             items = wire_items(self.book, state, rows, peer.party, peer.holds)
         if own:
             rows = rows if items is not None else _fitting(ahead, budget, full=True)
