@@ -30,36 +30,36 @@ class Quota:
 
     def available(self, now: Instant) -> int:
         """Whole units left."""
-        return self._filled(now).level // self.period_ms
+        return self._filled(now) // self.period_ms
 
     def take(self, now: Instant, units: int) -> tuple["Quota", bool]:
         """The bucket afterwards, and whether there were so many; if not, nothing is taken."""
         filled = self._filled(now)
-        left = filled.level - units * self.period_ms
-        return (replace(filled, level=left), True) if left >= 0 else (filled, False)
+        left = filled - units * self.period_ms
+        return (self._with(now, left), True) if left >= 0 else (self._with(now, filled), False)
 
     def charge(self, now: Instant, units: int) -> "Quota":
         """The bucket after so many units, whether or not they were there."""
-        filled = self._filled(now)
-        return replace(filled, level=filled.level - units * self.period_ms)
+        return self._with(now, self._filled(now) - units * self.period_ms)
 
     def wait_ms(self, now: Instant, units: int) -> int | None:
         """Milliseconds until so many are there; 0 if they are, None if they never will be."""
-        lacking = units * self.period_ms - self._filled(now).level
+        lacking = units * self.period_ms - self._filled(now)
         if lacking <= 0:
             return 0
         return -(-lacking // self.rate) if self.rate and units <= self.burst else None
 
     def amended(self, now: Instant, rate: int, burst: int) -> "Quota":
         """The bucket under another rate: what is left stays, as far as it fits."""
-        filled = self._filled(now)
-        return replace(filled, rate=rate, burst=burst, level=min(filled.level, burst * self.period_ms))
+        level = min(self._filled(now), burst * self.period_ms)
+        return Quota(rate=rate, period_ms=self.period_ms, burst=burst, level=level, at=now)
 
-    def _filled(self, now: Instant) -> "Quota":
-        gained = (
-            max(0, now - self.at) * self.rate
-        )  # a clock that stepped back gives nothing, and starts anew from there
-        return replace(self, level=min(self.level + gained, self.burst * self.period_ms), at=now)
+    def _filled(self, now: Instant) -> int:
+        """The level now. A clock that stepped back gives nothing, and the bucket starts anew from there."""
+        return min(self.level + max(0, now - self.at) * self.rate, self.burst * self.period_ms)
+
+    def _with(self, now: Instant, level: int) -> "Quota":
+        return Quota(rate=self.rate, period_ms=self.period_ms, burst=self.burst, level=level, at=now)
 
 
 def full(rate: int, period_ms: int, now: Instant) -> Quota:
@@ -95,13 +95,17 @@ class PartyQuotas:
     def charge(self, now: Instant, entries: int, *, urgent: bool) -> "PartyQuotas":
         """The quotas after so many entries were accepted, in debt if need be: the rate holds for large frames too."""
         own = min(entries, max(0, self.urgent.available(now))) if urgent else 0
-        return replace(self, urgent=self.urgent.charge(now, own), traffic=self.traffic.charge(now, entries - own))
+        urgent_left = self.urgent.charge(now, own) if own else self.urgent
+        traffic_left = self.traffic.charge(now, entries - own)
+        return PartyQuotas(urgent=urgent_left, traffic=traffic_left, attachments=self.attachments)
 
     def take_attachment(self, now: Instant, size: int) -> tuple["PartyQuotas", bool]:
         """The quotas afterwards, and whether an attachment of `size` bytes is drawn."""
         if self.attachments.available(now) < min(size, self.attachments.burst):
             return self, False
-        return replace(self, attachments=self.attachments.charge(now, size)), True  # one above a day's quota fits, in debt
+        return replace(
+            self, attachments=self.attachments.charge(now, size)
+        ), True  # one above a day's quota fits, in debt
 
     def amended(self, policy: Policy, now: Instant) -> "PartyQuotas":
         """The quotas under another policy."""
