@@ -128,9 +128,15 @@ class Station:
         if self.engine is None:
             return
         self.world.note(self, f"< {described(event)}")
-        outputs = self.engine.handle(event, self.now())
+        try:
+            outputs = self.engine.handle(event, self.now())
+        except Exception:
+            if self.honest:
+                raise
+            return self.crash("of a liar")  # its own lies may break it
         self.world.checks.handled(self, outputs)
         self._perform(outputs)
+        return None
 
     def _perform(self, outputs: list[Output]) -> None:
         alive = self.incarnation
@@ -177,6 +183,9 @@ class Station:
     # --- the disk ---
 
     def _write(self, commit: Commit) -> None:
+        if not self.honest:
+            self.store.commit(commit.writes)
+            return
         self.world.checks.committing(self, commit.writes)
         self.store.commit(commit.writes)
         self.world.checks.committed(self, commit.writes)

@@ -35,7 +35,7 @@ class Workload:
 
     def say(self, party: int) -> None:
         """Somebody at that party says something, if the station is up."""
-        station = self._world.stations[party]
+        station = self._dice.choice([s for s in self._world.all_stations() if s.party == party])
         if station.engine is None:
             return
         entry = self._entry(station, self._dice)
