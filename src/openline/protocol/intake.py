@@ -331,12 +331,17 @@ class Intake:
         if not self.book.knows(lane.party, lane.generation):
             raise Unknown("a generation that is not known")
         state = self.book.state(lane)
-        signed = signed_at(self.book, state, frame.size) if frame.size <= state.durable else None
-        if signed is None or signed.mldsa:
+        if frame.size > state.durable:
+            # Its entries came a moment ago: a size is in `roots` before it is durable only if its owner signed it.
+            kept = frame.size in state.roots
+        else:
+            signed = signed_at(self.book, state, frame.size)
+            kept = signed is not None and not signed.mldsa
+        if not kept:
             return
-        whole = SignedHead(head=signed.head, ed25519=signed.ed25519, mldsa=frame.signature)
-        whole.check(self.book.owner(lane))
-        self.gathered.writes.append(PutHead(signed=whole))
+        head = Head(lane=lane, size=frame.size, root=self.book.root_at(state, frame.size))
+        self.book.owner(lane).mldsa(frame.signature, head.cosigned())
+        self.gathered.writes.append(PutHead(signed=SignedHead(head=head, ed25519=b"", mldsa=frame.signature)))
 
 
 def _refused(state: LaneState, row: EntryRow) -> EntryRow:

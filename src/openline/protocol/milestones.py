@@ -15,7 +15,7 @@ from openline.kernel.codec import encode
 from openline.kernel.crypto import Signer
 from openline.kernel.lane import Head, SignedHead, sign_head
 from openline.protocol.delivery import Peer
-from openline.protocol.entries import Ack, AnyEntry, Assent, GenerationEntry, Message, Precedence, TermsEntry
+from openline.protocol.entries import AnyEntry, Assent, GenerationEntry, Message, Precedence, TermsEntry
 from openline.protocol.frames import Cosignature, frame_value
 from openline.protocol.lanes import LaneBook, LaneState
 from openline.protocol.records import PutHead, Write
@@ -35,27 +35,26 @@ class Milestones:
 
     def __init__(self, book: LaneBook, signer: Signer) -> None:
         self._book, self._signer = book, signer
-        self._due: dict[str, tuple[LaneState, int, int]] = {}
-        """Lane, size and moment (steady, ms), by origin."""
+        self._due: dict[str, tuple[LaneState, int]] = {}
+        """Lane and moment (steady, ms), by origin."""
 
     def note(self, sizes: Sequence[tuple[LaneState, int]], own: Sequence[tuple[AnyEntry, LaneState]], now: int) -> None:
-        """These lanes grew, by these own entries. Pure acknowledgements alone are not worth a signature."""
-        spoken = {state.lane.origin for entry, state in own if not isinstance(entry, Ack)}
+        """These lanes grew, by these own entries."""
         special = {state.lane.origin for entry, state in own if _is_milestone(entry)}
         grown = Counter(state.lane.origin for _, state in own)
         for state, size in sizes:
             if state.lane.party != self._book.party or state.lane.origin not in grown:
                 continue
             if state.lane.origin in special or size % MILESTONE < grown[state.lane.origin]:
-                self._due[state.lane.origin] = (state, size, now + PAUSE_MS)
-            elif state.lane.origin in spoken:
+                self._due[state.lane.origin] = (state, now + PAUSE_MS)
+            else:
                 known = self._due.get(state.lane.origin)
-                at = now + QUIET_MS if known is None or known[2] > now + PAUSE_MS else known[2]
-                self._due[state.lane.origin] = (state, size, at)
+                at = now + QUIET_MS if known is None or known[1] > now + PAUSE_MS else known[1]
+                self._due[state.lane.origin] = (state, at)
 
     def deadline(self) -> int | None:
         """When to call `cosign`."""
-        return min((at for _, _, at in self._due.values()), default=None)
+        return min((at for _, at in self._due.values()), default=None)
 
     def sign(self, state: LaneState) -> SignedHead:
         """A lane's durable head under both own keys."""
@@ -65,10 +64,11 @@ class Milestones:
 
     def cosign(self, peers: dict[int, Peer], now: int) -> list[Write]:
         """Sign what is due: writes for the store, frames for the peers' queues. One lane a call."""
-        origin = next((origin for origin, (_, _, at) in self._due.items() if at <= now), None)
+        origin = next((origin for origin, (_, at) in self._due.items() if at <= now), None)
         if origin is None:
             return []
-        state, size, _ = self._due.pop(origin)
+        state = self._due.pop(origin)[0]
+        size = state.durable  # what was acknowledged since then comes along for nothing
         head = Head(lane=state.lane, size=size, root=self._book.root_at(state, size))
         signed = sign_head(self._signer, head, milestone=True)
         frame = encode(frame_value(Cosignature(lane=state.lane, size=size, signature=signed.mldsa)))
