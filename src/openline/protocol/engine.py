@@ -201,6 +201,7 @@ class Engine:
             index, plain = epoch.incoming.open(envelope)
             content = decode_content(self.terms.line, plain)
         except Refused:
+            self.intake.gathered.peers.add(peer.party)  # content out of shape is opened nevertheless, and told as opened
             return [Noticed(what="envelope-refused", party=peer.party)]
         peer.heard_at, peer.unknown_tags = now.steady, 0
         self.intake.gathered.peers.add(peer.party)
