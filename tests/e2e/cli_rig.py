@@ -6,6 +6,7 @@ Commands run inside the test's process (that is twenty times faster), stations i
 import io
 import json
 import os
+import pty
 import socket
 import subprocess
 import sys
@@ -70,6 +71,29 @@ def process(*words: str, env: dict[str, str] | None = None, stdin: bytes = b"") 
         timeout=60,
     )
     return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def at_terminal(*words: str, typed: bytes) -> Done:
+    """Run one command at a terminal, where somebody types that once something is asked for (it ends in a colon)."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*COMMAND, *words], stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm"}
+    ) as command:
+        os.close(theirs)
+        shown, asked = b"", False
+        while True:
+            try:
+                piece = os.read(ours, 65_536)
+            except OSError:  # the other end is closed
+                break
+            if not piece:
+                break
+            shown += piece
+            if not asked and shown.rstrip().endswith(b":"):
+                asked = True
+                os.write(ours, typed)
+        os.close(ours)
+        return Done(command.wait(timeout=30), shown.decode(), "")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,10 @@
 """Commands without a line: making a station, cards, a passphrase, pairing by voice, release, archive, and no station at all."""
 
+import grp
+import os
+import pwd
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -153,6 +157,34 @@ def test_where_the_terms_ask_for_it_a_second_person_sends(tmp_path: Path) -> Non
         alpha.good("discard", number)
         assert alpha.good("drafts")["drafts"] == []
         assert bravo("history", "ALPHA", "--kind", "message", "--json").objects == []
+
+
+@pytest.mark.full
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another Unix user")
+def test_a_second_person_is_another_user_of_the_machine() -> None:
+    """Whoever drafted cannot release; another user, whom the configuration knows, can."""
+    nobody = pwd.getpwnam("nobody")
+    group = grp.getgrgid(nobody.pw_gid).gr_name
+    with tempfile.TemporaryDirectory(prefix="openline-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        alpha, bravo = founded(folder, "ALPHA"), founded(folder, "BRAVO")
+        config = alpha.home / "config.toml"
+        people = f'\n[people.{nobody.pw_uid}]\nsign = "W2"\nroles = ["watch-officer"]\n'
+        config.write_text(config.read_text().replace('group = ""', f'group = "{group}"') + people)
+        for each in (alpha.home, alpha.home / "run"):
+            os.chown(each, -1, nobody.pw_gid)
+            each.chmod(0o710)
+        with alpha.up(), bravo.up():
+            paired(folder, alpha, bravo, TERMS + "release = true\n")
+            assert alpha("send", "BRAVO", "Two of us.").code == 6
+            released = subprocess.run(
+                [*COMMAND, "release", "1", "--home", str(alpha.home)],
+                capture_output=True, text=True, user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[], cwd="/",
+            )  # fmt: skip
+            assert (released.returncode, released.stderr) == (0, "")
+            found = until(lambda: bravo("history", "ALPHA", "--kind", "message", "--json").objects)
+            assert (found[0]["body"]["drafter"], found[0]["body"]["releaser"]) == ("W1", "W2")
 
 
 def test_archive_exports_verifies_and_then_destroys(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Every command against two real stations, as two floors type them."""
 
 import json
+import re
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from openline.cli.contents import CONTENTS
-from tests.e2e.cli_rig import COMMAND, Floor, founded, paired, process
+from tests.e2e.cli_rig import COMMAND, Floor, at_terminal, founded, paired, process
 from tests.waiting import until
 
 HOSTILE = "Look\u202e here\x1b[2J\nсрочно, раypal"
@@ -89,6 +91,53 @@ def test_a_flash_needs_a_second_act(alpha: Floor, bravo: Floor) -> None:
     assert len(alpha("history", "BRAVO", "--json").objects) == before
     assert "Z0" in said(alpha, "STOP.", "--precedence", "flash", "--yes")
     assert bravo("read", "ALPHA", "Z001").out.startswith("⬢ FLASH   ALPHA Z001 ")
+
+
+def test_at_a_terminal_a_flash_is_confirmed_by_the_lines_label(alpha: Floor, bravo: Floor) -> None:
+    words = ("send", "--home", str(alpha.home), "BRAVO", "STOP now.", "--precedence", "flash")
+    slip = at_terminal(*words, typed=b"BRVAO\n")
+    assert slip.code == 1
+    assert "Nothing was sent." in slip.out
+    meant = at_terminal(*words, typed=b"bravo\n")
+    assert meant.code == 0
+    assert "sounds the alarm at BRAVO" in meant.out
+    until(lambda: "STOP now." in bravo("history", "ALPHA").out)
+
+
+def test_a_terminal_has_colours_beside_the_words_and_may_refuse_them(
+    alpha: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said(alpha, HOSTILE)
+    words = ("history", "--home", str(alpha.home), "BRAVO")
+    coloured = at_terminal(*words, typed=b"").out
+    assert re.search(r"\x1b\[[0-9;]+m⬢ FLASH\x1b\[0m", coloured)
+    assert set(re.findall(r"\x1b.", coloured)) == {"\x1b["}
+    assert {found[-1] for found in re.findall(r"\x1b\[[0-9;]*.", coloured)} == {"m"}  # colours, and nothing else
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in at_terminal(*words, typed=b"").out
+
+
+def test_a_pipe_that_is_read_no_further_ends_a_command_quietly(alpha: Floor) -> None:
+    said(alpha, "Long. " * 1_000)
+    words = [*COMMAND, "history", "--home", str(alpha.home), "BRAVO", "--json", "--limit", "1000"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as history:
+        assert history.stdout is not None
+        assert history.stderr is not None
+        history.stdout.read(1)
+        history.stdout.close()
+        assert history.wait(timeout=30) == 0
+        assert history.stderr.read() == b""
+
+
+def test_ctrl_c_is_said_and_has_its_code(alpha: Floor) -> None:
+    words = [*COMMAND, "tail", "-f", "--home", str(alpha.home), "BRAVO"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as tail:
+        assert tail.stdout is not None
+        assert tail.stderr is not None
+        tail.stdout.readline()
+        tail.send_signal(signal.SIGINT)
+        assert tail.wait(timeout=30) == 130
+        assert tail.stderr.read().decode().strip() == "Stopped."
 
 
 def test_read_shows_hostile_text_inert_and_tells_its_author(alpha: Floor, bravo: Floor) -> None:

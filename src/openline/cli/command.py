@@ -166,6 +166,9 @@ def command(name: str, text: str, *, examples: Sequence[str], more: Sequence[str
             desk = Desk(home=home, out=output_for(as_json=as_json))
             try:
                 function(desk, **values)
+            except BrokenPipeError:
+                # The reader of a pipe has what it wanted: nothing more is said, not even at exit.
+                sys.stdout = None
             finally:
                 desk.close()
 

@@ -38,10 +38,6 @@ def enter(words: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         sys.stderr.write("\n" + _("Stopped.") + "\n")
         return Exit.INTERRUPTED
-    except BrokenPipeError:
-        # The reader of a pipe left: say nothing more, not even at exit.
-        sys.stdout = None
-        return Exit.DONE
 
 
 def _end(failure: Failure, *, as_json: bool) -> int:

@@ -50,7 +50,11 @@ class Local:
     def __init__(self, home: Path) -> None:
         """Raises Failure if there is no station in that folder."""
         self.home = home
-        if not home.is_dir():
+        try:
+            there = home.is_dir()
+        except OSError:
+            there = True  # not ours to see: the socket will say what it lets us
+        if not there:
             raise unavailable(
                 _("There is no station in {home}.").format(home=inert_line(str(home))),
                 _("Make one: openline init, or name its folder: --home DIR"),
