@@ -58,6 +58,17 @@ class Part:
     bulk: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What was asked for last of a lane, and not before when it may be asked for again."""
+
+    first: int
+    """-1 if it was told, not asked."""
+    full: bool
+    until: int
+    pause: int
+
+
 class Epoch:
     """The live keys of one epoch with one peer."""
 
@@ -130,7 +141,7 @@ class Peer:
         self.unheard: set[tuple[int, Generation]] = set()
         """Lanes of which it acknowledged more than was held here then: to be looked at again when they have grown."""
         self.told: dict[tuple[int, Generation], int] = {}
-        self.wanted: dict[tuple[int, Generation], tuple[int, int, bool]] = {}
+        self.wanted: dict[tuple[int, Generation], Asked] = {}
         self.gaps: dict[tuple[int, Generation], int] = {}
         self.asked: set[tuple[int, Generation]] = set()
         """Lanes, its own among them, of which it asked for what it lacks: your adversary is your backup."""

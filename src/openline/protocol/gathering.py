@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from openline.kernel.codec import encode
 from openline.kernel.lane import Lane
-from openline.protocol.delivery import Epoch, Peer
+from openline.protocol.delivery import Asked, Epoch, Peer
 from openline.protocol.drafts import Written
 from openline.protocol.entries import AnyEntry
 from openline.protocol.events import Noticed, Now, Output, Transmit
@@ -17,6 +17,8 @@ from openline.protocol.records import EntryRow, Write
 
 WANT_AGAIN_MS = 1_000
 """The same request is repeated to a peer after this long at the earliest."""
+WANT_MOST_MS = 60_000
+"""The longest pause between two requests for the same entries."""
 MAX_WANTED = 2_048
 """Lanes of which it is remembered when they were asked for: all of a full line."""
 
@@ -67,19 +69,23 @@ class Gathering:
         self.now.outputs.append(Noticed(what=what, party=party, number=number))
 
     def want(self, peer: Peer, lane: Lane, first: int, now: Now, *, full: bool) -> None:
-        """Ask a peer for entries, not more often than once a second for the same ones."""
+        """Ask a peer for entries; for the same ones after pauses that double from a second to a minute (spec 7.12)."""
         asked = peer.wanted.get(lane.key)
-        if asked is not None and asked[0] == first and asked[1] > now.steady and (asked[2] or not full):
+        again = asked is not None and asked.first == first and asked.full is full
+        if asked is not None and asked.first == first and asked.until > now.steady and (asked.full or not full):
             return  # a want in full is more than one that is not
         if len(peer.wanted) >= MAX_WANTED:
             del peer.wanted[next(iter(peer.wanted))]
+        pause = min(2 * asked.pause, WANT_MOST_MS) if asked is not None and again else WANT_AGAIN_MS
         if peer.tell(encode(frame_value(Want(lane=lane, first=first, full=full)))):
-            peer.wanted[lane.key] = (first, now.steady + WANT_AGAIN_MS, full)
+            peer.wanted[lane.key] = Asked(first=first, full=full, until=now.steady + pause, pause=pause)
 
     def held(self, peer: Peer, state: LaneState, now: Now) -> None:
         """Say how much of a lane is held here: acknowledgements name the newest generation only (spec 4.14)."""
-        if peer.wanted.get(state.lane.key, (-1, 0, False))[1] <= now.steady:
-            peer.wanted[state.lane.key] = (-1, now.steady + WANT_AGAIN_MS, False)
+        told = peer.wanted.get(state.lane.key)
+        if told is None or told.until <= now.steady:
+            until = now.steady + WANT_AGAIN_MS
+            peer.wanted[state.lane.key] = Asked(first=-1, full=False, until=until, pause=WANT_AGAIN_MS)
             peer.tell(encode(frame_value(Held(heads=((state.lane, state.durable),)))))
 
     def suspect(self, peer: Peer, why: str) -> None:
