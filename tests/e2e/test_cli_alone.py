@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from openline.kernel.terms import Policy
+from openline.station.terms_file import read_terms_file
 from tests.e2e.cli_rig import COMMAND, TERMS, Floor, founded, paired, type_
 from tests.waiting import until
 
@@ -203,3 +205,20 @@ def test_archive_exports_verifies_and_then_destroys(tmp_path: Path) -> None:
         with alpha.up():
             assert alpha.good("lines")["lines"] == []
         assert not list((alpha.home / "keys" / "psk").iterdir())
+
+
+def test_the_example_of_terms_says_the_defaults() -> None:
+    example = Path(__file__).resolve().parents[2] / "examples" / "terms.toml"
+    assert read_terms_file(example) == Policy()
+
+
+def test_with_a_simulated_clock_a_message_has_the_moment_that_was_typed(tmp_path: Path) -> None:
+    alpha, bravo = founded(tmp_path, "ALPHA", "--simulated-clock"), founded(tmp_path, "BRAVO", "--simulated-clock")
+    with alpha.up(), bravo.up():
+        paired(tmp_path, alpha, bravo)
+        moment = "2026-06-05T12:47Z"
+        words = ("BRAVO", "Then.", "--at", moment, "--answer-by", "+1h", "--wait", "held")
+        assert alpha.good("send", *words)["ref"]["reference"] == "ALPHA 0001 051247Z JUN 26"
+        (entry,) = bravo("history", "ALPHA", "--kind", "message", "--json").objects
+        assert entry["body"]["answer_by"] - entry["time"] == 3_600_000
+        assert "simulated" in alpha("status").out

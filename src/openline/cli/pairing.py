@@ -179,7 +179,11 @@ def card_lines(out: Output, card: "Card") -> list[str]:
 )  # fmt: skip
 @click.argument("card", type=click.Path(path_type=Path, allow_dash=True))
 @click.option(
-    "--terms", type=click.Path(path_type=Path), required=True, metavar="FILE", help=_("The terms; see docs/operators/.")
+    "--terms",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="FILE",
+    help=_("The terms, as in examples/terms.toml."),
 )
 @click.option("--label", metavar="NAME", help=_("What the line is called here (default: the other station's name)."))
 @click.option("--fingerprint", metavar="FP", help=_("The other's whole fingerprint, instead of the spoken code."))

@@ -24,7 +24,7 @@ def read_terms(path: Path) -> Policy:
     except TermsRefused as wrong:
         raise usage(
             _("The terms in {file} are not right: {why}.").format(file=inert_line(str(path)), why=_(str(wrong))),
-            _("Mend the file and try again; docs/operators/ has an example."),
+            _("Mend the file and try again; examples/terms.toml is a whole one."),
         ) from None
     except Unknown:
         raise usage(_("There is no file {file}.").format(file=inert_line(str(path)))) from None
