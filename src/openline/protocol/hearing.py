@@ -3,6 +3,7 @@
 Spec: spec/07-delivery.md (7.3, 7.16, 7.17), spec/13-restart.md (13.9).
 """
 
+from openline.kernel.errors import Unknown
 from openline.kernel.lane import Lane
 from openline.protocol.acknowledgements import NOTHING, AckItem, decode_ack
 from openline.protocol.auditing import Auditing
@@ -59,7 +60,13 @@ class Hearing:
                 author.unheard.add(lane.key)
                 if lane.party == self.book.party:
                     self.gathering.want(author, lane, state.size, now, full=False)  # it holds more of us than we do
-            elif self.book.root_at(state, item.size) == item.root:
+                continue
+            try:
+                root = self.book.root_at(state, item.size)
+            except Unknown:  # on its way to the disk: looked at again when more has come
+                author.unheard.add(lane.key)
+                continue
+            if root == item.root:
                 self._counts(author, by, lane, item, now)
             elif lane.party == self.book.party:
                 self.gathering.suspect(author, "acknowledges-another-history")

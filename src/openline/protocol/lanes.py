@@ -218,14 +218,22 @@ class LaneBook:
         found = state.roots.get(size)
         if found is not None:
             return found
-        if size > state.durable:
+        if size > state.size:
             raise Unknown("a size that is not held")
-        lane = state.lane
-        root = peaks_at(size, lambda level, place: self.reader.node(lane, level, place)).root()
+        root = peaks_at(size, lambda level, place: self._node(state, level, place)).root()
         if len(state.roots) < ROOTS:  # who names every size in turn fills no memory
             state.roots[size] = root
             state.roots.move_to_end(size, last=False)  # old sizes leave first
         return root
+
+    def _node(self, state: LaneState, level: int, place: int) -> bytes:
+        """A subtree's root, from the store or from rows on their way there. Raises Unknown if it is in neither."""
+        index = ((place + 1) << level) - 1
+        if index < state.durable:
+            return self.reader.node(state.lane, level, place)
+        if not state.recent or not state.recent[0].index <= index < state.size:
+            raise Unknown("a subtree that is not at hand")
+        return state.recent[index - state.recent[0].index].nodes[level]
 
     def rows(self, state: LaneState, first: int, count: int) -> Sequence[EntryRow]:
         """Rows first .. first+count-1, from memory if they are there."""
