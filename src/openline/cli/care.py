@@ -51,10 +51,11 @@ def doctor_(desk: Desk, *, sealed: bool) -> None:
         _n("{number} thing needs you.", "{number} things need you.", len(bad)) if bad else _("Nothing is wrong here."),
         "",
     ]
+    rows: list[list[Cell | str]] = []
     for one in sorted(found, key=lambda each: -list(Severity).index(each.severity)):
-        lines += table(out, ("", ""), [[signs[one.severity], _(one.what)]])[1:]
-        if one.do and one.severity is not Severity.GOOD:
-            lines.append(f"      {_(one.do)}")
+        rows.append([signs[one.severity], _(one.what)])
+        rows += [["", _(one.do)]] if one.do and one.severity is not Severity.GOOD else []
+    lines += table(out, ("", ""), rows)[1:]
     findings = [{"severity": one.severity.value, "code": one.code, "what": one.what, "do": one.do} for one in found]
     out.answer({"healthy": not bad, "findings": findings}, lines)
     if bad:

@@ -14,7 +14,7 @@ from openline.cli.local import Json, Local, peers_of
 from openline.cli.moments import clock, until
 from openline.cli.output import Cell, Output, table
 from openline.cli.signs import state_word, wire
-from openline.cli.waiting import drafts_of, first_clock_first, sentence, waiting_on
+from openline.cli.waiting import READERS, RELEASERS, drafts_of, first_clock_first, has_role, sentence, waiting_on
 
 
 @command(
@@ -27,14 +27,16 @@ def status_(desk: Desk) -> None:
     """Show how things stand."""
     station, out = desk.station, desk.out
     told, lines, now = station.status(), station.lines(), station.now()
-    waits = first_clock_first([one for line in lines for one in waiting_on(station, line)[0] if one.what != "theirs"])
-    drafts = drafts_of(station, lines)
+    reads, releases = has_role(station, READERS), has_role(station, RELEASERS)
+    found = [one for line in lines for one in waiting_on(station, line)[0]] if reads else []
+    waits = first_clock_first([one for one in found if one.what != "theirs"])
+    drafts = drafts_of(station, lines) if releases else []
     shown = [*stand(lines)]
-    if lines:
+    if lines and reads:
         shown += sentence(waits, now, len(drafts))
     if told.get("simulated_clock"):
         shown.append(_("The clock of this station is simulated: {moment}.").format(moment=clock(now)))
-    shown += [inert_line(_problem(problem)) for problem in told.get("problems") or ()]
+    shown += _problems(told["problems"])
     rows = [_row(out, line, now) for line in lines]
     headings = ["", _("line"), _("state"), _("with"), _("on watch there"), _("last heard"), _("last test")]
     grid = table(out, headings, rows)
@@ -70,10 +72,10 @@ def stand(lines: list[Json]) -> list[str]:
     return [" ".join(words), *advice]
 
 
-def _problem(problem: object) -> str:
-    if isinstance(problem, dict):
-        return " ".join(str(problem[key]) for key in ("what", "message", "do") if problem.get(key))
-    return str(problem)
+def _problems(problems: list[str]) -> list[str]:
+    """What the station itself says is wrong; the clock has its own sentence."""
+    said = [_(text) for text in problems if not text.startswith("SIMULATED CLOCK")]
+    return [inert_line(text[:1].upper() + text[1:]) + "." for text in said]
 
 
 def _row(out: Output, line: Json, now: int) -> list[Cell | str]:
