@@ -13,6 +13,8 @@ from openline.cli.contents import CONTENTS
 from tests.e2e.cli_rig import COMMAND, Floor, at_terminal, founded, paired, process
 from tests.waiting import until
 
+pytestmark = pytest.mark.xdist_group("cli-line")  # one pair of stations for all of this file
+
 HOSTILE = "Look\u202e here\x1b[2J\nсрочно, раypal"
 
 
