@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from openline.kernel.errors import Unavailable
@@ -156,7 +157,7 @@ def running(*homes: Home) -> Iterator[list[Running]]:
     started: list[Running] = []
     try:
         for home in homes:
-            started.append(Running(home))
+            started.append(Running(home))  # noqa: PERF401 - one that is up is ended also when the next fails
         yield started
     finally:
         for each in started:
@@ -168,7 +169,8 @@ def in_service(*homes: Home) -> None:
     """Wait until the line of all of them works."""
     for home in homes:
         with home.client() as station:
-            until(
-                lambda station=station: all(line["state"] == "in service" for line in station.get("lines")["lines"]),
-                deadline_s=20,
-            )
+            until(partial(_all_in_service, station), deadline_s=20)
+
+
+def _all_in_service(station: Client) -> bool:
+    return all(line["state"] == "in service" for line in station.get("lines")["lines"])

@@ -1,10 +1,12 @@
 """Stations inside the test's own loop, with an API that is called as any user, without a socket."""
 
+import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from openline.kernel.terms import Policy
@@ -13,6 +15,8 @@ from openline.station.config import Config, load_config
 from openline.station.runtime import Parts, Station
 from openline.station.server import UID
 from tests.e2e.homes import POLICY, Home, join, new_home
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,11 +88,19 @@ def made(folder: Any, policy: Policy = POLICY, *, lines: int = 1) -> list[Home]:
     return homes
 
 
+async def eventually(look: Callable[[], Awaitable[T | None]]) -> T:
+    """The first value that `look` gives that is not None."""
+    async with asyncio.timeout(20):
+        while (found := await look()) is None:
+            await asyncio.sleep(0)
+    return found
+
+
 async def linked(*running: Station) -> None:
     """Wait until every line of them has keys with every party, and the first entries of every lane."""
     for station in running:
         for line in station.lines.values():
-            ready = await line.when(lambda line=line: _open(line), 20)
+            ready = await line.when(partial(_open, line), 20)
             assert ready, "no epoch was opened in time"
 
 

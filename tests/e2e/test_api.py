@@ -7,8 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from openline.archive.prove import verify_proof
 from openline.archive.verify import verify
 from openline.kernel.terms import Policy
@@ -18,7 +16,7 @@ from openline.station.feed import QUEUE, Feed, Published
 from openline.station.runtime import Station
 from openline.station.unlock import Passphrase
 from tests.e2e.homes import Home, in_service, pair, running
-from tests.e2e.inside import Answer, call, linked, made, stations
+from tests.e2e.inside import Answer, call, eventually, linked, made, stations
 
 ADMIN, WATCH_A, WATCH_B, AUDITOR, TECHNICIAN, PRINCIPAL, STRANGER = 1001, 1002, 1003, 1004, 1005, 1006, 4242
 PEOPLE = f"""
@@ -79,27 +77,27 @@ def test_every_call_has_an_actor_with_the_role_or_is_refused(tmp_path: Path) -> 
     scene(tmp_path, play)
 
 
-@pytest.mark.parametrize(
-    "uid, body, status",
-    [
-        (WATCH_A, MESSAGE, 201),
-        (TECHNICIAN, MESSAGE, 403),
-        (ADMIN, MESSAGE, 403),
-        (AUDITOR, MESSAGE, 403),
-        (PRINCIPAL, MESSAGE, 403),
-        (TECHNICIAN, {"kind": "service", "text": "Line noise gone."}, 201),
-        (ADMIN, {"kind": "propose", "policy": {"test_minutes": 30}}, 201),
-        (WATCH_A, {"kind": "propose", "policy": {"test_minutes": 30}}, 403),
-        (WATCH_A, {"kind": "watch", "attended": True}, 201),
-        (WATCH_A, {"kind": "watch", "attended": True, "sign": "W7"}, 201),
-        (WATCH_A, {"kind": "watch", "attended": True, "sign": "W3"}, 403),
-        (WATCH_A, {"kind": "watch", "attended": True, "role": "principal"}, 403),
-        (WATCH_A, {"kind": "suspend", "reason": "Works."}, 201),
-    ],
-)
-def test_roles_say_who_may_say_what(tmp_path: Path, uid: int, body: dict[str, object], status: int) -> None:
+SPEAKING: list[tuple[int, dict[str, object], int]] = [
+    (WATCH_A, MESSAGE, 201),
+    (TECHNICIAN, MESSAGE, 403),
+    (ADMIN, MESSAGE, 403),
+    (AUDITOR, MESSAGE, 403),
+    (PRINCIPAL, MESSAGE, 403),
+    (TECHNICIAN, {"kind": "service", "text": "Line noise gone."}, 201),
+    (ADMIN, {"kind": "propose", "policy": {"test_minutes": 30}}, 201),
+    (WATCH_A, {"kind": "propose", "policy": {"test_minutes": 30}}, 403),
+    (WATCH_A, {"kind": "watch", "attended": True}, 201),
+    (WATCH_A, {"kind": "watch", "attended": True, "sign": "W7"}, 201),
+    (WATCH_A, {"kind": "watch", "attended": True, "sign": "W3"}, 403),
+    (WATCH_A, {"kind": "watch", "attended": True, "role": "principal"}, 403),
+    (WATCH_A, {"kind": "suspend", "reason": "Works."}, 201),
+]
+
+
+def test_roles_say_who_may_say_what(tmp_path: Path) -> None:
     async def play(_station: Station, ask: Ask) -> None:
-        assert (await ask("POST", "lines/relay/entries", body, uid=uid)).status == status
+        for uid, body, status in SPEAKING:
+            assert (await ask("POST", "lines/relay/entries", body, uid=uid)).status == status, (uid, body)
 
     scene(tmp_path, play)
 
@@ -186,37 +184,35 @@ def test_a_discarded_draft_is_not_said(tmp_path: Path) -> None:
 # --- saying and reading ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "raw, status, code",
-    [
-        (b"", 400, "malformed"),
-        (b"{", 400, "malformed"),
-        (b"[" * 100_000, 400, "malformed"),
-        (b'{"kind":"message"}', 400, "malformed"),
-        (b'{"kind":"message","text":"a","odd":1}', 400, "malformed"),
-        (b'{"kind":"ack"}', 400, "malformed"),
-        (b'{"kind":"message","text":"\xff"}', 400, "malformed"),
-        (b'{"kind":"message","text":"a","precedence":"urgent"}', 400, "malformed"),
-        (b'{"kind":"message","text":"a","lang":"not a language"}', 400, "malformed"),
-        (b'{"kind":"message","text":"a","to":["nobody"]}', 400, "malformed"),
-        (b'{"kind":"message","text":"a","answers":"ALPHA 0099"}', 404, "unknown"),
-        (b'{"kind":"message","text":"a","answers":"CHARLIE 0001"}', 404, "unknown"),
-        (b'{"kind":"message","text":"a","answers":{"lane":0,"index":99}}', 404, "unknown"),
-        (b'{"kind":"message","text":"a","answers":{"lane":31,"index":0}}', 404, "unknown"),
-        (b'{"kind":"message","text":"a","answers":{"lane":0,"index":0,"leaf":"%s"}}' % (b"00" * 32), 400, "foreign"),
-        ('{"kind":"message","text":"%s"}' % ("я" * 5_000), 413, "too-large"),
-        (b'{"kind":"receipt","of":{"lane":0,"index":0},"step":"eaten"}', 400, "malformed"),
-    ],
-)
-def test_what_is_wrong_is_refused_with_its_code_and_what_to_do(
-    tmp_path: Path, raw: bytes | str, status: int, code: str
-) -> None:
+WRONG: list[tuple[bytes | str, int, str]] = [
+    (b"", 400, "malformed"),
+    (b"{", 400, "malformed"),
+    (b"[" * 100_000, 400, "malformed"),
+    (b'{"kind":"message"}', 400, "malformed"),
+    (b'{"kind":"message","text":"a","odd":1}', 400, "malformed"),
+    (b'{"kind":"ack"}', 400, "malformed"),
+    (b'{"kind":"message","text":"\xff"}', 400, "malformed"),
+    (b'{"kind":"message","text":"a","precedence":"urgent"}', 400, "malformed"),
+    (b'{"kind":"message","text":"a","lang":"not a language"}', 400, "malformed"),
+    (b'{"kind":"message","text":"a","to":["nobody"]}', 400, "malformed"),
+    (b'{"kind":"message","text":"a","answers":"ALPHA 0099"}', 404, "unknown"),
+    (b'{"kind":"message","text":"a","answers":"CHARLIE 0001"}', 404, "unknown"),
+    (b'{"kind":"message","text":"a","answers":{"lane":0,"index":99}}', 404, "unknown"),
+    (b'{"kind":"message","text":"a","answers":{"lane":31,"index":0}}', 404, "unknown"),
+    (b'{"kind":"message","text":"a","answers":{"lane":0,"index":0,"leaf":"%s"}}' % (b"00" * 32), 400, "foreign"),
+    ('{"kind":"message","text":"%s"}' % ("я" * 5_000), 413, "too-large"),
+    (b'{"kind":"receipt","of":{"lane":0,"index":0},"step":"eaten"}', 400, "malformed"),
+]
+
+
+def test_what_is_wrong_is_refused_with_its_code_and_what_to_do(tmp_path: Path) -> None:
     async def play(_station: Station, ask: Ask) -> None:
-        data = raw.encode() if isinstance(raw, str) else raw
-        answer = await ask("POST", "lines/relay/entries", uid=WATCH_A, raw=data)
-        assert (answer.status, answer.json["error"]) == (status, code)
-        assert answer.json["message"]
-        assert answer.json["do"]
+        for raw, status, code in WRONG:
+            data = raw.encode() if isinstance(raw, str) else raw
+            answer = await ask("POST", "lines/relay/entries", uid=WATCH_A, raw=data)
+            assert (answer.status, answer.json["error"]) == (status, code), data[:60]
+            assert answer.json["message"]
+            assert answer.json["do"]
 
     scene(tmp_path, play)
 
@@ -328,9 +324,7 @@ def test_an_attachment_comes_through_whole_and_is_receipted(tmp_path: Path) -> N
                 answer = await call(bravo, "GET", "lines/relay/entries", uid=uid, kind="attachment-receipt")
                 return answer.json["entries"][0] if answer.json["entries"] else None
 
-            async with asyncio.timeout(20):
-                while (found := await receipt()) is None:
-                    await asyncio.sleep(0)
+            found = await eventually(receipt)
             assert found["body"]["state"] == "held"
             entries = (await call(bravo, "GET", "lines/relay/entries", uid=uid, kind="attachment")).json["entries"]
             body = entries[0]["body"]
@@ -419,7 +413,7 @@ def test_a_slow_listener_is_cut_and_never_waited_for() -> None:
         assert not quick.ended
         assert quick.take() == []
         feed.close()
-        assert quick.ended
+        assert [each.ended for each in (slow, quick)] == [True, True]
         assert feed.subscribe(None).ended
 
     asyncio.run(play())
@@ -440,14 +434,15 @@ def test_a_proposal_and_an_assent_change_the_policy_on_both_sides(tmp_path: Path
                 found = (await call(bravo, "GET", "lines/relay/entries", uid=uid, kind="propose")).json["entries"]
                 return found[0]["ref"] if found else None
 
-            async with asyncio.timeout(20):
-                while (ref := await proposal()) is None:
-                    await asyncio.sleep(0)
+            ref = await eventually(proposal)
             voted = await call(bravo, "POST", "lines/relay/entries", {"kind": "assent", "proposal": ref}, uid=uid)
             assert voted.status == 201, voted.data
-            async with asyncio.timeout(20):
-                while (await call(alpha, "GET", "lines/relay", uid=WATCH_A)).json["title"] != "Renamed":
-                    await asyncio.sleep(0)
+
+            async def renamed() -> bool | None:
+                line = (await call(alpha, "GET", "lines/relay", uid=WATCH_A)).json
+                return True if line["title"] == "Renamed" else None
+
+            await eventually(renamed)
             for station, who in ((alpha, WATCH_A), (bravo, uid)):
                 assert (await call(station, "GET", "lines/relay", uid=who)).json["policy"]["test_minutes"] == 5
 

@@ -4,18 +4,20 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from openline.kernel.errors import Unavailable
 from openline.kernel.terms import Policy
+from openline.ports import LineTest
 from openline.protocol.entries import Service
 from openline.protocol.records import Append, Write
 from openline.station.line_runner import LineRunner, State
 from openline.station.rhythm import Pace
 from openline.station.runtime import Parts, Station
 from openline.stores.sqlite import SqliteStore
-from tests.e2e.inside import linked, made, stations
+from tests.e2e.inside import eventually, linked, made, stations
 
 Commit = Callable[[Sequence[Write]], None]
 
@@ -49,7 +51,11 @@ class _BadLine:
 
 def bad(trouble: Callable[[Sequence[Write]], None]) -> Parts:
     """Parts of a station whose line `relay` has that trouble."""
-    return Parts(open_store=lambda path, key: OneBadLine(SqliteStore.open(path, key), trouble))  # type: ignore[arg-type,return-value]
+    return Parts(open_store=lambda path, key: OneBadLine(SqliteStore.open(path, key), trouble))
+
+
+async def truth(condition: Callable[[], bool]) -> bool | None:
+    return True if condition() else None
 
 
 def named(station: Station, label: str) -> LineRunner:
@@ -109,9 +115,7 @@ def test_a_full_disk_stops_one_line_tells_whoever_waits_and_loses_nothing(tmp_pa
             assert await asyncio.wait_for(submit(alpha, "relay-2", "the other line goes on"), 10)
             assert named(bravo, "relay").state is State.RUNNING
             full[0] = False
-            async with asyncio.timeout(20):
-                while line.state is not State.RUNNING:
-                    await asyncio.sleep(0)
+            await eventually(partial(truth, lambda: line.engine is not None))
             await linked(alpha)
             await submit(alpha, "relay", "after")
             assert await held(alpha, "relay")
@@ -189,17 +193,13 @@ def test_both_sides_test_on_their_rhythm_and_keep_results(tmp_path: Path) -> Non
             for station in both:
                 line = station.find("relay")
 
-                def done(station: Station = station, line: LineRunner = line) -> object:
+                async def done(station: Station = station, line: LineRunner = line) -> LineTest | None:
                     tests = station.gate.call(station.store.tests, line.line, 1)
                     return tests[0] if tests and tests[0].held is not None else None
 
-                result: Any = None
-                async with asyncio.timeout(20):
-                    while result is None:
-                        result = done()
-                        await asyncio.sleep(0)
+                result = await eventually(done)
                 assert result.number == 1
-                assert 0 <= result.round_trip_ms < 10_000
+                assert 0 <= (result.round_trip_ms or 0) < 10_000
                 assert not station.rhythm.missed(line)
 
     asyncio.run(scene())
@@ -211,21 +211,13 @@ def test_a_missed_test_is_noticed_and_a_late_acknowledgement_ends_that(tmp_path:
         pace = Parts(pace=Pace(first_s=0.05, look_s=0.02, late_s=0.1))
         async with stations(homes[:1], pace) as (alpha,):
             line = alpha.find("relay")
-            async with asyncio.timeout(20):
-                while not line_notice(alpha):
-                    await asyncio.sleep(0)
+            await eventually(partial(truth, lambda: bool(alpha.counters["notice-test-missed"])))
             assert alpha.rhythm.missed(line)
             async with stations(homes[1:], Parts(pace=Pace(first_s=3_600))) as (bravo,):
                 await linked(alpha, bravo)
-                async with asyncio.timeout(20):
-                    while alpha.rhythm.missed(line):
-                        await asyncio.sleep(0)
+                await eventually(partial(truth, lambda: not alpha.rhythm.missed(line)))
 
     asyncio.run(scene())
-
-
-def line_notice(station: Station) -> int:
-    return station.counters["notice-test-missed"]
 
 
 def test_no_rhythm_no_tests(tmp_path: Path) -> None:

@@ -24,9 +24,8 @@ from openline.station.openapi import document_of
 from tests.e2e.homes import Home, in_service, pair, running
 
 DOCUMENT = document_of(all_routes()[:-1])
-schema = schemathesis.openapi.from_dict(DOCUMENT)
 # Streams do not end, and a path made up by a fuzzer must not be written to: test_api.py calls these.
-schema = schema.exclude(path_regex=r"/(events|export|backup)$")
+schema = schemathesis.openapi.from_dict(DOCUMENT).exclude(path_regex=r"/(events|export|backup)$")
 
 
 class _Connection(HTTPConnection):
@@ -76,6 +75,8 @@ def test_every_operation_keeps_to_the_document(case: Any, station: Home) -> None
         session.mount("http://station", _UnixAdapter(socket_path(station.folder)))
         if "line" in (case.path_parameters or {}) and case.meta.generation.mode.is_positive:
             case.path_parameters["line"] = "relay"
+        if isinstance((case.query or {}).get("timeout_ms", 0), int) and "timeout_ms" in str(case.operation.query):
+            case.query["timeout_ms"] = 50  # nobody comes
         response = case.call(base_url="http://station", session=session, timeout=20)
         case.validate_response(response, excluded_checks=[CHECKS.get_one("positive_data_acceptance")])
 
