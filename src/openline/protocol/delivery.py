@@ -16,7 +16,7 @@ from openline.kernel.codec import encode
 from openline.kernel.envelope import Incoming, IncomingState, Outgoing, OutgoingState, first_chain
 from openline.kernel.errors import TooLarge
 from openline.kernel.lane import Generation
-from openline.kernel.units import BUCKETS, MAX_SEQ, RESERVE, WINDOW
+from openline.kernel.units import BUCKETS, MAX_SEQ, MAX_VALUE, RESERVE, WINDOW
 from openline.protocol.epochs import Handshake, Opened
 from openline.protocol.events import Transmit
 from openline.protocol.frames import Fragment, encode_content, frame_value
@@ -31,6 +31,8 @@ OVERLAP_MS = 60_000
 """How long the keys of a left epoch outlive the peer's `last`: what is still in flight is sealed anew anyway."""
 CONTENT_OVERHEAD = 16
 """Array head, two window numbers of up to 5 bytes each, and slack."""
+FRAGMENT_SETS = 4
+"""Unfinished sets of fragments kept of a peer: 256 KiB."""
 MAX_CONTROL = 256
 """Control frames waiting for one peer; a peer that asks for more is not answered until some have gone."""
 
@@ -136,7 +138,10 @@ class Peer:
         self.reseal_ms = RESEAL_MS
         self.unknown_tags = 0
         self.base_ok = True
-        self.streams: dict[int, dict[int, bytes]] = {}
+        self.streams, self.handshake_streams = Streams(), Streams()
+        """Apart, as handshake envelopes can be replayed by anybody: that must not push out what an epoch carries."""
+        self.refuse_after = self.answer_after = 0
+        """Before these moments no further `no`, and no answer to a new init."""
         self.parts: deque[Part] = deque()
         self.unheard: set[tuple[int, Generation]] = set()
         """Lanes of which it acknowledged more than was held here then: to be looked at again when they have grown."""
@@ -340,19 +345,29 @@ class Peer:
             cut = encode(frame_value(Fragment(stream=stream, part=number, parts=count, data=data)))
             self.parts.append(Part(frame=cut, precedence=precedence, bulk=bulk))
 
-    def reassemble(self, fragment: Fragment) -> bytes | None:
-        """The whole, once its last part came; at most four are under way at a time, the oldest goes."""
-        parts = self.streams.setdefault(fragment.stream, {})
+
+class Streams:
+    """Fragments on their way to being whole: of one peer, at most four sets at a time, the oldest going (spec 8.11)."""
+
+    __slots__ = ("_sets",)
+
+    def __init__(self) -> None:
+        self._sets: dict[int, tuple[int, dict[int, bytes]]] = {}
+
+    def join(self, fragment: Fragment) -> bytes | None:
+        """The whole, once its last part came. Parts that contradict each other drop the set."""
+        count, parts = self._sets.setdefault(fragment.stream, (fragment.parts, {}))
+        contradicts = count != fragment.parts or parts.get(fragment.part, fragment.data) != fragment.data
         parts[fragment.part] = fragment.data
-        if len(self.streams) > 4:
-            del self.streams[next(iter(self.streams))]
-        if sum(len(part) for part in parts.values()) > 65_535:
-            self.streams.pop(fragment.stream, None)
+        if contradicts or sum(len(part) for part in parts.values()) > MAX_VALUE:
+            del self._sets[fragment.stream]
             return None
-        if len(parts) < fragment.parts:
+        if len(self._sets) > FRAGMENT_SETS:
+            del self._sets[next(iter(self._sets))]
+        if len(parts) < count:
             return None
-        self.streams.pop(fragment.stream, None)
-        return b"".join(parts[place] for place in sorted(parts))
+        del self._sets[fragment.stream]
+        return b"".join(parts[place] for place in range(count))
 
 
 def _array_head(count: int) -> bytes:

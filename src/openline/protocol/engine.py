@@ -259,6 +259,9 @@ class Engine:
 
     def _tick(self, now: Now) -> list[Output]:
         outputs = self.rekeying.tick(now)
+        started, self.rekeying.started = self.rekeying.started, []
+        self.intake.gathered.peers.update(peer.party for peer, _ in started)
+        self._after += [sent for _, sent in started]
         for peer in self.peers.values():
             peer.reseal(now.steady)
             self.intake.ask_again(peer, now)

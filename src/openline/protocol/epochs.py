@@ -38,6 +38,9 @@ from openline.kernel.units import Entropy
 
 INIT, REPLY, FINISH, CONFIRM, NO = 20, 21, 22, 23, 24
 MAX_ATTEMPT = 2**32 - 1
+MAX_JUMP = 2**16
+"""How far one message may move the attempt number: a century of daily renewals. A `no` that names the last number there is
+would otherwise end all handshakes; whoever truly is further ahead is followed in a few steps."""
 RESEND_MS = (1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000)
 """When the last message is sent again: doubling to a minute, which a 300 bit/s link can still carry."""
 PATIENCE = 4
@@ -73,6 +76,10 @@ class Said:
 
     messages: tuple[bytes, ...] = ()
     opened: Opened | None = None
+    refused: bool = False
+    """It is a `no`: the caller lets few of them pass."""
+    answered: bool = False
+    """It answers an init not heard before: public-key work that the caller lets happen seldom."""
 
 
 class Handshake:
@@ -87,6 +94,7 @@ class Handshake:
         self.stage = Stage.IDLE
         self._completed = attempt
         self._tried = 0
+        self._reach = MAX_JUMP
         self._last: bytes = b""
         self._confirm: tuple[int, bytes] = (0, b"")
         self._init = self._reply = self._root = b""
@@ -144,17 +152,24 @@ class Handshake:
         entropy: Entropy,
         *,
         yields: bool,
+        may_refuse: bool = True,
+        may_answer: bool = True,
     ) -> Said:
         """Take a message of the peer.
 
         `roots` are the epoch roots at hand by attempt; `yields` says that at
         equal attempts the peer's init stands (it has the lower party number).
+        Without `may_refuse` or `may_answer`, what would be a `no` or the answer
+        to a new init is nothing at all.
         Raises Malformed, Forged or Replayed: nothing changed.
         """
         members = Fields(decode(message))
         match members.uint(0, 255):
             case 20:
-                return self._on_init(message, members, peer_key, heads, roots, entropy, yields=yields)
+                return self._on_init(
+                    message, members, peer_key, heads, roots, entropy,
+                    yields=yields, may_refuse=may_refuse, may_answer=may_answer,
+                )  # fmt: skip
             case 21:
                 return self._on_reply(message, members, peer_key, entropy)
             case 22:
@@ -184,30 +199,43 @@ class Handshake:
         entropy: Entropy,
         *,
         yields: bool,
+        may_refuse: bool = True,
+        may_answer: bool = True,
     ) -> Said:
         attempt, base = members.uint(1, MAX_ATTEMPT), members.uint(2, MAX_ATTEMPT)
         offer = members.bytes(3, exactly=XWING_PUBLIC)
         self._check(members, 5, key)
         if self.stage is Stage.ANSWERED and message == self._init:
             return Said(messages=(self._reply,))  # our reply was lost
-        if attempt <= self._completed or (base and base not in roots):
+        answering = self.stage is Stage.ANSWERED and attempt < self.attempt
+        far = attempt > max(self.attempt, self._completed) + self._reach
+        if attempt <= self._completed or answering or far or (base and base not in roots):
+            if not may_refuse:
+                return Said()
+            if far:
+                self._reach += MAX_JUMP
             known = int(not base or base in roots)
-            return Said(messages=(encode([NO, attempt, self.attempt + 1, known]),))
+            following = attempt + 1 if far else self.attempt + 1
+            return Said(messages=(encode([NO, attempt, min(following, MAX_ATTEMPT), known]),), refused=True)
         if self.stage in (Stage.CALLING, Stage.PROVED) and (
             attempt < self.attempt or (attempt == self.attempt and not yields)
         ):
             return Said()  # glare: our init stands, and the peer will answer it
+        if not may_answer:
+            return Said()
+        seed, share = entropy(32), entropy(32)
+        context = EpochContext(line=self._line, attempt=attempt, initiator=self._peer, responder=self._own)
+        heard = digest(message)
+        sealed = seal_share(context, heard, offer, share)  # raises for a bad offer, before anything has changed
         self.attempt, self._init, self._base = attempt, message, base
         self._base_root = roots[base] if base else NO_ROOT
-        self._seed, self._share = entropy(32), entropy(32)
-        context, heard = self._context(initiator=False), digest(message)
-        sealed = seal_share(context, heard, offer, self._share)
+        self._seed, self._share = seed, share
         named: list[Value] = [
             [h.lane.number, h.lane.generation.counter, h.lane.generation.nonce, h.size, h.root] for h in heads
         ]
         self._reply = self._sign([REPLY, attempt, heard, xwing_public(self._seed), sealed, named])
         self.stage, self._tried, self._last = Stage.ANSWERED, 0, b""
-        return Said(messages=(self._reply,))
+        return Said(messages=(self._reply,), answered=True)
 
     def _on_reply(self, message: bytes, members: Fields, key: Verifier, entropy: Entropy) -> Said:
         offer, sealed = members.bytes(3, exactly=XWING_PUBLIC), members.bytes(4, exactly=XWING_SEALED_32)
@@ -231,7 +259,7 @@ class Handshake:
 
     def _on_finish(self, members: Fields) -> Said:
         attempt, sealed, mac = members.uint(1, MAX_ATTEMPT), members.bytes(2), members.bytes(3, exactly=32)
-        if attempt == self._confirm[0]:
+        if attempt and attempt == self._confirm[0]:
             return Said(messages=(self._confirm[1],))  # our confirm was lost
         if self.stage is not Stage.ANSWERED or attempt != self.attempt:
             raise Replayed("a finish of another attempt")
@@ -256,7 +284,7 @@ class Handshake:
 
     def _open(self, root: bytes, transcript: bytes, messages: tuple[bytes, ...], *, initiator: bool) -> Said:
         opened = Opened(attempt=self.attempt, root=root, base=self._base, transcript=transcript, initiator=initiator)
-        self._completed = self.attempt
+        self._completed, self._reach = self.attempt, MAX_JUMP
         self.abandon()
         return Said(messages=messages, opened=opened)
 
@@ -266,7 +294,7 @@ class Handshake:
             raise Replayed("a refusal of another attempt")
         following = members.uint(2, MAX_ATTEMPT)
         base_known = members.uint(3, 1) == 1
-        self.attempt = max(self.attempt, following - 1)
+        self.attempt = max(self.attempt, min(following - 1, self.attempt + MAX_JUMP))
         if not base_known:
             self._base = 0
         self.abandon()

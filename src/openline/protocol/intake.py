@@ -93,7 +93,7 @@ class Intake:
             case Cosignature():
                 self._cosignature(frame)
             case Fragment():
-                whole = peer.reassemble(frame)
+                whole = peer.streams.join(frame)
                 values = decode(whole) if whole is not None else []
                 inner, _ = read_frames(self.book.terms.line, values if isinstance(values, list) else [])
                 self.frames(peer, tuple(f for f in inner if not isinstance(f, Fragment)), now)

@@ -30,6 +30,10 @@ RENEW_ENVELOPES = 2**20
 DEAF_MS = 5_000
 """Unknown tags and nothing that opens for this long: the peer uses keys that we lack."""
 RESCUE_AGAIN_MS = 30_000
+NO_EVERY_MS = 10_000
+"""A replayed init earns six answers a minute (spec 10.17)."""
+ANSWER_EVERY_MS = 500
+"""New inits answered at most so often: below the first repetition of an honest one, far above what a flood would like."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,6 +52,8 @@ class Rekeying:
         self._book, self._peers, self._entropy = book, peers, entropy
         self._known = known
         """Peers with whom some epoch was opened before: without a base, the next one is a rescue."""
+        self.started: list[tuple[Peer, Transmit]] = []
+        """First messages of new attempts; they go out once the store has the attempt numbers (spec 10.16)."""
 
     def begin(self, now: Now) -> None:
         """At the start of a line: call every peer with whom no epoch is open."""
@@ -73,7 +79,7 @@ class Rekeying:
         return [state.head() for state in own if state.size and state.size == state.durable]
 
     def tick(self, now: Now) -> list[Output]:
-        """Start, repeat or renew what is due."""
+        """Start, repeat or renew what is due; what starts waits in `started` until its attempt number is durable."""
         outputs: list[Output] = []
         for peer in self._peers.values():
             self._watch(peer, now)
@@ -86,10 +92,10 @@ class Rekeying:
                 base = peer.epoch.attempt if peer.epoch and peer.base_ok and any(peer.epoch.root) else 0
                 root = peer.epoch.root if peer.epoch and base else NO_ROOT
                 said = peer.handshake.start(self._heads(), base, root, self._entropy)
+                self.started.extend((peer, sent) for sent in self._seal(peer, said.messages))
             else:
-                said = peer.handshake.again()
+                outputs.extend(self._seal(peer, peer.handshake.again().messages))
             peer.handshake_due = now.steady + peer.handshake.wait_ms()
-            outputs.extend(self._seal(peer, said.messages))
         return outputs
 
     def _watch(self, peer: Peer, now: Now) -> None:
@@ -97,7 +103,8 @@ class Rekeying:
         if peer.epoch is None or peer.handshake_due is not None:
             return
         patience = RENEW_LATER_MS if peer.party < self._book.party else 0
-        old = now.wall - peer.epoch.opened >= RENEW_MS + patience or peer.epoch.outgoing.index >= RENEW_ENVELOPES
+        used = max(peer.epoch.outgoing.index, peer.epoch.incoming.edge)
+        old = now.wall - peer.epoch.opened >= RENEW_MS + patience or used >= RENEW_ENVELOPES
         deaf = peer.unknown_tags > 0 and now.steady - peer.heard_at >= DEAF_MS
         if old or deaf:
             peer.unknown_tags = 0
@@ -110,7 +117,7 @@ class Rekeying:
         members = Fields(decode(content))
         if members.uint(0, 255) == FRAGMENT:
             frames, _ = read_frames(self._book.terms.line, [decode(content)])
-            whole = peer.reassemble(frames[0]) if isinstance(frames[0], Fragment) else None
+            whole = peer.handshake_streams.join(frames[0]) if isinstance(frames[0], Fragment) else None
             if whole is None:
                 return [], None
             content = whole
@@ -123,13 +130,19 @@ class Rekeying:
             roots,
             self._entropy,
             yields=peer.party < self._book.party,
+            may_refuse=now.steady >= peer.refuse_after,
+            may_answer=now.steady >= peer.answer_after,
         )
+        if said.refused:
+            peer.refuse_after = now.steady + NO_EVERY_MS
+        if said.answered:
+            peer.answer_after = now.steady + ANSWER_EVERY_MS
         if said.opened is not None:
             return [], self._opened(peer, said.opened, said, now)
         if was is Stage.CALLING and peer.handshake.stage is Stage.IDLE:
             peer.base_ok = not peer.handshake.base_refused
             self._call_at(peer, now.steady)
-        elif peer.handshake.stage is Stage.ANSWERED and peer.handshake_due is not None:
+        elif said.answered and peer.handshake_due is not None:
             peer.handshake_due = now.steady + 10 * FIRST_MS  # the caller repeats; we call only if it falls silent
         elif peer.handshake.stage is Stage.PROVED and was is not Stage.PROVED:
             peer.handshake_due = now.steady + peer.handshake.wait_ms()
