@@ -91,7 +91,7 @@ def made(folder: Any, policy: Policy = POLICY, *, lines: int = 1) -> list[Home]:
 async def eventually(look: Callable[[], Awaitable[T | None]]) -> T:
     """The first value that `look` gives that is not None."""
     async with asyncio.timeout(20):
-        while (found := await look()) is None:
+        while (found := await look()) is None:  # noqa: ASYNC110 - through the API, which has no event for it
             await asyncio.sleep(0)
     return found
 

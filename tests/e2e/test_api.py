@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -77,7 +77,7 @@ def test_every_call_has_an_actor_with_the_role_or_is_refused(tmp_path: Path) -> 
     scene(tmp_path, play)
 
 
-SPEAKING: list[tuple[int, dict[str, object], int]] = [
+SPEAKING: list[tuple[int, Mapping[str, object], int]] = [
     (WATCH_A, MESSAGE, 201),
     (TECHNICIAN, MESSAGE, 403),
     (ADMIN, MESSAGE, 403),
