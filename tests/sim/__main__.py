@@ -1,15 +1,16 @@
 """The simulator's command line.
 
-    python -m tests.sim --seeds 1000 --jobs 2        every profile in turn, a thousand seeds
-    python -m tests.sim --seed 7 --profile mixed --trace
+python -m tests.sim --seeds 1000 --jobs 2        every profile in turn, a thousand seeds
+python -m tests.sim --seed 7 --profile mixed --trace
 """
 
 import argparse
 import sys
 import time
 from collections import Counter
-from multiprocessing import Pool
+from multiprocessing import get_context
 
+from tests.sim.planted.bugs import BUGS
 from tests.sim.profiles import PROFILES
 from tests.sim.runner import Result, run
 
@@ -23,14 +24,20 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=100, help="how many seeds")
     parser.add_argument("--from", type=int, default=0, dest="first", help="the first of them")
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--plant", choices=sorted(BUGS), help="put this bug in first (tests/sim/planted)")
     given = parser.parse_args()
+    if given.plant:
+        BUGS[given.plant].plant()
+        given.profile = given.profile or list(BUGS[given.plant].profiles)
     profiles = given.profile or list(PROFILES)
     if given.seed is not None:
         results = [run(given.seed, profile, trace=print if given.trace else None) for profile in profiles]
         for result in results:
             print(f"{result.profile} {result.seed}: {result.failure or 'good'}  [{result.fingerprint[:16]}]")
         return int(any(result.failure for result in results))
-    return _many([(seed, profiles[seed % len(profiles)]) for seed in range(given.first, given.first + given.seeds)], given.jobs)
+    return _many(
+        [(seed, profiles[seed % len(profiles)]) for seed in range(given.first, given.first + given.seeds)], given.jobs
+    )
 
 
 def _one(job: tuple[int, str]) -> Result:
@@ -41,7 +48,7 @@ def _many(jobs: list[tuple[int, str]], processes: int) -> int:
     began, done, failed, told = time.monotonic(), 0, 0, 0.0
     total: Counter[str] = Counter()
     hours = 0.0
-    with Pool(processes) as pool:
+    with get_context("fork").Pool(processes) as pool:  # what was planted is inherited
         for result in pool.imap_unordered(_one, jobs, chunksize=1):
             done, hours = done + 1, hours + result.hours
             total.update(result.faults)
@@ -50,7 +57,10 @@ def _many(jobs: list[tuple[int, str]], processes: int) -> int:
                 print(f"FAILED {result.failure}\n    {result.command}", flush=True)
             if time.monotonic() - told > 10:
                 told = time.monotonic()
-                print(f"{done} of {len(jobs)} seeds, {hours:,.1f} line-hours, {sum(total.values()):,} faults, {failed} failed", flush=True)
+                print(
+                    f"{done} of {len(jobs)} seeds, {hours:,.1f} line-hours, {sum(total.values()):,} faults, {failed} failed",
+                    flush=True,
+                )
     print(report(done, hours, total, failed, time.monotonic() - began))
     return int(failed > 0)
 

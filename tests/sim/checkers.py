@@ -8,15 +8,19 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from openline.kernel.errors import Refused
 from openline.kernel.lane import Generation, Lane
 from openline.kernel.merkle import peaks_at
 from openline.protocol.acknowledgements import decode_ack
+from openline.protocol.epochs import Stage
 from openline.protocol.events import Accepted, Holds, Noticed, Output, Shown, Transmit
 from openline.protocol.folding import apply_row
 from openline.protocol.forks import decode_fork
 from openline.protocol.frames import Entries, Fragment, Frame, FullEntries, GenerationSeed, Held, Want
-from openline.protocol.records import Append, Mark, PutEvidence, PutPeer, Write
+from openline.protocol.records import Append, Mark, PutEvidence, PutHead, PutPeer, Write
 from openline.protocol.transcript import Fold
 
 if TYPE_CHECKING:
@@ -70,6 +74,8 @@ class Checkers:
         self._writing: dict[Lane, int] = {}
         """From where on the last append to a lane was new to the world, and not recovered."""
         self.searched = 0
+        self._taken: dict[tuple[int, int, int], int] = {}
+        self._opened: dict[bytes, set[int]] = {}
 
     def fail(self, checker: str, what: str) -> NoReturn:
         raise Failed(checker, f"{what} (at {self._world.now} ms)")
@@ -99,7 +105,9 @@ class Checkers:
             elif own and row.index == len(truth):
                 truth.append(row.nodes[0])
             else:
-                self.fail("one history", f"station {station.name} holds {write.lane}#{row.index}, which its owner never wrote")
+                self.fail(
+                    "one history", f"station {station.name} holds {write.lane}#{row.index}, which its owner never wrote"
+                )
 
     def committed(self, station: "Station", writes: Sequence[Write]) -> None:
         """After a commit: acknowledgements cover what is durable, evidence is good, and nobody honest is blamed."""
@@ -110,8 +118,59 @@ class Checkers:
                 self._acknowledgements(station, write)
             elif isinstance(write, PutEvidence):
                 self._evidence(write)
-            elif isinstance(write, PutPeer) and write.suspected and self.honest(write.party):
-                self.fail("no honest suspect", f"station {station.name} suspects {write.party}: {write.suspected}")
+            elif isinstance(write, Append):
+                self._signed(station, write, writes)
+                self._quota(station, write)
+            elif isinstance(write, PutPeer) and self.honest(write.party):
+                if write.suspected:
+                    self.fail("no honest suspect", f"station {station.name} suspects {write.party}: {write.suspected}")
+                self._epoch(station, write)
+
+    def _signed(self, station: "Station", write: Append, writes: Sequence[Write]) -> None:
+        """What is taken of others stands under a head that its owner signed; checked by the library alone."""
+        end = write.size + len(write.rows)
+        for put in writes:
+            if isinstance(put, PutHead) and put.signed.head.lane == write.lane and put.signed.head.size >= end:
+                key = Ed25519PublicKey.from_public_bytes(self._world.signers[write.lane.party].public.ed25519_key)
+                try:
+                    key.verify(put.signed.ed25519, put.signed.head.text())
+                except InvalidSignature:
+                    self.fail(
+                        "signed",
+                        f"station {station.name} took {write.lane} to {end} on a signature that is not its owner's",
+                    )
+                return
+        self.fail("signed", f"station {station.name} took {write.lane} to {end} without a signed head")
+
+    def _quota(self, station: "Station", write: Append) -> None:
+        """No more of a party than its quota of the time this process runs, and one frame."""
+        if not self._world.profile.quota:
+            return
+        life = (station.party, station.incarnation, write.lane.party)
+        taken = self._taken[life] = self._taken.get(life, 0) + sum(row.entry.kind != b"\x03" for row in write.rows)
+        policy = self._world.terms.policy
+        hourly = policy.urgent_per_hour + policy.traffic_per_hour
+        hours = 1 + (self._world.now - station.booted_at) / 3_600_000
+        if taken > hourly * hours + 64:
+            self.fail(
+                "quota", f"station {station.name} took {taken} entries of {write.lane.party} in {hours - 1:.1f} hours"
+            )
+
+    def _epoch(self, station: "Station", write: PutPeer) -> None:
+        """Who has called uses an epoch only when the other side has it, durably."""
+        if write.epoch is None:
+            return
+        root, other = write.epoch.root, self._world.stations[write.party]
+        opened = self._opened.setdefault(root, set())
+        opened.add(station.party)
+        if other.party in opened or other.engine is None:
+            return
+        handshake = other.engine.peers[station.party].handshake
+        if handshake.stage is Stage.ANSWERED and handshake.attempt == write.epoch.attempt:
+            self.fail(
+                "both sides of an epoch",
+                f"station {station.name} uses epoch {write.epoch.attempt}, which {other.name} lacks",
+            )
 
     def _acknowledgements(self, station: "Station", write: Append) -> None:
         last = b""
@@ -123,7 +182,9 @@ class Checkers:
             for item in decode_ack(last):
                 lane = self._lane(item.lane, item.generation)
                 if station.store.size(lane) < item.size:
-                    self.fail("possession", f"station {station.name} acknowledges {lane} to {item.size} without holding it")
+                    self.fail(
+                        "possession", f"station {station.name} acknowledges {lane} to {item.size} without holding it"
+                    )
                 if self._root(station, lane, item.size) != item.root:
                     self.fail("possession", f"station {station.name} acknowledges another root of {lane}")
                 if lane.party != station.party and write.lane.generation == self._newest(station):
@@ -173,18 +234,20 @@ class Checkers:
     def transmitted(self, station: "Station", sent: Transmit) -> None:
         """What leaves: nothing that is not durable and marked, under keys that are used once, and no secret."""
         if not station.honest:
-            return
+            return None
         key = (station.party, sent.party, sent.envelope)
         if key in self._sent:
             return self._world.note(station, "    the same again")
         self._sent.add(key)
-        heard = self._world.tap.open(station.party, sent.party, sent.envelope)
         self._secrets(sent.envelope)
+        heard = self._world.tap.open(station.party, sent.party, sent.envelope)
         if heard is None:
             return self._world.note(station, "    handshake")
         content = heard.content
         told = " ".join(map(summary, content.frames))
-        self._world.note(station, f"    {heard.attempt}#{heard.index} floor {content.floor} opened {content.first_unopened} {told}")
+        self._world.note(
+            station, f"    {heard.attempt}#{heard.index} floor {content.floor} opened {content.first_unopened} {told}"
+        )
         if heard.reused:
             self.fail("one key, one envelope", f"station {station.name} used index {heard.index} twice")
         self._reserved(station, sent.party, heard.attempt, heard.index, heard.content.first_unopened)
@@ -284,7 +347,7 @@ class Checkers:
         lanes = sum(len(engine.book.generations(party)) for party in range(self._world.parties)) * 2
         bounds = {
             "unknown envelopes": (len(engine._unknown), 256),
-            "early frames": (len(engine.intake._early), 64),
+            "early frames": (len(engine.intake._early), 64 * len(engine.peers)),
             "lane states": (len(engine.book._states), lanes + 2 * self._world.parties),
             "fetches": (len(engine.transfers._fetches), 4_096),
         }
@@ -294,9 +357,12 @@ class Checkers:
                 f"control {peer.party}": (len(peer.control), 512),
                 f"bulk {peer.party}": (len(peer.bulk), 512),
                 f"streams {peer.party}": (len(peer.streams), 4),
-                f"parts {peer.party}": (sum(len(parts) for parts in peer.streams.values()), 4 * 512),
+                f"parts {peer.party}": (peer.streams.parts, 4 * 512),
                 f"consumed {peer.party}": (len(peer.consumed), 1_024),
-                f"cursors {peer.party}": (max(map(len, (peer.sent, peer.told, peer.wanted, peer.noted, peer.behind))), 512),
+                f"cursors {peer.party}": (
+                    max(len(peer.sent), len(peer.told), len(peer.wanted), len(peer.noted), len(peer.behind)),
+                    512,
+                ),
                 f"claims {peer.party}": (len(peer.holds) + len(peer.heard), 1_024),
             }
         for what, (size, bound) in bounds.items():
@@ -335,13 +401,17 @@ class Liveness:
 
     def _alike(self) -> bool:
         """Whether the honest stations hold the same lanes: a liar may keep its own from some."""
-        held = [{lane: rows[-1].nodes for lane, rows in s.store.copy().rows.items()} for s in self._world.honest_stations()]
+        held = [
+            {lane: rows[-1].nodes for lane, rows in s.store.copy().rows.items()} for s in self._world.honest_stations()
+        ]
         return all(other == held[0] for other in held)
 
     def _lanes(self, station: "Station") -> None:
         for lane, size in self.owed.items():
             if station.store.size(lane) < size:
-                self._checks.fail("held by all", f"station {station.name} has {lane} to {station.store.size(lane)} of {size}")
+                self._checks.fail(
+                    "held by all", f"station {station.name} has {lane} to {station.store.size(lane)} of {size}"
+                )
 
     def _acknowledged(self, station: "Station") -> None:
         engine = station.engine
@@ -386,7 +456,9 @@ class Liveness:
         if all(a.nodes[0] == b.nodes[0] for a, b in zip(ours, theirs, strict=True)):
             return
         if not any(e.party == lane.party for s in (left, right) for e in s.store.evidence()):
-            self._checks.fail("forks are noticed", f"{left.name} and {right.name} hold two histories of {lane}, unproved")
+            self._checks.fail(
+                "forks are noticed", f"{left.name} and {right.name} hold two histories of {lane}, unproved"
+            )
 
     def silent(self, envelopes: int, minutes: float) -> None:
         """Call after more time without events: stations at rest are silent."""

@@ -1,9 +1,8 @@
 """What goes wrong, and when: partitions, restores, clocks, attackers on the wire. Planned from the seed."""
 
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
-
-from dataclasses import replace
 
 from tests.sim.profiles import MINUTE
 
@@ -151,7 +150,9 @@ class Faults:
             if lost:
                 world.count("restore without a mark")
             if any(peer.epoch for peer in backup.peers.values()) and not lost and not station.is_behind(backup):
-                backup = backup.copied(epochs=False)  # a copy that the mark cannot tell from the disk is forbidden (13.3)
+                backup = backup.copied(
+                    epochs=False
+                )  # a copy that the mark cannot tell from the disk is forbidden (13.3)
             station.restore(backup, mark=not lost)
 
     def _forget(self, dice: Random) -> None:
@@ -175,7 +176,14 @@ class Faults:
         world.full_disks.clear()
         for pair, (largest, smallest) in world.sizes.items():
             world.ways[pair] = replace(
-                world.ways[pair], loss=0.0, duplicate=0.0, corrupt=0.0, delay_ms=30, cut=False, largest=largest, smallest=smallest
+                world.ways[pair],
+                loss=0.0,
+                duplicate=0.0,
+                corrupt=0.0,
+                delay_ms=30,
+                cut=False,
+                largest=largest,
+                smallest=smallest,
             )
         for station in world.all_stations():
             station.recover()

@@ -5,15 +5,16 @@ that its handshakes succeed and its envelopes open, and then says what it
 likes. Everything that honest stations do about it is checked as ever.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from openline.kernel.codec import Value, encode
-from openline.kernel.crypto import seal_key  # noqa: F401 - what a liar may use stands here together
 from openline.kernel.envelope import MAX_CONTENT, seal_handshake
-from openline.kernel.lane import Entry, Generation, Lane, extend
+from openline.kernel.lane import Entry, Generation, Head, Lane, SignedHead, extend, sign_head
+from openline.kernel.merkle import Peaks, peaks_at
+from openline.kernel.units import Instant
 from openline.protocol.acknowledgements import AckItem
 from openline.protocol.delivery import Peer
 from openline.protocol.drafts import Draft
@@ -25,16 +26,20 @@ from openline.protocol.frames import (
     Entries,
     Fragment,
     Frame,
+    FullAck,
     FullEntries,
     GenerationSeed,
     HeadNote,
     Held,
     Last,
+    ShortAck,
     Want,
+    WireEntry,
     frame_value,
 )
 from openline.protocol.lanes import LaneState
 from openline.protocol.records import EntryRow, Mark
+from tests.sim.memory_store import State
 from tests.sim.station import Station
 
 if TYPE_CHECKING:
@@ -80,7 +85,7 @@ def _two_faces(world: "World", station: Station) -> None:
 
 def _rewinds(world: "World", station: Station) -> None:
     """A machine put back with its mark: to every peer, one history after another."""
-    kept: list[tuple[Any, Mark | None]] = []
+    kept: list[tuple[State, Mark | None]] = []
 
     def keep(dice: Random) -> None:
         if station.engine is not None:
@@ -172,13 +177,16 @@ def _poisons(world: "World", station: Station) -> None:
     def hand(engine: Engine) -> None:
         honest, dice = engine.book.append_own, world.dice("liars")
 
-        def append_own(state: LaneState, drafts: Any, ack: bytes) -> tuple[EntryRow, ...]:
+        def append_own(
+            state: LaneState, drafts: Sequence[tuple[int, Instant, bytes]], ack: bytes
+        ) -> tuple[EntryRow, ...]:
             if world.healed or dice.random() < 0.6 or not state.size:
                 return honest(state, drafts, ack)
             world.count("lie: poisoned leaf")
             rows = []
-            for kind, time, body in drafts:
-                rows += _poisoned(engine, state, honest, (kind, time, body), ack, dice)
+            for draft in drafts:
+                row = honest(state, [draft], ack)[0]
+                rows += _poisoned(engine, state, row.entry, dice) if dice.random() < 0.5 else [row]
             return tuple(rows)
 
         engine.book.append_own = append_own  # type: ignore[method-assign]
@@ -189,33 +197,32 @@ def _poisons(world: "World", station: Station) -> None:
             urgent = dice.random() < 0.5
             kind = dice.choice((1, 2, 3, 4, 5, 6, 8, 9, 10, 16, 17, 20, 21))
             body = dice.choice((b"\xff\xff", b"", b"\xa0", dice.randbytes(40), encode({0: dice.randbytes(12_000)})))
-            draft = Draft(token=None, urgent=urgent, entry=Unknown(kind=kind, raw=b""), body=body, time=station.now().wall)
+            draft = Draft(
+                token=None, urgent=urgent, entry=Unknown(kind=kind, raw=b""), body=body, time=station.now().wall
+            )
             station.engine._drafts._waiting.append(draft)
 
     station.after_boot = hand
     _often(world, 6, garbage)
 
 
-def _poisoned(engine: Engine, state: LaneState, honest: Any, draft: Any, ack: bytes, dice: Random) -> list[EntryRow]:
-    """One entry in the lane whose leaf is of other fields than the row keeps and sends."""
-    given = honest(state, [draft], ack)  # first as it should be, to have an entry at hand
-    entry = given[0].entry
+def _poisoned(engine: Engine, state: LaneState, entry: Entry, dice: Random) -> list[EntryRow]:
+    """The last entry of a lane once more, with a leaf of other fields than the row keeps and sends."""
     field = dice.choice(("body", "kind", "time", "ack", "secret"))
-    other = replace(entry, **{field: dice.randbytes(32) if field == "secret" else dice.choice((b"\xff", encode([1]), b""))})
-    del honest
+    other = replace(
+        entry, **{field: dice.randbytes(32) if field == "secret" else dice.choice((b"\xff", encode([1]), b""))}
+    )
     # Undo in memory what was appended, then append a leaf of the other fields under the same index.
     state.recent.pop()
     state.roots.pop(state.peaks.size)
-    before = EntryRow.__dataclass_fields__  # noqa: F841 - rows are plain data
     state.peaks = _peaks_before(engine, state)
     extension = extend(state.lane, state.peaks, [other])
-    rows = state.grow(extension, [entry], [False])
-    return list(rows)
+    row = replace(state.grow(extension, [entry], [False])[0], unopened=extension.leaves[0][0])
+    state.recent[-1] = row
+    return [row]
 
 
-def _peaks_before(engine: Engine, state: LaneState) -> Any:
-    from openline.kernel.merkle import peaks_at  # noqa: PLC0415
-
+def _peaks_before(engine: Engine, state: LaneState) -> Peaks:
     size = state.peaks.size - 1
     rows = {row.index: row for row in state.recent}
 
@@ -232,7 +239,12 @@ def _peaks_before(engine: Engine, state: LaneState) -> Any:
 
 def _say(world: "World", station: Station, peer: Peer, frames: list[bytes]) -> None:
     """Seal anything to a peer, as the engine would."""
-    if peer.epoch is None or not peer.epoch.outgoing.left or sum(map(len, frames)) > MAX_CONTENT - 40 or len(frames) > 200:
+    if (
+        peer.epoch is None
+        or not peer.epoch.outgoing.left
+        or sum(map(len, frames)) > MAX_CONTENT - 40
+        or len(frames) > 200
+    ):
         return
     if peer.epoch.outgoing.index - peer.first_unopened > 900:
         return
@@ -263,9 +275,19 @@ def _garbles(world: "World", station: Station) -> None:
 def _handshake_noise(engine: Engine, peer: Peer, dice: Random) -> bytes:
     signer = engine._signer
     if dice.random() < 0.4:
-        return dice.choice((b"", b"\xff", dice.randbytes(300), encode([dice.randrange(30)]), encode([9, 1, 2, 1, b"x"])))
-    kind, attempt = dice.randrange(19, 26), dice.choice((0, 1, peer.handshake.attempt, peer.handshake.attempt + 1, 2**32 - 1))
-    members: list[Value] = [kind, attempt, dice.choice((0, 1, b"", dice.randbytes(32))), dice.randbytes(dice.choice((32, 1_168, 1_216)))]
+        return dice.choice(
+            (b"", b"\xff", dice.randbytes(300), encode([dice.randrange(30)]), encode([9, 1, 2, 1, b"x"]))
+        )
+    kind, attempt = (
+        dice.randrange(19, 26),
+        dice.choice((0, 1, peer.handshake.attempt, peer.handshake.attempt + 1, 2**32 - 1)),
+    )
+    members: list[Value] = [
+        kind,
+        attempt,
+        dice.choice((0, 1, b"", dice.randbytes(32))),
+        dice.randbytes(dice.choice((32, 1_168, 1_216))),
+    ]
     members += [dice.choice(([], dice.randbytes(1_168)))] * dice.randrange(3)
     return encode([*members, signer.ed25519(dice.randbytes(8))])
 
@@ -284,13 +306,17 @@ def _noise(world: "World", engine: Engine, dice: Random) -> bytes:
         case 3:
             parts = dice.choice((1, 3, 512))
             inner = encode([frame_value(_frame(world, engine, dice))])
-            return encode(frame_value(Fragment(stream=dice.randrange(6), part=dice.randrange(parts), parts=parts, data=inner)))
+            return encode(
+                frame_value(Fragment(stream=dice.randrange(6), part=dice.randrange(parts), parts=parts, data=inner))
+            )
         case _:
             return encode(frame_value(_frame(world, engine, dice)))
 
 
 def _member(dice: Random) -> Value:
-    return dice.choice((0, 1, -1, 2**63, 2**48, b"", dice.randbytes(32), dice.randbytes(64), "text", [], [[]], {}, {0: 1}, None, True))
+    return dice.choice(
+        (0, 1, -1, 2**63, 2**48, b"", dice.randbytes(32), dice.randbytes(64), "text", [], [[]], {}, {0: 1}, None, True)
+    )
 
 
 def _lane(world: "World", dice: Random) -> Lane:
@@ -305,10 +331,15 @@ def _frame(world: "World", engine: Engine, dice: Random) -> Frame:
         case 0:
             return Want(lane=lane, first=size, full=dice.random() < 0.5)
         case 1:
-            return Held(heads=tuple((_lane(world, dice), dice.choice((0, 3, 2**47))) for _ in range(dice.choice((1, 50)))))
+            return Held(
+                heads=tuple((_lane(world, dice), dice.choice((0, 3, 2**47))) for _ in range(dice.choice((1, 50))))
+            )
         case 2:
             return GenerationSeed(
-                party=dice.randrange(world.parties), generation=lane.generation, seed=dice.randbytes(32), statement=dice.choice((b"", b"\x83"))
+                party=dice.randrange(world.parties),
+                generation=lane.generation,
+                seed=dice.randbytes(32),
+                statement=dice.choice((b"", b"\x83")),
             )
         case 3:
             return ChunkWant(attachment=dice.randbytes(32), first=dice.randrange(99), count=dice.choice((1, 65_000)))
@@ -318,26 +349,42 @@ def _frame(world: "World", engine: Engine, dice: Random) -> Frame:
             state = engine.book.own(urgent=dice.random() < 0.5)
             return HeadNote(signed=_own_head(engine, state, dice))
         case 6:
-            leaf, entry = dice.randbytes(197), Entry(kind=b"\x10", time=b"\x00", ack=b"\x80", body=b"\xa0", secret=dice.randbytes(32))
-            return FullEntries(lane=lane, first=size, items=((leaf, entry),) * dice.choice((1, 20)), signature=dice.randbytes(64))
-        case _:
-            from openline.protocol.frames import FullAck, ShortAck, WireEntry  # noqa: PLC0415
-
-            ack = dice.choice(
-                (None, (), (ShortAck(lane=0, counter=0, size=size),), (FullAck(lane=lane, size=size, root=bytes(32), refused=(1, 0)),))
+            leaf, entry = (
+                dice.randbytes(197),
+                Entry(kind=b"\x10", time=b"\x00", ack=b"\x80", body=b"\xa0", secret=dice.randbytes(32)),
             )
-            item = WireEntry(kind=dice.choice((0, 3, 16, 65_535)), delta=dice.choice((0, -(2**48), 2**48)), ack=ack, body=b"\xa0")
+            return FullEntries(
+                lane=lane, first=size, items=((leaf, entry),) * dice.choice((1, 20)), signature=dice.randbytes(64)
+            )
+        case _:
+            ack = dice.choice(
+                (
+                    None,
+                    (),
+                    (ShortAck(lane=0, counter=0, size=size),),
+                    (FullAck(lane=lane, size=size, root=bytes(32), refused=(1, 0)),),
+                )
+            )
+            item = WireEntry(
+                kind=dice.choice((0, 3, 16, 65_535)), delta=dice.choice((0, -(2**48), 2**48)), ack=ack, body=b"\xa0"
+            )
             own = dice.choice((2 * engine.party, 2 * engine.party + 1, lane.number))
             held = engine.book.own(urgent=True).size
-            return Entries(lane=own, counter=dice.choice((0, 1)), first=dice.choice((size, held)), items=(item,), signature=dice.randbytes(64))
+            return Entries(
+                lane=own,
+                counter=dice.choice((0, 1)),
+                first=dice.choice((size, held)),
+                items=(item,),
+                signature=dice.randbytes(64),
+            )
 
 
-def _own_head(engine: Engine, state: LaneState, dice: Random) -> Any:
+def _own_head(engine: Engine, state: LaneState, dice: Random) -> SignedHead:
     """A head of its own lane under its own key, of a root that no history has."""
-    from openline.kernel.lane import Head, sign_head  # noqa: PLC0415
-
     root = dice.choice((state.root, dice.randbytes(32)))
-    return sign_head(engine._signer, Head(lane=state.lane, size=dice.choice((state.size, state.size + 3, 1)), root=root))
+    return sign_head(
+        engine._signer, Head(lane=state.lane, size=dice.choice((state.size, state.size + 3, 1)), root=root)
+    )
 
 
 def _wrong_seeds(world: "World", station: Station) -> None:
@@ -354,7 +401,13 @@ def _wrong_seeds(world: "World", station: Station) -> None:
             known = list(engine.book.generations(party))
             new = Generation(dice.choice((1, 2, 3, 2**32 - 1)), dice.randbytes(8))
             generation = dice.choice([*known, new])
-            frames.append(encode(frame_value(GenerationSeed(party=party, generation=generation, seed=dice.randbytes(32), statement=b""))))
+            frames.append(
+                encode(
+                    frame_value(
+                        GenerationSeed(party=party, generation=generation, seed=dice.randbytes(32), statement=b"")
+                    )
+                )
+            )
         _say(world, station, dice.choice(list(engine.peers.values())), frames)
 
     _often(world, 20, tell)
@@ -370,7 +423,9 @@ def _greedy(world: "World", station: Station) -> None:
         world.count("lie: greed")
         peer = dice.choice(list(engine.peers.values()))
         frames: list[Frame] = [Want(lane=state.lane, first=0, full=True) for state in engine.book.all_states()]
-        frames.append(Held(heads=tuple((state.lane, dice.choice((0, state.size + 10**6))) for state in engine.book.all_states())))
+        frames.append(
+            Held(heads=tuple((state.lane, dice.choice((0, state.size + 10**6))) for state in engine.book.all_states()))
+        )
         frames += [ChunkWant(attachment=dice.randbytes(32), first=0, count=65_535)] * 20
         _say(world, station, peer, [encode(frame_value(frame)) for frame in frames])
 

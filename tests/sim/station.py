@@ -16,15 +16,19 @@ from openline.kernel.units import Instant
 from openline.protocol.engine import Engine, Setup
 from openline.protocol.events import (
     Accepted,
+    Arrived,
     Commit,
     Committed,
+    Holds,
     Input,
     Link,
+    Noticed,
     Now,
     Output,
     Rejected,
     Shown,
     Stored,
+    Submit,
     Tick,
     Transmit,
     WakeAt,
@@ -42,7 +46,9 @@ WALL = 1_763_000_000_000
 class Station:
     """A party's station (a liar may run several). `engine` is None while the process is down."""
 
-    def __init__(self, world: "World", record: LineRecord, signer: Signer, psks: dict[int, bytes], face: int = 0) -> None:
+    def __init__(
+        self, world: "World", record: LineRecord, signer: Signer, psks: dict[int, bytes], face: int = 0
+    ) -> None:
         self.world, self.record, self.signer, self.psks = world, record, signer, psks
         self.party, self.face, self.honest = record.party, face, True
         self.random = Random(f"{world.scenario} station {self.party}.{face}")
@@ -50,7 +56,7 @@ class Station:
         self.mark: Mark | None = Mark(generation=GENERATION_ZERO, urgent=0, traffic=0)
         self.engine: Engine | None = None
         self.incarnation = 0
-        self.skew = self.steady_base = 0
+        self.skew = self.steady_base = self.booted_at = 0
         self.wake: int | None = None
         self.in_flight: Commit | None = None
         self.backups: list[State] = []
@@ -82,6 +88,7 @@ class Station:
         self.incarnation += 1
         self.steady_base = self.random.randrange(10**9) - self.world.now
         self.wake, self.in_flight = None, None
+        self.booted_at = self.world.now
         self.world.note(self, "boot")
         setup = Setup(record=self.record, signer=self.signer, psks=self.psks, mark=self.mark)
         self.engine = Engine(setup, self.store, self.entropy, self.now())
@@ -126,7 +133,7 @@ class Station:
     def give(self, event: Input) -> None:
         """One event for the engine, and everything that follows from it."""
         if self.engine is None:
-            return
+            return None
         self.world.note(self, f"< {described(event)}")
         try:
             outputs = self.engine.handle(event, self.now())
@@ -192,7 +199,7 @@ class Station:
 
     def _durable(self, incarnation: int, commit: Commit) -> None:
         if incarnation != self.incarnation or self.engine is None:
-            return
+            return None
         if self.world.crashes_here(self):
             return self.crash("before a commit")
         if self.world.disk_fails(self):
@@ -213,7 +220,7 @@ class Station:
 
     def _marked(self, incarnation: int, commit: Commit) -> None:
         if incarnation != self.incarnation or self.engine is None:
-            return
+            return None
         if commit.mark is not None:
             if self.world.disk_fails(self):
                 return self.crash("for a mark that fails", 1_000)
@@ -233,7 +240,6 @@ class Station:
             self.mark = None
         self.world.checks.restored(self)
         self.world.at(1_000, self._back, self.incarnation)
-
 
     def is_behind(self, state: State) -> bool:
         """Whether the mark would tell that this state is not what the station wrote last."""
@@ -260,16 +266,15 @@ def described(event: Input | Output) -> str:
             return f"Shown {event.lane.number}.{event.lane.generation.counter}#{event.row.index} kind {event.kind}"
         case Accepted():
             return f"Accepted {event.token} at {event.lane.number}.{event.lane.generation.counter}#{event.index}"
+        case Arrived():
+            return f"Arrived {len(event.envelope)}"
+        case Noticed():
+            return f"Noticed {event.what} {event.party} {event.number}"
+        case Holds():
+            return f"Holds {event.party} {event.lane}.{event.generation.counter} {event.size}"
+        case Link():
+            return f"Link {event.party} {event.largest}/{event.smallest}"
+        case Submit() | Committed() | Stored() | Rejected():
+            return f"{type(event).__name__} {event.token}"
         case _:
-            pass
-    if hasattr(event, "envelope"):
-        return f"{type(event).__name__} {len(event.envelope)}"
-    if hasattr(event, "what"):
-        return f"Noticed {event.what} {event.party} {event.number}"
-    if hasattr(event, "size"):
-        return f"Holds {event.party} {event.lane}.{event.generation.counter} {event.size}"
-    if hasattr(event, "token"):
-        return f"{type(event).__name__} {event.token}"
-    if hasattr(event, "largest"):
-        return f"Link {event.party} {event.largest}/{event.smallest}"
-    return type(event).__name__
+            return type(event).__name__

@@ -57,7 +57,9 @@ class Workload:
             case 0:
                 return kinds.Watch(attended=dice.random() < 0.5, role=role, sign=sign)
             case 1:
-                return kinds.Test(text="PACK MY BOX", language="en", drill=dice.random() < 0.3, number=dice.randrange(99))
+                return kinds.Test(
+                    text="PACK MY BOX", language="en", drill=dice.random() < 0.3, number=dice.randrange(99)
+                )
             case 2:
                 return kinds.Service(text=_text(dice), language="en", sign=sign)
             case 3 if dice.random() < 0.3:
@@ -81,7 +83,10 @@ class Workload:
             case _:
                 answers = ref if ref is not None and dice.random() < 0.3 else None
                 return kinds.Message(
-                    precedence=Precedence(dice.choice((0, 1, 1, 2, 2, 3, 3))), language="en", text=_text(dice), answers=answers
+                    precedence=Precedence(dice.choice((0, 1, 1, 2, 2, 3, 3))),
+                    language="en",
+                    text=_text(dice),
+                    answers=answers,
                 )
 
     def _reference(self, station: "Station", dice: Random) -> Ref | None:
@@ -101,7 +106,9 @@ class Workload:
         for number in range(-(-len(data) // chunk)):
             part = data[number * chunk : (number + 1) * chunk]
             station.give(Stow(attachment=digest, number=number, data=bytes(len(part)) if wrong else part))
-        return kinds.Attachment(name=entry.name, media_type=entry.media_type, size=len(data), digest=digest, chunk=chunk)
+        return kinds.Attachment(
+            name=entry.name, media_type=entry.media_type, size=len(data), digest=digest, chunk=chunk
+        )
 
 
 def _text(dice: Random) -> str:

@@ -70,7 +70,13 @@ class World:
         pairs = {name: (self._signer(setup), self._signer(setup)) for name in names}
         cards = {
             name: make_card(
-                name=name, root=root, lane=lane.public, certificate=b"-", addresses=(), made=Instant(1), expires=Instant(2)
+                name=name,
+                root=root,
+                lane=lane.public,
+                certificate=b"-",
+                addresses=(),
+                made=Instant(1),
+                expires=Instant(2),
             )
             for name, (root, lane) in pairs.items()
         }
