@@ -19,6 +19,12 @@ MOST_SCANNED = 2_000
 """Messages of a line looked through, newest first: a busy floor's week. What is older was missed long ago."""
 
 
+READERS = frozenset({"watch-officer", "principal", "interpreter", "auditor"})
+"""Roles that may see entries, as the station has it."""
+RELEASERS = frozenset({"watch-officer", "principal"})
+"""Roles that may see drafts."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
     """One thing that waits: to be read, to be answered, or to come from them."""
@@ -92,7 +98,7 @@ def inbox_(desk: Desk, *, line: str | None) -> None:
     ordered, now = first_clock_first(found), station.now()
     ours = [one for one in ordered if one.what != "theirs"]
     theirs = [one for one in ordered if one.what == "theirs"]
-    drafts = drafts_of(station, lines)
+    drafts = drafts_of(station, lines) if has_role(station, RELEASERS) else []
     shown = [*sentence(ours, now, len(drafts))]
     if ours:
         shown += ["", *_rows(out, ours, now)]
@@ -109,6 +115,11 @@ def inbox_(desk: Desk, *, line: str | None) -> None:
         },
         shown,
     )
+
+
+def has_role(station: Local, roles: frozenset[str]) -> bool:
+    """Whether whoever types this has one of these roles."""
+    return bool(roles & set(station.status()["actor"]["roles"]))
 
 
 def drafts_of(station: Local, lines: list[Json]) -> list[Json]:
