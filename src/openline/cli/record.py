@@ -53,6 +53,10 @@ def export_line(desk: Desk, station: Local, line: str, directory: Path) -> Json:
         else:
             report = told
     shown.end()
+    if not report:  # the answer ended before its last line, so nothing is known of what was written
+        raise unavailable(
+            _("The station stopped before the export was done."), _("Start it and export again, into another folder.")
+        )
     return report
 
 
