@@ -37,6 +37,7 @@ class Proxy:
         self.connections = self.carried = self.corrupted = 0
         self._dice = random.Random(seed)
         self._loop = asyncio.new_event_loop()
+        self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._clear = asyncio.Event()
@@ -104,6 +105,8 @@ class Proxy:
         self._clear.set()
 
     async def _end(self) -> None:
+        if self._server is not None:
+            self._server.close()
         await self._drop()
         for task in self._tasks:
             task.cancel()
@@ -115,7 +118,7 @@ class Proxy:
         self._loop.run_forever()
 
     async def _listen(self) -> None:
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        server = self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
 

@@ -5,6 +5,8 @@ a copy of both homes. A copy starts where the template ended, in a world of its
 own: the two never meet another copy.
 """
 
+import atexit
+import functools
 import json
 import os
 import re
@@ -12,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -281,3 +284,11 @@ def rig(template: Path, folder: Path, seed: int = 0) -> Iterator[Rig]:
         finally:
             for station in stations:
                 station.kill()
+
+
+@functools.cache
+def paired_template() -> Path:
+    """One template for all tests of this process."""
+    folder = Path(tempfile.mkdtemp(prefix="openline-template-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return make_template(folder / "pair")
