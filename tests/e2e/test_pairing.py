@@ -307,6 +307,26 @@ def test_15_25_the_side_that_lost_the_last_word_is_finished_after_its_restart(ho
     asyncio.run(run())
 
 
+def test_15_25_the_side_that_has_the_line_gives_its_last_word_also_after_its_own_restart(
+    homes: tuple[Home, Home],
+) -> None:
+    async def run() -> None:
+        async with both(homes) as (a, b):
+            one, two = await compare(a, b)
+            two.compare_fingerprint(as_words(a.card.fingerprint))
+            heard = two.read_aloud
+            two.leave()
+            one.enter_heard(heard)
+            await opened(one)
+        async with both(homes) as (a, b):
+            [one], [two] = a.pairings.all(), b.pairings.all()
+            await opened(one, two)
+            assert one.line == two.line
+            await in_service(a, b)
+
+    asyncio.run(run())
+
+
 def test_15_25_both_killed_after_both_accepted(homes: tuple[Home, Home]) -> None:
     async def run() -> None:
         async with both(homes) as (a, b):

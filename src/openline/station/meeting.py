@@ -103,13 +103,23 @@ class Meeting:
         """Listen and dial."""
         if self._papers.waiting() is not None:
             self._now(State.CONFIRMING)
+        tls = self._listen_for()
+        self._dialling = self._task(self._dial(tls))
+
+    def attend(self, line: bytes) -> None:
+        """Listen alone: the line is open here, and the peer may have lost our last word (spec 15.25)."""
+        self.line = line
+        self._now(State.OPEN)
+        self._listen_for()
+
+    def _listen_for(self) -> TlsBearer:
         tls = self._host.tls
         if tls is None:
             raise Unavailable("no bearer can carry a pairing")
         tls.expect_pairing(self.card.certificate, lambda stream: self._opened(stream, dialled=False))
         self._expecting = True
         self._late = asyncio.get_running_loop().call_later(self._pace.pair_s, self._too_late)
-        self._dialling = self._task(self._dial(tls))
+        return tls
 
     def compare_fingerprint(self, text: str) -> None:
         """People entered the peer's fingerprint; also before the two stations have met. Raises Malformed, Conflict."""

@@ -5,7 +5,7 @@ Spec: spec/15-pairing.md.
 
 from typing import Final
 
-from openline.kernel.errors import Conflict, Malformed, Unavailable, Unknown
+from openline.kernel.errors import Conflict, Malformed, Refused, Unavailable, Unknown
 from openline.kernel.keys import Card, read_card
 from openline.kernel.terms import Policy, make_terms, parse_terms
 from openline.protocol.records import LineRecord
@@ -28,14 +28,29 @@ class Pairings:
         self._all: dict[str, Meeting] = {}
 
     def resume(self) -> None:
-        """Go on, at the start of the station, with what was accepted and waits for the other side's signature."""
+        """Go on, at the start of the station, with what was accepted and is not yet a line on both sides."""
+        lines = {record.line: record for record in self.lines()}
         for root in self.records.roots():
             waiting = self.records.waiting(root)
-            if waiting is None or waiting.record.line in {record.line for record in self.lines()}:
+            if waiting is None or waiting.record.line in lines:
                 self.records.clear_waiting(root)
                 continue
-            raw = next(card for number, card in enumerate(waiting.record.cards) if number != waiting.record.party)
-            self._begin(read_card(raw), waiting.terms.policy, waiting.record.label)
+            self._make(_peer_of(waiting.record), waiting.terms.policy, waiting.record.label).begin()
+        for record in lines.values():
+            try:
+                terms = parse_terms(record.terms)
+                if len(terms.parties) == 2 and self._never_linked(record.line) and not self._meets(_peer_of(record)):
+                    self._make(_peer_of(record), terms.policy, record.label).attend(record.line)
+            except Refused:
+                continue  # a line that cannot start says so itself
+
+    def _never_linked(self, line: bytes) -> bool:
+        """Whether no epoch was ever opened on a line: its peer may not have it."""
+        history = self._host.gate.call(self._host.store.line, line)
+        return all(peer.epoch is None for peer in self._host.gate.call(history.peers))
+
+    def _meets(self, card: Card) -> bool:
+        return any(each.card.fingerprint == card.fingerprint for each in self._all.values())
 
     def open(self, card_text: str, policy: Policy, label: str = "") -> "Meeting":
         """Begin to pair with the station of a card. `label` is what the line will be called here (empty: its name).
@@ -60,9 +75,11 @@ class Pairings:
                 raise Conflict("that station is being paired with already: end that first")
         if any(each.label == chosen and not self._ours(each, card, policy) for each in records):
             raise Conflict("there is a line of that label already: choose another")
-        return self._begin(card, policy, chosen)
+        meeting = self._make(card, policy, chosen)
+        meeting.begin()
+        return meeting
 
-    def _begin(self, card: Card, policy: Policy, label: str) -> "Meeting":
+    def _make(self, card: Card, policy: Policy, label: str) -> "Meeting":
         for each in self._all.values():
             if each.card.fingerprint == card.fingerprint:
                 each.leave()
@@ -73,7 +90,6 @@ class Pairings:
         over = [key for key, each in self._all.items() if each.state in (State.OPEN, State.REFUSED)]
         for key in over[:-KEPT]:
             self._all.pop(key).leave()
-        meeting.begin()
         return meeting
 
     def _ours(self, record: LineRecord, card: Card, policy: Policy) -> bool:
@@ -100,3 +116,8 @@ class Pairings:
         """Leave every conversation; what waits goes on after the next start."""
         for each in self._all.values():
             each.leave()
+
+
+def _peer_of(record: LineRecord) -> Card:
+    """The other party's card, of a line of two."""
+    return read_card(record.cards[1 - record.party])
