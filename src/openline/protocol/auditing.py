@@ -4,10 +4,10 @@ Spec: spec/11-forks.md.
 """
 
 from openline.kernel.errors import Refused
-from openline.kernel.lane import Fork, Lane, SignedHead
+from openline.kernel.lane import Fork, Generation, Lane, SignedHead
 from openline.protocol.delivery import Peer
 from openline.protocol.events import Now
-from openline.protocol.forks import decode_fork, encode_fork, from_frame, from_head
+from openline.protocol.forks import decode_fork, differs, encode_fork, from_frame, from_head
 from openline.protocol.frames import FullEntries
 from openline.protocol.gathering import Gathering
 from openline.protocol.lanes import LaneBook, LaneState
@@ -19,6 +19,8 @@ class Auditing:
 
     def __init__(self, book: LaneBook, peers: dict[int, Peer], gathering: Gathering) -> None:
         self.book, self._peers, self.gathering = book, peers, gathering
+        self._ahead: dict[tuple[int, tuple[int, Generation]], SignedHead] = {}
+        """(who showed it, lane) -> the largest signed head beyond what is held: what comes must fit it (spec 11.2)."""
         for kept in book.reader.evidence():
             book.forked.add(decode_fork(book.terms.line, kept.evidence).left.head.lane.key)
 
@@ -29,13 +31,37 @@ class Auditing:
             return
         signed.check(self.book.owner(lane))
         state = self.book.state(lane)
-        if signed.head.size > state.size or self.book.root_at(state, signed.head.size) == signed.head.root:
+        if signed.head.size > state.size:
+            if not self.book.named.claimed(lane.party, lane.generation):
+                self._ahead[peer.party, lane.key] = signed
+            self.gathering.want(peer, lane, state.size, now, full=True)
             return
+        if self.book.root_at(state, signed.head.size) == signed.head.root:
+            return
+        if lane.party == self.book.party:
+            self._second_writer(peer, lane)
+            return
+        self.gathering.suspect(self._peers[lane.party], "another-history")  # no one log has both, proof or not
         fork = from_head(self.book, state, signed)
         if fork is not None:
             self._proved(lane, fork)
         else:
             self.begin(peer, lane, now)
+
+    def grown(self, lane: Lane, now: Now) -> None:
+        """A lane has grown: heads that were shown of it before must fit."""
+        size = self.book.state(lane).size
+        for place in [(party, lane.key) for party in self._peers]:
+            shown = self._ahead.get(place)
+            if shown is not None and shown.head.size <= size:
+                del self._ahead[place]
+                self.head(self._peers[place[0]], shown, now)
+
+    def _second_writer(self, peer: Peer, lane: Lane) -> None:
+        """Another history of an own lane, under our own signature: people are told, and we go on in a new generation."""
+        self.gathering.notice("second-writer", peer.party, lane.number)
+        if lane.generation == self.book.mine:
+            self.gathering.now.own_forked = True
 
     def begin(self, peer: Peer, lane: Lane, now: Now) -> None:
         """Have a peer repeat a lane in full from its start: where it differs from ours, the difference is proof."""
@@ -50,6 +76,9 @@ class Auditing:
             return
         try:
             fork = from_frame(self.book, state, frame)
+            if state.lane.party == self.book.party and differs(self.book, state, frame):
+                self._second_writer(peer, state.lane)
+                return
         except Refused:
             self.doubt(peer, state.lane)
             self.begin(peer, state.lane, now)

@@ -354,6 +354,14 @@ class Streams:
     def __init__(self) -> None:
         self._sets: dict[int, tuple[int, dict[int, bytes]]] = {}
 
+    def __len__(self) -> int:
+        return len(self._sets)
+
+    @property
+    def parts(self) -> int:
+        """Fragments that wait for others."""
+        return sum(len(parts) for _, parts in self._sets.values())
+
     def join(self, fragment: Fragment) -> bytes | None:
         """The whole, once its last part came. Parts that contradict each other drop the set."""
         count, parts = self._sets.setdefault(fragment.stream, (fragment.parts, {}))

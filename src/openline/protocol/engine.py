@@ -15,17 +15,11 @@ Spec: spec/07-delivery.md, spec/13-restart.md.
 from openline.kernel.envelope import is_handshake
 from openline.kernel.errors import Bug, Refused, Unknown
 from openline.kernel.keys import Keyring
-from openline.kernel.lane import GENERATION_ZERO, Generation, SignedHead
+from openline.kernel.lane import SignedHead
 from openline.kernel.terms import parse_terms
-from openline.kernel.units import MAX_GENERATION, Entropy, Instant
+from openline.kernel.units import Entropy, Instant
 from openline.protocol.delivery import Epoch, Peer
 from openline.protocol.drafts import Drafts
-from openline.protocol.entries import (
-    MAX_NAMED_HEADS,
-    Cause,
-    GenerationEntry,
-    TermsEntry,
-)
 from openline.protocol.events import (
     Accepted,
     Arrived,
@@ -44,7 +38,6 @@ from openline.protocol.events import (
     Transmit,
     WakeAt,
 )
-from openline.protocol.fields import NamedHead
 from openline.protocol.folding import Folding
 from openline.protocol.frames import decode_content
 from openline.protocol.gathering import Batch, Gathered
@@ -57,13 +50,13 @@ from openline.protocol.records import (
     LineReader,
     Mark,
     PutChunk,
-    PutGeneration,
     Write,
 )
 from openline.protocol.rekeying import Opening, Rekeying
-from openline.protocol.restart import Restored, judge
-from openline.protocol.sending import Sending, generation_frame
+from openline.protocol.restart import judge
+from openline.protocol.sending import Sending
 from openline.protocol.setup import Setup, make_peers, read_cards
+from openline.protocol.succession import Succession
 from openline.protocol.transfers import Transfers
 
 LOW_INDEXES = 32
@@ -100,7 +93,10 @@ class Engine:
         self._token = 0
         self._wake: int | None = None
         self._marked = setup.mark
-        self._start(judge(self.terms.line, self.party, setup.mark, reader), now)
+        self._succession = Succession(
+            book=self.book, peers=self.peers, drafts=self._drafts, gathering=self.intake.gathering, entropy=entropy
+        )
+        self._succession.start(judge(self.terms.line, self.party, setup.mark, reader), now)
 
     # --- the door ---
 
@@ -142,42 +138,6 @@ class Engine:
         """The parties whose suspension stands."""
         return [party for party in range(len(self.terms.parties)) if self.fold.suspension(party) is not None]
 
-    # --- generations ---
-
-    def _start(self, verdict: object, now: Now) -> None:
-        if isinstance(verdict, Restored):
-            self._succeed(verdict.above, Cause.RESTORED, now)
-            return
-        generation = getattr(verdict, "generation", GENERATION_ZERO)
-        self.book.mine = generation
-        if not self.book.knows(self.party, generation):
-            self._learn_own(generation)
-        if not self.book.own(urgent=True).size:
-            self._drafts.open_lanes(TermsEntry(self.terms.raw), now)
-
-    def _learn_own(self, generation: Generation) -> None:
-        known = PutGeneration(party=self.party, generation=generation, seed=self._entropy(32))
-        self.book.learn(known, stored=True)
-        self.intake.gathered.writes.append(known)
-        for peer in self.peers.values():
-            if peer.epoch is not None:
-                peer.control.append(generation_frame(known))
-
-    def _succeed(self, above: int, cause: Cause, now: Now) -> None:
-        """Open a successor generation; the old lanes are never continued (spec 13.7)."""
-        named = []
-        for number in (2 * self.party, 2 * self.party + 1):
-            for generation in self.book.named.held(self.party)[-(MAX_NAMED_HEADS // 2) :]:
-                state = self.book.state(self.book.lane(number, generation))
-                if state.size:
-                    named.append(NamedHead(lane=number, generation=generation, size=state.size, root=state.root))
-        counters = [g.counter for g in self.book.named.held(self.party)]
-        generation = Generation(min(max([above, *counters]) + 1, MAX_GENERATION), self._entropy(8))
-        self.book.mine = generation
-        self._learn_own(generation)
-        self._drafts.open_lanes(GenerationEntry(heads=tuple(named), cause=cause), now)
-        self.intake.gathered.outputs.append(Noticed(what="restored", party=self.party, number=generation.counter))
-
     # --- what arrives ---
 
     def _arrived(self, envelope: bytes, now: Now) -> list[Output]:
@@ -201,7 +161,8 @@ class Engine:
             index, plain = epoch.incoming.open(envelope)
             content = decode_content(self.terms.line, plain)
         except Refused:
-            self.intake.gathered.peers.add(peer.party)  # content out of shape is opened nevertheless, and told as opened
+            if not epoch.incoming.knows(envelope):  # content out of shape is opened nevertheless, and told as opened
+                self.intake.gathered.peers.add(peer.party)
             return [Noticed(what="envelope-refused", party=peer.party)]
         peer.heard_at, peer.unknown_tags = now.steady, 0
         self.intake.gathered.peers.add(peer.party)
@@ -238,14 +199,7 @@ class Engine:
     def _settle(self, now: Now) -> None:
         """What accepted frames ask of the engine itself."""
         gathered = self.intake.gathered
-        if gathered.own_shown:
-            gathered.own_shown = False
-            newest = max([self.book.mine, *self.book.named.held(self.party)])
-            recovered = [
-                w.lane.generation for w in gathered.writes if isinstance(w, Append) and w.lane.party == self.party
-            ]
-            if newest > self.book.mine or self.book.mine in recovered:
-                self._succeed(newest.counter, Cause.SUPERSEDED, now)
+        self._succession.settle(now)
         for chunk, peer in gathered.fetches:
             try:
                 gathered.writes.extend(self.transfers.take(chunk))

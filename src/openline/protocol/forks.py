@@ -85,7 +85,7 @@ def from_frame(book: LaneBook, state: LaneState, frame: FullEntries) -> Fork | N
     prefix = peaks_at(frame.first, ours)
     extension = book.check_full(prefix, frame)
     theirs = {frame.first + place: leaf_hash(leaf) for place, (leaf, _) in enumerate(frame.items)}
-    differing = [i for i, leaf in theirs.items() if i < state.durable and ours(0, i) != leaf]
+    differing = _differing(book, state, frame)
     last = book.reader.last_head(state.lane)
     if not differing or last is None or last.head.size <= differing[0]:
         return None
@@ -100,6 +100,16 @@ def from_frame(book: LaneBook, state: LaneState, frame: FullEntries) -> Fork | N
         right_leaf=theirs[index],
         right_proof=tuple(inclusion_proof(index, right_size, _grafted(ours, theirs, frame.first))),
     )
+
+
+def differs(book: LaneBook, state: LaneState, frame: FullEntries) -> bool:
+    """Whether a full frame that checked, as `from_frame` saw, has another leaf than the lane held here."""
+    return bool(_differing(book, state, frame))
+
+
+def _differing(book: LaneBook, state: LaneState, frame: FullEntries) -> list[int]:
+    shown = ((frame.first + place, leaf_hash(leaf)) for place, (leaf, _) in enumerate(frame.items))
+    return [i for i, leaf in shown if i < state.durable and book.reader.node(state.lane, 0, i) != leaf]
 
 
 def _grafted(ours: Node, theirs: dict[int, bytes], first: int) -> Node:

@@ -37,6 +37,8 @@ class Gathered:
     chunk_wants: list[tuple[ChunkWant, Peer]] = field(default_factory=list)
     own_shown: bool = False
     """An own lane was found to be longer elsewhere than here: what was lost has been taken back."""
+    own_forked: bool = False
+    """Somebody showed, under our own signature, another history of the lane we write: a second writer has our key."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -193,6 +193,7 @@ class Intake:
             self.gathering.notice("entries-recovered", peer.party, len(rows))
         else:
             self.hearing.heard(lane, rows, bodies, now)
+        self._auditing.grown(lane, now)
         for author in self._peers.values():
             if lane.key in author.unheard:
                 author.unheard.discard(lane.key)
