@@ -1,0 +1,133 @@
+"""Names that operators meet, taken from the code: by import where they are values, from its syntax where they are written."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from openline.bearers.tls.limits import Event
+from openline.kernel import errors
+from openline.protocol.entries import Kind
+from openline.station.cards import Flaw
+from openline.station.config import Config
+from tests.docs.markdown import ROOT
+
+SOURCE = ROOT / "src" / "openline"
+_METRICS = {"GaugeMetricFamily": "", "CounterMetricFamily": "_total"}
+_FINDINGS = {"_good", "_note", "_warning", "_fault"}
+
+
+def _nodes(folder: Path) -> Iterator[ast.AST]:
+    for path in sorted(folder.rglob("*.py")):
+        yield from ast.walk(ast.parse(path.read_text()))
+
+
+def _calls(folder: Path) -> Iterator[tuple[str, ast.Call]]:
+    for node in _nodes(folder):
+        if isinstance(node, ast.Call):
+            function = node.func
+            name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+            yield name, node
+
+
+def _text(node: ast.expr | None) -> str:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def _first(call: ast.Call) -> str:
+    return _text(call.args[0]) if call.args else ""
+
+
+def _keyword(call: ast.Call, name: str) -> str:
+    return next((_text(each.value) for each in call.keywords if each.arg == name), "")
+
+
+def settings(struct: type[msgspec.Struct] = Config, before: str = "") -> Iterator[str]:
+    """Every setting of config.toml, by its path; a table by name has a placeholder."""
+    for field in msgspec.structs.fields(struct):
+        path = f"{before}{field.encode_name}"
+        inner = field.type
+        arguments = getattr(inner, "__args__", ())
+        if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
+            yield from settings(inner, f"{path}.")
+        elif getattr(inner, "__origin__", None) is dict:
+            holder = {"people": "NAME", "peers": "FINGERPRINT"}[field.encode_name]
+            yield from settings(arguments[1], f"{path}.{holder}.")
+        else:
+            yield path
+
+
+def error_names() -> set[str]:
+    """Codes of the house's errors, of those that modules add, and the names that commands give."""
+    found = {kind.code for kind in vars(errors).values() if isinstance(kind, type) and hasattr(kind, "code")}
+    for node in _nodes(SOURCE):
+        if isinstance(node, ast.ClassDef):
+            for line in node.body:
+                if isinstance(line, ast.Assign) and any(getattr(each, "id", "") == "code" for each in line.targets):
+                    found.add(_text(line.value))
+    for name, call in _calls(SOURCE / "cli"):
+        if name in {"refused", "unavailable", "Failure"}:
+            found.add(_keyword(call, "name"))
+    return (found | {f"card-{flaw.value}" for flaw in Flaw}) - {""}
+
+
+def findings() -> set[str]:
+    """Codes of what doctor finds."""
+    from openline.station.doctor import _DAMAGE
+
+    made = {_first(call) for name, call in _calls(SOURCE / "station") if name in _FINDINGS}
+    made |= {_keyword(call, "code") for name, call in _calls(SOURCE) if name == "Finding"}
+    return {*made, *(f"damaged-{name}" for name in _DAMAGE)} - {"", "damaged-"}
+
+
+def kinds() -> set[str]:
+    """Kinds of entries, as commands and API name them."""
+    from openline.station.entry_view import kind_name
+
+    return {kind_name(kind) for kind in Kind}
+
+
+def notices() -> set[str]:
+    """What the engine and the station tell people."""
+    found: set[str] = set()
+    for name, call in _calls(SOURCE):
+        if name == "Noticed":
+            found.add(_keyword(call, "what"))
+        elif name == "notice":
+            found.add(_first(call))
+    return found - {""}
+
+
+def log_events() -> set[str]:
+    """Names of events in the log."""
+    return {_first(call) for name, call in _calls(SOURCE) if name == "event"} - {"", "entry"}
+
+
+def counters() -> set[str]:
+    """What the station and its bearers count by name."""
+    found = {str(event) for event in Event}
+    for node in _nodes(SOURCE / "station"):
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Attribute) and node.value.attr == "counters":
+            key = node.slice.elts[-1] if isinstance(node.slice, ast.Tuple) else node.slice
+            found.add(_text(key))
+    return found - {""}
+
+
+def metrics() -> set[str]:
+    """Names as Prometheus shows them."""
+    return {_first(call) + _METRICS[name] for name, call in _calls(SOURCE) if name in _METRICS}
+
+
+def suspicions() -> set[str]:
+    """Why a party is suspected."""
+    return {
+        _text(call.args[1]) for name, call in _calls(SOURCE / "protocol") if name == "suspect" and len(call.args) > 1
+    }
+
+
+def documented_paths(text: str) -> set[str]:
+    """Files and folders of this repository that a page names in backquotes."""
+    places = "src|docs|spec|tests|tools|verifiers|vectors|examples|bench|fuzz|packaging|requirements"
+    return set(re.findall(rf"`(?:\./)?((?:{places})/[\w./-]*\w/?)`", text))
