@@ -244,7 +244,7 @@ class Peer:
             sent = self.outbox.pop(index)
             if not sent.tries:
                 self.smoothed_ms += (now - sent.at - self.smoothed_ms) // 8
-        self.progress(now)
+        self.progress_at = now  # opened is not held: only what it signs makes patience start anew
 
     def progress(self, now: int) -> None:
         """The peer is getting on: patience starts anew."""
