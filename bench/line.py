@@ -287,9 +287,10 @@ def run(folder: Path, size: Size, only: str | None) -> dict[str, Any]:
         try:
             for name, step in steps(bench).items():
                 if only in {None, name}:
-                    began = time.monotonic()
+                    began, before = time.monotonic(), set(bench.found)
                     step()
-                    print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
+                    fresh = {key: value for key, value in bench.found.items() if key not in before}
+                    print(f"{name}: {time.monotonic() - began:.0f} s {json.dumps(fresh)}", file=sys.stderr)
         finally:
             bench.stop()
         bench.found["floor"] = floor.result()
