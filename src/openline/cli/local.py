@@ -29,9 +29,11 @@ _SERIAL = re.compile(r"Z?\s?[0-9]{1,15}(?:/[0-9]{1,10})?", re.ASCII | re.IGNOREC
 
 def of_house(error: Refused | Unavailable) -> Failure:
     """A refusal of the station in words: what happened, then what to do."""
-    said, *more = str(error).split(": ")
-    do = more[0] if more and "openapi" not in more[0] else ""  # the API's document is for programs
+    said, _colon, do = str(error).partition(": ")
+    do = "" if "openapi" in do else do  # the API's document is for programs
     message, step = _sentence(_(said)), _sentence(_(do))
+    if said == "config.toml":  # what follows is where it is wrong, not what to do
+        message, step = inert_line(str(error)) + ".", _("Mend config.toml.")
     if isinstance(error, Unavailable):
         return unavailable(message, step or _("Try again; if it stays so: openline doctor"), name=error.code)
     return refused(message, step, name=error.code)
