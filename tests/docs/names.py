@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args, get_origin
 
 import msgspec
 
@@ -49,12 +50,11 @@ def settings(struct: type[msgspec.Struct] = Config, before: str = "") -> Iterato
     for field in msgspec.structs.fields(struct):
         path = f"{before}{field.encode_name}"
         inner = field.type
-        arguments = getattr(inner, "__args__", ())
         if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
             yield from settings(inner, f"{path}.")
-        elif getattr(inner, "__origin__", None) is dict:
+        elif get_origin(inner) is dict:
             holder = {"people": "NAME", "peers": "FINGERPRINT"}[field.encode_name]
-            yield from settings(arguments[1], f"{path}.{holder}.")
+            yield from settings(get_args(inner)[1], f"{path}.{holder}.")
         else:
             yield path
 
