@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from openline.archive.acks import regressed
 from openline.archive.evidence import evidence_files, read_evidence, write_evidence
 from openline.archive.fixed_checks import FixedChecks
 from openline.archive.lane_checks import ENTRIES_A_TASK
@@ -23,7 +24,7 @@ from openline.archive.workers import Workers
 from openline.kernel.codec import Value, encode
 from openline.kernel.crypto import digest
 from openline.kernel.errors import Malformed
-from openline.kernel.lane import GENERATION_ZERO, Fork, Head, leaf_of, note, sign_head
+from openline.kernel.lane import GENERATION_ZERO, Fork, Generation, Head, leaf_of, note, sign_head
 from openline.kernel.merkle import inclusion_proof, leaf_hash
 from openline.protocol.acknowledgements import AckItem, encode_ack
 from openline.protocol.entries import Cause, GenerationEntry, TermsEntry
@@ -557,3 +558,13 @@ def test_progress_is_told(original: Path) -> None:
 
 def test_a_verdict_of_nothing_is_not_ok() -> None:
     assert not Verdict().ok
+
+
+def test_4_16_a_lane_may_be_left_out_when_the_other_of_its_party_is_in_a_newer_generation() -> None:
+    old, new = Generation(0, bytes(8)), Generation(1, b"restored")
+    before = {2: (old, 9), 3: (old, 59)}
+    assert not regressed(before, {2: (new, 2)})
+    assert not regressed(before, {2: (new, 2), 3: (new, 1)})
+    assert not regressed(before, {2: (old, 9), 3: (old, 59)})
+    for after in ({2: (old, 10)}, {3: (old, 59)}, {2: (old, 8), 3: (old, 59)}, {2: (new, 2), 3: (old, 58)}, {}):
+        assert regressed(before, after)

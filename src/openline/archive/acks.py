@@ -15,7 +15,7 @@ from openline.protocol.acknowledgements import AckItem, decode_ack
 
 Key = tuple[int, Generation]
 Vector = dict[int, tuple[Generation, int]]
-"""By lane number: the generation and size last acknowledged."""
+"""By lane number: the generation and size last acknowledged, also in an entry before the latest."""
 
 
 class Here(Protocol):
@@ -37,10 +37,17 @@ def lane_tree(root: Path, lane: LaneSize) -> TileTree:
 
 
 def regressed(before: Vector, after: Vector) -> bool:
-    """Whether a later acknowledgement of the same author says less than an earlier one (spec 4.16)."""
+    """Whether a later acknowledgement of the same author says less than an earlier one (spec 4.16).
+
+    A lane may be left out once the other lane of its party is acknowledged in a
+    newer generation, of which the author holds nothing in this lane yet (4.14).
+    """
     for number, (generation, size) in before.items():
-        later = after.get(number)
-        if later is None or later[0] < generation or (later[0] == generation and later[1] < size):
+        later, beside = after.get(number), after.get(number ^ 1)
+        if later is None:
+            if beside is None or beside[0] <= generation:
+                return True
+        elif later < (generation, size):
             return True
     return False
 
@@ -79,7 +86,7 @@ class AckWalk:
             raise Forged("the acknowledgement goes back behind an earlier one")
         if self.first is None:
             self.first = vector
-        self.last = vector
+        self.last = {**(self.last or {}), **vector}
         for item in items:
             self._check(item)
 

@@ -156,7 +156,7 @@ class LaneStages:
         tally.opened += result.opened
         tally.unopened += result.unopened
         tally.malformed += result.malformed
-        tally.last = result.after or tally.last
+        tally.last = {**(tally.last or {}), **(result.after or {})} or None
         for mine, theirs in ((tally.held, result.held), (tally.beyond, result.beyond)):
             for key, size in theirs.items():
                 mine[key] = max(size, mine.get(key, 0))
