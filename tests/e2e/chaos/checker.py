@@ -105,12 +105,12 @@ def settle(rig: Rig, record: Record, deadline_s: float = 30.0) -> None:
         raise AssertionError(f"the two sides do not come to the same: {states}") from None
 
 
-def check_all(rig: Rig, record: Record, *, lost: frozenset[str] = frozenset()) -> Counter[str]:
-    """Everything, at the end. `lost`: texts that a test has destroyed on both sides. Returns counts for a report."""
+def check_all(rig: Rig, record: Record) -> Counter[str]:
+    """Everything, at the end. Returns counts for a report."""
     settle(rig, record)
     views = [view(station, station.entries()) for station in rig.both]
     assert views[0] == views[1], "the two sides show different messages"
-    counts = check_record(views[0], record, lost)
+    counts = check_record(views[0], record)
     for station in rig.both:
         line = station.line()
         assert line["forks"] == 0, line
@@ -135,7 +135,7 @@ def view(station: Station, entries: list[dict[str, Any]]) -> dict[Place, tuple[s
     return found
 
 
-def check_record(found: dict[Place, tuple[str, str, str, str]], record: Record, lost: frozenset[str]) -> Counter[str]:
+def check_record(found: dict[Place, tuple[str, str, str, str]], record: Record) -> Counter[str]:
     """Accepted means there, once, as it was said, in its sender's order; not accepted means at most once."""
     times = Counter(text for _, _, text, _ in found.values() if text.startswith(CANARY))
     sent = {one.text: one for one in record.sent}
@@ -149,7 +149,7 @@ def check_record(found: dict[Place, tuple[str, str, str, str]], record: Record, 
             assert (author, precedence) == (one.station, one.precedence), (place, one)
     last: dict[tuple[str, int, int, str], int] = {}
     for one in record.sent:
-        if one.ref is None or one.text in lost:
+        if one.ref is None or one.text in record.lost:
             continue
         assert one.place in found, f"lost: {one}"
         assert found[one.place][2:] == (one.text, one.ref["leaf"]), f"another message stands there: {one}"

@@ -5,6 +5,7 @@ must never lose; where it fell before it answered, the text may stand in the
 transcript once or not at all.
 """
 
+import itertools
 import random
 import threading
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from tests.e2e.chaos.rig import Station
 CANARY = "canary-7f3a"
 """In every text: it must stand in no log."""
 PRECEDENCES = ("flash", "immediate", "priority", "routine")
+_RUNS = itertools.count()
+"""One for each sender, so that no two send the same text."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class Record:
     """Everything that was sent. For several threads."""
 
     sent: list[Sent] = field(default_factory=list)
+    lost: frozenset[str] = frozenset()
+    """Texts that a test has destroyed on both sides, on purpose."""
     refused: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -53,9 +58,10 @@ class Record:
             self.sent += found
 
     def accepted(self, station: str | None = None) -> list[Sent]:
-        """What was said to be durable so far."""
+        """What was said to be durable so far, and must be there still."""
         with self.lock:
-            return [one for one in self.sent if one.ref is not None and station in {None, one.station}]
+            said = [one for one in self.sent if one.ref is not None and station in {None, one.station}]
+        return [one for one in said if one.text not in self.lost]
 
 
 class Sender(threading.Thread):
@@ -65,7 +71,7 @@ class Sender(threading.Thread):
         super().__init__(daemon=True)
         self._station, self._record, self._number, self._pause_s = station, record, number, pause_s
         self._dice = random.Random(f"{seed}/{station.name}/{number}")
-        self._count = 0
+        self._count, self._run = 0, next(_RUNS)
         self._over = threading.Event()
 
     def end(self) -> None:
@@ -96,7 +102,7 @@ class Sender(threading.Thread):
     def _text(self) -> str:
         self._count += 1
         filler = "x" * self._dice.choice((0, 10, 100, 100, 700))
-        return f"{CANARY} {self._station.name} {self._number} {self._count} {filler}"
+        return f"{CANARY} {self._station.name} {self._run}.{self._count} {filler}"
 
 
 @contextmanager
