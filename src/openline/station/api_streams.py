@@ -11,7 +11,7 @@ from typing import Annotated
 
 import msgspec
 
-from openline.kernel.errors import Malformed
+from openline.kernel.errors import Malformed, TooLarge
 from openline.kernel.units import MAX_SEQ
 from openline.protocol.entries import Kind, kind_of
 from openline.protocol.lanes import read_body
@@ -72,7 +72,7 @@ def _number(text: str) -> int:
 async def _stream(call: Call, lines: list[LineRunner], marks: dict[bytes, int], only: bytes | None) -> Reply | None:
     feed = call.station.feed
     if len(feed) >= STREAMS:
-        raise Malformed("too many streams are open")
+        raise TooLarge("too many streams are open")
     subscriber = feed.subscribe(only)  # first, so that nothing falls between the past and the present
     told = _Told(lines, marks, whole=only is None)
     leaving = asyncio.create_task(_until_left(call, subscriber))

@@ -204,7 +204,14 @@ _DO = {
     "bug": "this is a fault of the program: keep the log and report it",
     "unavailable": "try again; if it stays so, run openline doctor",
 }
-_QUOTA = frozenset({"too many entries are waiting for the disk", "too many calls wait on this line"})
+_QUOTA = frozenset(
+    {
+        "too many entries are waiting for the disk",
+        "too many calls wait on this line",
+        "too many streams are open",
+    }
+)
+"""What passes by waiting."""
 
 
 class NotAllowed(Refused):

@@ -120,7 +120,7 @@ def settle(station: Station) -> None:
     """After a start: a release that was under way has happened or has not."""
     for draft in station.gate.call(station.store.drafts, RELEASING):
         line = station.lines.get(draft.line)
-        if line is None:
+        if line is None or line.engine is None:
             continue
         said = _was_said(line, read_draft(draft))
         station.gate.call(station.store.move_draft, draft.number, RELEASING, RELEASED if said else WAITING)

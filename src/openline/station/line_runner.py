@@ -133,6 +133,7 @@ class LineRunner:
         self._waiters: dict[asyncio.Future[None], Callable[[], bool]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._failures = 0
+        self._digest: tuple[Engine, int, str] | None = None
         self._ranges: Ranges | None = None
         self._seen: list[Seen] = []
         self._changed = False
@@ -237,6 +238,15 @@ class LineRunner:
         if self.engine is None:
             raise Unavailable("the line is stopped: openline doctor says why")
         return self.engine
+
+    def digest(self) -> str:
+        """The state digest (spec 6.70), in hexadecimal; computed once for each state, as many may ask."""
+        engine = self.engine
+        if engine is None:
+            return ""
+        if self._digest is None or self._digest[:2] != (engine, self.entries):
+            self._digest = (engine, self.entries, engine.fold.digest().hex())
+        return self._digest[2]
 
     def submit(self, entry: AnyEntry, time: Instant) -> "asyncio.Future[Accepted]":
         """Say something; done once it is durable and signed. Raises Unavailable at once, the future also Refused."""

@@ -81,7 +81,7 @@ def line_view(floor: Floor, line: LineRunner, last_test: LineTest | None) -> Lin
         suspected=[party.name for party in parties if party.suspected],
         forks=len(line.history.evidence()),
         sizes=_sizes(line, engine),
-        digest=engine.fold.digest().hex() if engine is not None else "",
+        digest=line.digest(),
         next_due=_due(line, engine, floor.clock.wall()),
         last_seq=line.history.last_seq(),
         notices=dict(line.notices),
@@ -152,7 +152,11 @@ def _sizes(line: LineRunner, engine: Engine | None) -> list[LaneSizeView]:
             author=line.names[state.lane.party],
             urgent=state.lane.urgent,
             size=state.durable,
-            held_by={line.names[party]: peer.holds.get(state.lane.key, 0) for party, peer in engine.peers.items()},
+            held_by={
+                line.names[party]: peer.holds.get(state.lane.key, 0)
+                for party, peer in engine.peers.items()
+                if party != state.lane.party
+            },
         )
         for state in engine.book.all_states()
         if state.durable

@@ -108,10 +108,11 @@ class Rhythm:
         last = engine.fold.test(line.party)
         number = last.entry.number + 1 if last is not None and isinstance(last.entry, Test) else 1
         language = floor.config.language.partition("-")[0]
-        texts = TEXTS.get(language)
+        if language not in TEXTS:
+            language = "en"
         entry = Test(
-            text=(texts or TEXTS["en"])[number % len(TEXTS["en"])],
-            language=language if texts else "en",
+            text=TEXTS[language][number % len(TEXTS[language])],
+            language=language,
             drill=drill,
             number=number,
         )

@@ -80,8 +80,8 @@ class Station:
         self.gate = Gate()
         self.committer = Committer()
         self.feed = Feed()
-        self.store: Store = parts.open_store(places.store, keystore.data_key)
         self.marks = Marks(places.marks)
+        self.store: Store = parts.open_store(places.store, keystore.data_key)
         self.links = Links(self.clock.wall, self._link_changed)
         self.audit = AuditLog(self.store, self.gate, self.clock)
         self.lines: dict[bytes, LineRunner] = {}
