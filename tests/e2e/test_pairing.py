@@ -108,7 +108,7 @@ async def in_service(*stations: Station) -> None:
 # --- both ways ------------------------------------------------------------------------------------------------
 
 
-def test_15_9_by_fingerprint_without_anybody_waiting(
+def test_15_9_15_21_by_fingerprint_without_anybody_waiting(
     homes: tuple[Home, Home], capfd: pytest.CaptureFixture[str]
 ) -> None:
     async def run() -> None:
@@ -119,6 +119,7 @@ def test_15_9_by_fingerprint_without_anybody_waiting(
             await opened(one, two)
             assert one.line == two.line
             assert (a.find("relay").line, b.find("ALPHA").line) == (one.line, one.line)
+            assert a.marks.read(one.line) is not None
             assert list(a.keystore.psks(one.line).values()) == list(b.keystore.psks(one.line).values())
             await in_service(a, b)
             secrets.extend(a.keystore.psks(one.line).values())
@@ -280,6 +281,28 @@ def test_15_23_people_end_it(homes: tuple[Home, Home]) -> None:
             one.enter_heard(two.read_aloud)
             two.enter_heard(one.read_aloud)
             await opened(one, two)
+
+    asyncio.run(run())
+
+
+def test_15_24_without_an_act_of_people_nothing_is_said(homes: tuple[Home, Home]) -> None:
+    async def run() -> None:
+        async with both(homes) as (a, b):
+            one = a.pairings.open(homes[1].card, POLICY)
+            async with asyncio.timeout(DEADLINE_S):
+                while not b.links.counters and not a.links.counters:  # noqa: ASYNC110 - a counter tells nobody
+                    await asyncio.sleep(0)
+            assert (one.state, b.pairings.all()) == (State.WAITING, [])
+            two = b.pairings.open(homes[0].card, POLICY)
+            one.compare_fingerprint(as_words(b.card.fingerprint))
+            two.compare_fingerprint(as_words(a.card.fingerprint))
+            await opened(one, two)
+            # The pairing is over for the people of both. One floor alone begins another: the other says nothing.
+            again = a.pairings.open(homes[1].card, Policy(title="Another"), "second")
+            async with asyncio.timeout(DEADLINE_S):
+                await again._changed.wait()  # a conversation was begun and cut
+            assert again.state is State.WAITING
+            assert two.state is State.OPEN
 
     asyncio.run(run())
 

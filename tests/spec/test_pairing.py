@@ -177,7 +177,7 @@ def test_15_12_15_16_both_hold_one_secret_and_one_line() -> None:
         check_terms(terms.line, each, LANES[terms.parties[each.party].name].public)
 
 
-def test_15_8_15_9_each_floor_reads_its_own_half_and_enters_the_others() -> None:
+def test_15_8_15_9_15_17_each_floor_reads_its_own_half_and_enters_the_others() -> None:
     a, b = pair()
     assert a.reads != b.reads
     a.take(a.machine.accept_heard(b.reads))
@@ -313,6 +313,14 @@ def test_15_9_with_a_man_in_the_middle_the_true_fingerprint_is_refused() -> None
     alpha.take(alpha.machine.accept_fingerprint(CARDS["BRAVO"].fingerprint))
     assert alpha.ended is not None
     assert alpha.ended.reason is Reason.MISMATCH
+
+
+def test_15_13_who_has_the_card_and_not_its_lane_keys_is_refused() -> None:
+    a, b = pair(setup(signer=signer("mallory")))
+    assert b.ended is not None
+    assert b.ended.reason is Reason.MALFORMED
+    assert not b.said(Compare)
+    assert a.ended is None or a.ended.by_peer
 
 
 def test_15_6_a_card_other_than_the_one_entered_is_refused() -> None:
@@ -561,14 +569,6 @@ def test_15_16_people_decide_only_while_they_are_asked() -> None:
     assert stages(a) == {Stage.COMMITTED}
     with pytest.raises(Bug):
         a.machine.sign(make_terms((CARDS["ALPHA"].party(bytes(32)), CARDS["BRAVO"].party(bytes(32))), POLICY))
-
-
-def test_15_23_people_may_end_it_on_either_side() -> None:
-    a, b = pair()
-    a.take(a.machine.end(Reason.PEOPLE))
-    deliver(a, b)
-    assert b.ended == Ended(reason=Reason.PEOPLE, by_peer=True, members=(), theirs=None)
-    assert a.machine.end(Reason.PEOPLE) == []
 
 
 def test_15_3_a_station_is_not_paired_with_itself_or_a_stranger_to_the_proposal() -> None:
