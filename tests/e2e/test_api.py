@@ -12,6 +12,7 @@ from openline.archive.verify import verify
 from openline.kernel.terms import Policy
 from openline.station.api import all_routes
 from openline.station.backup import check_backup
+from openline.station.drafting import RELEASED, RELEASING, WAITING, settle
 from openline.station.feed import QUEUE, Feed, Published
 from openline.station.runtime import Station
 from openline.station.unlock import Passphrase
@@ -177,6 +178,23 @@ def test_a_discarded_draft_is_not_said(tmp_path: Path) -> None:
         found = (await ask("GET", "lines/relay/drafts", uid=WATCH_A, state="discarded")).json["drafts"]
         assert [draft["draft"] for draft in found] == [number]
         assert (await ask("POST", "drafts/999/release", {}, uid=WATCH_B)).status == 404
+
+    scene(tmp_path, play)
+
+
+def test_a_release_that_a_crash_cut_in_two_is_neither_lost_nor_said_twice(tmp_path: Path) -> None:
+    async def play(station: Station, ask: Ask) -> None:
+        store = station.store
+        said, unsaid = [
+            (await ask("POST", "lines/relay/drafts", {**MESSAGE, "text": text}, uid=WATCH_A)).json["draft"]
+            for text in ("Said.", "Not said.")
+        ]
+        await ask("POST", f"drafts/{said}/release", {}, uid=WATCH_B)
+        for number, state in ((said, RELEASED), (unsaid, WAITING)):
+            station.gate.call(store.move_draft, number, state, RELEASING)  # as a crash leaves it
+        settle(station)
+        states = [station.gate.call(store.draft, number).state for number in (said, unsaid)]
+        assert states == [RELEASED, WAITING]
 
     scene(tmp_path, play)
 

@@ -17,6 +17,7 @@ from openline.station.line_runner import LineRunner, State
 from openline.station.rhythm import Pace
 from openline.station.runtime import Parts, Station
 from openline.stores.sqlite import SqliteStore
+from tests.e2e.homes import join, new_home
 from tests.e2e.inside import eventually, linked, made, stations
 
 Commit = Callable[[Sequence[Write]], None]
@@ -245,5 +246,30 @@ def test_a_hundred_lines_with_one_peer_find_their_envelopes(tmp_path: Path) -> N
             for line in alpha.lines.values():
                 assert await held(alpha, line.label)
             assert alpha.counters["line-bug"] == bravo.counters["line-bug"] == 0
+
+    asyncio.run(scene())
+
+
+def test_three_stations_on_one_line(tmp_path: Path) -> None:
+    async def scene() -> None:
+        homes = [new_home(tmp_path, name) for name in ("ALPHA", "BRAVO", "CHARLIE")]
+        join(homes)
+        async with stations(homes) as all_three:
+            await linked(*all_three)
+            alpha = all_three[0]
+            accepted = await alpha.find("relay").submit(said("to both"), alpha.clock.wall())
+            line = alpha.find("relay")
+
+            def held_by_both() -> bool | None:
+                engine = line.engine
+                peers = engine.peers.values() if engine is not None else ()
+                return True if all(p.holds.get(accepted.lane.key, 0) > accepted.index for p in peers) else None
+
+            assert await line.when(held_by_both, 20)
+
+            async def agreed() -> bool | None:
+                return True if len({station.find("relay").digest() for station in all_three}) == 1 else None
+
+            await eventually(agreed)
 
     asyncio.run(scene())
