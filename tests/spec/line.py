@@ -15,8 +15,9 @@ from openline.kernel.keys import Card
 from openline.kernel.lane import GENERATION_ZERO
 from openline.kernel.terms import Policy
 from openline.kernel.units import Instant
+from openline.protocol.drafts import Draft
 from openline.protocol.engine import Engine
-from openline.protocol.entries import AnyEntry, Message, Precedence, Role, Watch
+from openline.protocol.entries import AnyEntry, Message, Precedence, Role, Unknown, Watch
 from openline.protocol.events import (
     Accepted,
     Arrived,
@@ -123,6 +124,13 @@ class Host:
         """Submit an entry."""
         self.give(Submit(token=len(self.outputs), entry=entry, time=self.line.now().wall))
 
+    def write(self, kind: int, body: bytes, *, urgent: bool) -> None:
+        """Sign an entry of any kind with any body into an own lane, unchecked: as a faulty or hostile station would."""
+        entry = Unknown(kind=kind, raw=body)
+        draft = Draft(token=None, urgent=urgent, entry=entry, body=body, time=self.line.now().wall)
+        self.engine._drafts._waiting.append(draft)
+        self.give(Tick())
+
     def shown(self) -> list[Shown]:
         return [output for output in self.outputs if isinstance(output, Shown)]
 
@@ -169,7 +177,9 @@ class Host:
 class Line:
     """Hosts, the time, and what is under way between them."""
 
-    def __init__(self, count: int = 2, *, policy: Policy | None = None, link: int = 16_384, opened: bool = True) -> None:
+    def __init__(
+        self, count: int = 2, *, policy: Policy | None = None, link: int = 16_384, opened: bool = True
+    ) -> None:
         names = NAMES[:count]
         self.terms = parties.terms(*names, policy=policy)
         order = [party.name for party in self.terms.parties]

@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from openline.kernel.codec import Value, decode, encode
 from openline.kernel.errors import Malformed, TooLarge
-from openline.kernel.lane import Generation
+from openline.kernel.lane import Generation, Lane
 from openline.kernel.units import MAX_ACK, MAX_PARTIES, MAX_REFUSED
 from openline.protocol.fields import place
 
@@ -67,6 +67,15 @@ def decode_ack(data: bytes) -> tuple[AckItem, ...]:
         if left.lane >= right.lane:
             raise Malformed("acknowledgement items out of order")
     return items
+
+
+def in_place(data: bytes, lane: Lane, parties: int) -> bool:
+    """Whether an entry of that lane may carry this field: others' lanes, and in an urgent one its own traffic lane (4.14)."""
+    return all(
+        item.lane < 2 * parties
+        and (item.lane // 2 != lane.party or (lane.urgent and item.lane == lane.number + 1))
+        for item in decode_ack(data)
+    )
 
 
 def _item(member: Value) -> AckItem:

@@ -264,6 +264,7 @@ class Engine:
             return outputs
         self.intake.gathering.take()
         own, appends = self._drafts.write()
+        self.intake.gathered.acknowledge = bool(own) and self._drafts.more_refused
         fresh = []
         for peer, epoch in reserved:
             state, keys = epoch.outgoing.reserve()

@@ -5,7 +5,7 @@ Spec: spec/07-delivery.md (7.3, 7.16, 7.17), spec/13-restart.md (13.9).
 
 from openline.kernel.errors import Unknown
 from openline.kernel.lane import Lane
-from openline.protocol.acknowledgements import NOTHING, AckItem, decode_ack
+from openline.protocol.acknowledgements import NOTHING, AckItem, decode_ack, in_place
 from openline.protocol.auditing import Auditing
 from openline.protocol.delivery import Peer
 from openline.protocol.entries import AnyEntry, GenerationEntry
@@ -44,7 +44,7 @@ class Hearing:
         """What a party said last, held against what is held here now: after a start, and when a lane has grown."""
         for low in (0, 1):
             state = self.book.state(self.book.lane(2 * author.party + low, self.book.current(author.party)))
-            if state.size and self.book.may_acknowledge(state.lane, state.last_ack):
+            if state.size and in_place(state.last_ack, state.lane, len(self.book.terms.parties)):
                 self._acknowledged(author, state.lane, state.last_ack, now)
 
     def _acknowledged(self, author: Peer, by: Lane, data: bytes, now: Now) -> None:

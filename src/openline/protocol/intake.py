@@ -6,10 +6,13 @@ through signatures, and collects what must become durable before it is shown.
 Spec: spec/07-delivery.md, spec/11-forks.md.
 """
 
+from bisect import insort
+
 from openline.kernel.codec import decode
 from openline.kernel.errors import Foreign, Forged, Refused, Unknown
 from openline.kernel.lane import Head, Lane, SignedHead
 from openline.kernel.units import Instant
+from openline.protocol.acknowledgements import in_place
 from openline.protocol.auditing import Auditing
 from openline.protocol.delivery import OVERLAP_MS, Peer
 from openline.protocol.entries import Ack, AnyEntry, Kind, TermsEntry, fits
@@ -218,7 +221,7 @@ class Intake:
                 self.gathering.notice("refused-entry", lane.party, row.index)
                 continue
             wrong = isinstance(body, TermsEntry) and body.terms != self.book.terms.raw
-            wrong = wrong or not self.book.may_acknowledge(lane, row.entry.ack)
+            wrong = wrong or not in_place(row.entry.ack, lane, len(self.book.terms.parties))
             if wrong or not fits(body, urgent=lane.urgent, index=row.index, opening=opening):
                 bodies[place] = None
                 self.gathering.notice("refused-entry", lane.party, row.index)
@@ -347,5 +350,5 @@ class Intake:
 
 def _refused(state: LaneState, row: EntryRow) -> EntryRow:
     """The row of an entry that is refused after all, although it decoded; it is named in the next acknowledgement."""
-    state.refused_unnamed.append(row.index)
+    insort(state.refused_unnamed, row.index)
     return EntryRow(index=row.index, nodes=row.nodes, entry=row.entry, unopened=row.unopened, refused=True)

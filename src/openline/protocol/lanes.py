@@ -270,9 +270,12 @@ class LaneBook:
 
     def refused_named(self, items: Sequence[AckItem]) -> bool:
         """An acknowledgement of these items is written: what it names refused is not named again. Whether more waits."""
+        more = False
         for item in items:
-            del self.state(self.lane(item.lane, item.generation)).refused_unnamed[: len(item.refused)]
-        return any(state.refused_unnamed for state in self._states.values())
+            unnamed = self.state(self.lane(item.lane, item.generation)).refused_unnamed
+            del unnamed[: len(item.refused)]
+            more = more or bool(unnamed)
+        return more
 
     def expand(self, wire: WireAck) -> bytes:
         """The acknowledgement field that a wire form stands for. Raises Unknown if a root cannot be computed here."""
@@ -370,14 +373,6 @@ class LaneBook:
             if any(entry.secret):
                 return entry.secret == leaf_secret(seed, frame.lane.number, frame.first + place)
         return False
-
-    def may_acknowledge(self, lane: Lane, data: bytes) -> bool:
-        """Whether an entry of that lane may carry these items: others' lanes, and in an urgent one its own traffic lane."""
-        last = 2 * len(self.terms.parties)
-        return all(
-            item.lane < last and (item.lane // 2 != lane.party or (lane.urgent and item.lane == lane.number + 1))
-            for item in decode_ack(data)
-        )
 
     def check_full(self, peaks: Peaks, frame: FullEntries) -> Extension:
         """The extension that a full frame claims over these peaks, its leaves and signature checked. Raises Refused."""
