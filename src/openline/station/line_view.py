@@ -41,17 +41,20 @@ def state_of(floor: Floor, line: LineRunner) -> tuple[str, str]:
         if line.state is State.BUG:
             return "stopped", "stopped: a fault of this program. The other lines go on; restart the station"
         return "stopped", "stopped"
-    if engine.suspended():
-        return "suspended", "suspended: only FLASH passes"
+    # A fault is said first: a party that suspended is still expected to be there, and silence must not hide behind it.
+    suspended = bool(engine.suspended())
+    also = "; suspended: only FLASH passes" if suspended else ""
     peers = [(party, line.stations[party]) for party in engine.peers]
     down = [party for party, station in peers if not floor.links.up(station)]
     if len(down) == len(peers):
         opening = all(engine.peers[party].epoch is None for party in down)
-        return ("opening", "never linked yet") if opening else ("fault", "no link to any party")
+        return ("opening", "never linked yet") if opening else ("fault", "no link to any party" + also)
     if any(peer.epoch is None for peer in engine.peers.values()):
         return "opening", "linked; agreeing on keys"
+    if suspended and not down:
+        return "suspended", "suspended: only FLASH passes"
     if down:
-        return "degraded", "no link to some of the parties"
+        return "degraded", "no link to some of the parties" + also
     if any(peer.suspected for peer in engine.peers.values()):
         return "degraded", "a party does not keep to the protocol"
     if floor.rhythm.missed(line):
