@@ -277,7 +277,8 @@ def main(*, file: Path | None, once: bool, fast: bool, chosen: Path | None, lang
     """Run the demonstration."""
     language = lang or wanted([])
     choose(language)
-    signal.signal(signal.SIGTERM, _interrupted)
+    for stop in (signal.SIGTERM, signal.SIGINT):  # also where a shell started us with Ctrl-C ignored
+        signal.signal(stop, _interrupted)
     try:
         scenario = load(file or SCENARIOS / "2025-contact.toml")
     except (Refused, Unavailable) as flaw:

@@ -149,7 +149,8 @@ def _line_lines(out: Output, line: Json, now: int) -> list[str]:
     for size in line.get("sizes") or ():
         held = ", ".join(f"{inert_line(name)} {count}" for name, count in size["held_by"].items())
         lane = f"{size['lane']}.{size['generation']}"
-        told = _("{size} entries; held by {held}").format(size=size["size"], held=held)
+        kept = _("{size} entries; held by {held}") if held else _("{size} entries, held here")
+        told = kept.format(size=size["size"], held=held)
         lines.append(f"     {_('lane'):<12} {lane} {inert_line(str(size['author']))}: {told}")
     lines.append(f"     {_('digest'):<12} {line['digest']}")
     if line.get("suspected"):
