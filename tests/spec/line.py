@@ -191,6 +191,7 @@ class Line:
         self.hosts = [Host(self, party, name) for party, name in enumerate(order)]
         if opened:
             self.link_all()
+            self.pass_time(2_000, step=250)
             self.settle()
 
     def psks(self, party: int) -> dict[int, bytes]:

@@ -34,7 +34,6 @@ class Auditing:
         if signed.head.size > state.size:
             if not self.book.named.claimed(lane.party, lane.generation):
                 self._ahead[peer.party, lane.key] = signed
-            self.gathering.want(peer, lane, state.size, now, full=True)
             return
         if self.book.root_at(state, signed.head.size) == signed.head.root:
             return
