@@ -105,7 +105,7 @@ def say_alone(station: Station, record: Record, word: str) -> None:
 def check_told(two: Rig, restored: Station) -> None:
     """People on both sides are told: an entry in the transcript says it, at both, and the screens show it."""
     for station in two.both:
-        said = [entry for entry in station.entries(kind=None) if entry["kind"] == "successor"]
+        said = [entry for entry in station.entries(kind=None) if entry["kind"] == "generation"]
         assert said, "the transcript does not say that a station was restored"
         assert {entry["author"] for entry in said} == {restored.name}
         history = station.command("history", station.peer, "--limit", "400")
@@ -113,18 +113,36 @@ def check_told(two: Rig, restored: Station) -> None:
         assert "restored" in history.out.lower() or "generation" in history.out.lower(), history.out[-800:]
 
 
-def test_13_6_a_backup_restored_twice_opens_another_generation_each_time(two: Rig) -> None:
+def test_13_6_a_backup_restored_again_opens_another_generation_each_time(two: Rig) -> None:
+    """The third time without its marks: it learns from the other side that its counter was used before (13.11)."""
     record = Record()
     say(two, record, "before")
     backup = back_up(two, two.alpha)
     say(two, record, "after")
-    for number in range(2):
+    for number, opened in enumerate(([0, 1], [0, 1, 2], [0, 1, 1, 2, 3])):
         two.alpha.kill()
-        backup.restore(marks=number == 0)
+        backup.restore(marks=number < 2)
         two.alpha.start()
         two.wait_service()
         say(two, record, f"restored {number}")
-    assert len(generations(two.bravo, two.alpha)) == 3
+        assert counters(generations(two.bravo, two.alpha)) == opened
+    check_all(two, record)
+
+
+def test_13_10_what_waited_in_the_backup_reaches_the_other_side_after_the_restore(two: Rig) -> None:
+    """A backlog of a generation that has ended: it is still owed, and still acknowledged."""
+    record = Record()
+    for proxy in two.proxies:
+        proxy.cut()
+    say_alone(two.alpha, record, "nobody has it")
+    backup = back_up(two, two.alpha)
+    two.alpha.kill()
+    backup.restore(marks=True)
+    for proxy in two.proxies:
+        proxy.heal()
+    two.alpha.start()
+    two.wait_service()
+    say(two, record, "again")
     check_all(two, record)
 
 
