@@ -92,6 +92,7 @@ def problems(station: Station) -> list[str]:
         found.append("SIMULATED CLOCK: nothing on this station is live")
     if station.committer.in_thread:
         found.append("the disk of the store is slow")
+    found += [f"{label}: cannot be opened. Its keys or its record are damaged: openline doctor" for label in station.refused]
     for line in station.lines.values():
         state, words = state_of(station, line)
         if state in {"fault", "stopped", "degraded"}:

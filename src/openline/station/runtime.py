@@ -85,6 +85,8 @@ class Station:
         self.links = Links(self.clock.wall, self._link_changed)
         self.audit = AuditLog(self.store, self.gate, self.clock)
         self.lines: dict[bytes, LineRunner] = {}
+        self.refused: dict[str, str] = {}
+        """Labels of lines that could not be opened, as their keys or records are damaged, and the error's code."""
         self.counters: Counter[str] = Counter()
         self.uploads = asyncio.Semaphore(1)
         """One file in memory at a time."""
@@ -213,6 +215,7 @@ class Station:
             line = LineRunner(self, record, self.keystore.psks(record.line), history)
         except Refused as refusal:
             self.log.event("line.refused", line=record.label, code=refusal.code)
+            self.refused[record.label] = refusal.code
             return None
         self.lines[record.line] = line
         self._reach(line)
