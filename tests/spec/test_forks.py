@@ -1,0 +1,147 @@
+"""Forks between real engines: suspected, proved, and what goes on. Spec 11."""
+
+import pytest
+
+from openline.kernel.errors import Forged
+from openline.kernel.lane import Fork, Head, SignedHead
+from openline.protocol.events import Arrived
+from openline.protocol.forks import decode_fork
+from openline.protocol.frames import HeadNote
+from openline.protocol.records import Mark
+from tests.sim.memory_store import State
+from tests.spec.line import Host, Line, message
+
+
+def fork(line: Line) -> Line:
+    """The first party's whole machine is put back, mark and all, and it says something else to the third."""
+    alpha = line.hosts[0]
+    line.cut(1, 2)
+    state, mark = alpha.store.copy(), alpha.mark
+    line.cut(0, 2)
+    alpha.say(message("to the second"))
+    line.settle()
+    put_back(alpha, state, mark)
+    line.join(0, 2)
+    alpha.say(message("to the third"))
+    line.settle()
+    line.pass_time(10_000)
+    return line
+
+
+def put_back(host: Host, state: State, mark: Mark | None) -> None:
+    host.mark = mark
+    host.store.restore(state)
+    host.boot()
+
+
+def proofs(host: Host) -> list[Fork]:
+    return [decode_fork(host.store.line, put.evidence) for put in host.store.evidence()]
+
+
+@pytest.fixture
+def forked() -> Line:
+    line = fork(Line(3))
+    line.join(1, 2)
+    line.settle(rounds=2_000)
+    line.hosts[1].say(message("from the second"))
+    line.hosts[2].say(message("from the third"))
+    line.settle(rounds=2_000)
+    line.pass_time(120_000)
+    return line
+
+
+def test_11_1_a_party_that_tells_two_histories_is_found_when_two_members_compare(forked: Line) -> None:
+    _, bravo, charlie = forked.hosts
+    assert proofs(bravo) or proofs(charlie)
+
+
+def test_11_4_what_is_kept_is_proof_to_anybody_with_the_owners_keys(forked: Line) -> None:
+    alpha, bravo, charlie = forked.hosts
+    for found in proofs(bravo) + proofs(charlie):
+        found.check(alpha.signer.public)
+        assert found.left.head.lane.party == 0
+        with pytest.raises(Forged):
+            found.check(bravo.signer.public)
+
+
+def test_11_6_after_a_proof_nothing_more_is_taken_of_either_history_and_the_line_goes_on(forked: Line) -> None:
+    alpha, bravo, charlie = forked.hosts
+    finder = bravo if proofs(bravo) else charlie
+    before = finder.texts(0)
+    alpha.say(message("neither history"))
+    forked.settle(rounds=2_000)
+    forked.pass_time(10_000)
+    assert "neither history" not in finder.texts(0) or alpha.engine.book.mine.counter > 0
+    assert finder.texts(0)[: len(before)] == before
+    bravo.say(message("the line goes on"))
+    forked.settle(rounds=2_000)
+    assert "the line goes on" in charlie.texts()
+
+
+def test_11_2_the_members_who_told_of_it_are_not_suspected(forked: Line) -> None:
+    _, bravo, charlie = forked.hosts
+    assert not bravo.engine.peers[2].suspected
+    assert not charlie.engine.peers[1].suspected
+
+
+def test_11_4_two_heads_of_one_size_are_proof() -> None:
+    line = Line(3)
+    alpha, bravo, charlie = line.hosts
+    alpha.say(message("one history"))
+    line.settle()
+    head = Head(lane=alpha.engine.book.own(urgent=False).lane, size=2, root=bytes(32))
+    charlie.lie(1, HeadNote(signed=SignedHead(head=head, ed25519=alpha.signer.ed25519(head.text()))))
+    line.settle()
+    (found,) = proofs(bravo)
+    found.check(alpha.signer.public)
+    assert bravo.noticed("fork-proved")
+    assert not bravo.engine.peers[2].suspected
+
+
+def test_11_2_a_head_that_was_shown_before_its_entries_must_fit_them() -> None:
+    line = Line(3)
+    alpha, bravo, charlie = line.hosts
+    head = Head(lane=alpha.engine.book.own(urgent=False).lane, size=3, root=bytes(32))
+    charlie.lie(1, HeadNote(signed=SignedHead(head=head, ed25519=alpha.signer.ed25519(head.text()))))
+    assert not bravo.engine.peers[0].suspected
+    for text in ("one", "two", "three"):
+        alpha.say(message(text))
+        line.settle()
+    assert bravo.engine.peers[0].suspected
+    assert not bravo.engine.peers[2].suspected
+
+
+def test_11_9_a_head_that_the_owner_did_not_sign_is_refused_and_counts_against_nobody() -> None:
+    line = Line(3)
+    alpha, bravo, charlie = line.hosts
+    alpha.say(message("true"))
+    line.settle()
+    head = Head(lane=alpha.engine.book.own(urgent=False).lane, size=2, root=bytes(32))
+    charlie.lie(1, HeadNote(signed=SignedHead(head=head, ed25519=charlie.signer.ed25519(head.text()))))
+    line.settle()
+    assert not proofs(bravo)
+    assert not any(peer.suspected for peer in bravo.engine.peers.values())
+
+
+def test_11_6_a_proof_is_remembered_after_a_restart(forked: Line) -> None:
+    finder = next(host for host in forked.hosts if proofs(host))
+    lanes = set(finder.engine.book.forked)
+    finder.boot()
+    assert finder.engine.book.forked == lanes
+
+
+def test_11_5_an_audit_ends() -> None:
+    """A member that acknowledges another history in bad faith is asked for it once, not for ever."""
+    line = Line(3)
+    alpha, bravo, charlie = line.hosts
+    for number in range(5):
+        alpha.say(message(f"entry {number}"))
+        line.settle()
+    head = Head(lane=alpha.engine.book.own(urgent=False).lane, size=3, root=bytes(32))
+    envelope = charlie.seal(1, [HeadNote(signed=SignedHead(head=head, ed25519=alpha.signer.ed25519(head.text())))])
+    bravo.give(Arrived(envelope))
+    line.settle(rounds=2_000)
+    line.pass_time(60_000)
+    bravo.outputs.clear()
+    line.pass_time(600_000, step=10_000)
+    assert len(bravo.transmitted()) < 200

@@ -1,0 +1,229 @@
+"""Restart is not restore: real engines, stores and marks. Spec 13."""
+
+import pytest
+
+from openline.kernel.errors import Conflict
+from openline.kernel.lane import GENERATION_ZERO
+from openline.protocol.entries import Cause, GenerationEntry
+from openline.protocol.events import Commit
+from openline.protocol.records import Mark
+from tests.spec.line import Host, Line, message
+
+
+def openings(host: Host, of: Host) -> list[GenerationEntry]:
+    """The generations of a party that were shown to a host, urgent lane only."""
+    shown = (each for each in host.shown() if each.lane.party == of.party and each.lane.urgent)
+    return [each.entry for each in shown if isinstance(each.entry, GenerationEntry)]
+
+
+def test_13_1_a_second_writer_on_one_store_finds_another_size_and_stops() -> None:
+    line = Line()
+    alpha = line.hosts[0]
+    other = Host.__new__(Host)
+    other.__dict__.update(alpha.__dict__)
+    other.outputs = []
+    other.boot()
+    alpha.say(message("first writer"))
+    with pytest.raises(Conflict):
+        other.say(message("second writer"))
+
+
+def test_13_2_a_crash_between_commit_and_mark_loses_nothing_and_signs_nothing_twice() -> None:
+    line = Line()
+    alpha, bravo = line.hosts
+    from collections import deque
+
+    alpha.held = deque()
+    alpha.say(message("committed, not marked"))
+    commit = alpha.held[0]
+    alpha.store.commit(commit.writes)
+    alpha.held = None
+    alpha.boot()
+    line.link_all()
+    line.settle()
+    assert alpha.engine.book.mine == GENERATION_ZERO
+    assert bravo.texts() == ["committed, not marked"]
+    assert alpha.mark == Mark(
+        generation=GENERATION_ZERO,
+        urgent=alpha.engine.book.own(urgent=True).size,
+        traffic=alpha.engine.book.own(urgent=False).size,
+    )
+
+
+def test_13_3_the_mark_grows_with_every_own_entry() -> None:
+    line = Line()
+    alpha = line.hosts[0]
+    alpha.outputs.clear()
+    alpha.say(message("marked"))
+    marks = [output.mark for output in alpha.outputs if isinstance(output, Commit) and output.mark]
+    assert marks[-1].traffic == alpha.engine.book.own(urgent=False).size
+
+
+@pytest.mark.parametrize("loss", ["store behind its mark", "mark lost", "mark of another generation"])
+def test_13_4_what_means_a_restore_opens_a_successor_generation(loss: str) -> None:
+    line = Line()
+    alpha, bravo = line.hosts
+    backup = alpha.store.backup()
+    alpha.say(message("after the backup"))
+    line.settle()
+    if loss == "mark lost":
+        alpha.mark = None
+    elif loss == "mark of another generation":
+        alpha.mark = Mark(generation=type(GENERATION_ZERO)(7, b"g" * 8), urgent=1, traffic=1)
+    else:
+        alpha.store.restore(backup)
+    alpha.boot()
+    line.link_all()
+    line.settle()
+    assert alpha.engine.book.mine.counter == (
+        8 if loss == "mark of another generation" else 1 + bool(openings(bravo, alpha)[1:])
+    )
+    assert openings(bravo, alpha)[0].cause is Cause.RESTORED
+
+
+def test_13_4_a_clean_stop_goes_on() -> None:
+    line = Line()
+    alpha, bravo = line.hosts
+    alpha.say(message("before"))
+    line.settle()
+    alpha.boot()
+    line.link_all()
+    alpha.say(message("after"))
+    line.settle()
+    assert alpha.engine.book.mine == GENERATION_ZERO
+    assert bravo.texts() == ["before", "after"]
+
+
+def test_13_5_a_successor_opens_at_once_and_waits_for_nobody() -> None:
+    line = Line()
+    alpha = line.hosts[0]
+    line.cut(0, 1)
+    alpha.mark = None
+    alpha.boot()
+    alpha.say(message("alone"))
+    assert alpha.texts()[-1] == "alone"
+    assert alpha.engine.book.mine.counter == 1
+
+
+def restored(line: Line) -> tuple[Host, Host]:
+    """The first party says one thing, is backed up, says another, and is restored."""
+    alpha, bravo = line.hosts[:2]
+    alpha.say(message("in the backup"))
+    line.settle()
+    backup = alpha.store.backup()
+    alpha.say(message("lost here"))
+    line.settle()
+    alpha.outputs.clear()
+    alpha.restore(backup)
+    line.link_all()
+    line.settle()
+    line.pass_time(30_000)
+    return alpha, bravo
+
+
+def test_13_6_the_old_lanes_are_never_continued() -> None:
+    line = Line()
+    alpha, bravo = restored(line)
+    old = alpha.engine.book.state(alpha.engine.book.lane(1, GENERATION_ZERO)).size
+    alpha.say(message("in the new generation"))
+    line.settle()
+    assert alpha.engine.book.state(alpha.engine.book.lane(1, GENERATION_ZERO)).size == old
+    assert bravo.texts() == ["in the backup", "lost here", "in the new generation"]
+    assert not bravo.store.evidence()
+
+
+def test_13_7_attempt_numbers_come_back_from_the_peer() -> None:
+    line = Line()
+    alpha, bravo = restored(line)
+    ours, theirs = alpha.engine.peers[1].epoch, bravo.engine.peers[0].epoch
+    assert ours is not None
+    assert theirs is not None
+    assert ours.attempt == theirs.attempt
+
+
+def test_13_8_what_the_backup_lost_comes_back_from_the_peer() -> None:
+    line = Line()
+    alpha, bravo = restored(line)
+    assert "lost here" in alpha.texts()
+    for number in (0, 1):
+        lane = alpha.engine.book.lane(number, GENERATION_ZERO)
+        assert alpha.store.size(lane) == bravo.store.size(lane)
+
+
+def test_13_9_the_acknowledgements_of_a_new_generation_replace_the_former() -> None:
+    """The peer sees what it must send again, and nobody is suspected for holding less than before."""
+    line = Line()
+    alpha, bravo = line.hosts
+    backup = alpha.store.backup()
+    bravo.say(message("to be sent again"))
+    line.settle()
+    alpha.outputs.clear()
+    alpha.restore(backup)
+    line.link_all()
+    line.settle()
+    line.pass_time(30_000)
+    assert alpha.texts() == ["to be sent again"]
+    assert not bravo.engine.peers[0].suspected
+    assert bravo.noticed("generation-opened")
+
+
+def test_13_9_also_when_the_traffic_lane_of_the_new_generation_is_heard_first() -> None:
+    line = Line(3)
+    alpha, bravo = line.hosts[:2]
+    backup = alpha.store.backup()
+    bravo.say(message("again"))
+    line.settle()
+    alpha.restore(backup)
+    line.link_all()
+    for _ in range(60):
+        line.steady += 250
+        line.under_way.reverse()
+        if not line.deliver():
+            break
+    line.settle(rounds=2_000)
+    line.pass_time(30_000)
+    assert not bravo.engine.peers[0].suspected
+
+
+def test_13_8_both_sides_restored_lose_only_what_nobody_held() -> None:
+    line = Line(3)
+    alpha, bravo, charlie = line.hosts
+    backups = [host.store.backup() for host in line.hosts[:2]]
+    alpha.say(message("held by the third"))
+    line.settle()
+    for host, backup in zip((alpha, bravo), backups, strict=True):
+        host.outputs.clear()
+        host.restore(backup)
+    line.link_all()
+    line.settle(rounds=2_000)
+    line.pass_time(60_000)
+    assert "held by the third" in alpha.texts()
+    assert "held by the third" in bravo.texts()
+    assert charlie.texts() == ["held by the third"]
+
+
+def test_13_10_committed_leaves_are_signed_as_they_stand_in_an_ended_generation() -> None:
+    line = Line()
+    alpha, bravo = line.hosts
+    line.cut(0, 1)
+    alpha.say(message("committed, then the mark was lost"))
+    alpha.mark = None
+    alpha.boot()
+    line.link_all()
+    line.settle()
+    line.pass_time(20_000)
+    assert bravo.texts() == ["committed, then the mark was lost"]
+
+
+def test_13_12_what_the_peer_last_acknowledged_stands_in_its_own_lane() -> None:
+    line = Line()
+    _, bravo = restored(line)
+    assert any(shown.lane.party == 1 and shown.kind == 3 for shown in bravo.shown())
+
+
+def test_13_14_people_are_told_of_a_restore() -> None:
+    line = Line()
+    alpha, bravo = restored(line)
+    assert alpha.noticed("restored")
+    assert alpha.noticed("entries-recovered")
+    assert bravo.noticed("generation-opened")
