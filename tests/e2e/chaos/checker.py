@@ -85,7 +85,7 @@ def settled(rig: Rig, record: Record) -> bool:
         return False
     known = {station.name: claims(station) for station in rig.both}
     # What both had lost and got back is held, and shown as not held: acknowledgements name the newest generation (4.14).
-    newest = dict(sizes_of(here)) if record.lost else {}
+    newest = dict(sizes_of(here).keys()) if record.lost else {}
     places = (
         (one.station, one.place) for one in record.accepted() if newest.get(one.place[0], one.place[1]) == one.place[1]
     )
