@@ -1,7 +1,29 @@
 """What stands inside envelopes: spec 8, and what a station makes of frames it should never have been sent."""
 
-from openline.protocol.frames import Want
-from tests.spec.line import Line, watch
+import pytest
+
+from openline.kernel.codec import Value, encode
+from openline.kernel.errors import Malformed, TooLarge
+from openline.kernel.lane import GENERATION_ZERO
+from openline.protocol.delivery import Streams
+from openline.protocol.events import Renew
+from openline.protocol.frames import Cosignature, Fragment, GenerationSeed, HeadNote, Last, Want, decode_content
+from tests.spec import parties
+from tests.spec.line import Host, Line, message, watch
+
+
+def heard(host: Host, sender: Host) -> list[object]:
+    """Every frame that a host takes from another from now on."""
+    frames: list[object] = []
+    take = host.engine.intake._take
+
+    def listening(peer, frame, now):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        if peer.party == sender.party:
+            frames.append(frame)
+        take(peer, frame, now)
+
+    host.engine.intake._take = listening  # type: ignore[method-assign]
+    return frames
 
 
 def outage(parties: int, entries: int) -> Line:
@@ -43,3 +65,188 @@ def test_7_24_a_member_hands_a_long_backlog_on_in_the_full_form() -> None:
     charlie = line.hosts[2]
     assert len([shown for shown in charlie.shown() if shown.lane.party == 0]) > 600
     assert not any(peer.suspected for host in line.hosts for peer in host.engine.peers.values())
+
+
+def test_8_2_a_short_acknowledgement_stands_for_the_root_that_the_receiver_knows() -> None:
+    """Both stations hold the same field bytes, though none of the roots went over the wire."""
+    line = Line()
+    alpha, bravo = line.hosts
+    frames = heard(alpha, bravo)
+    alpha.say(message("to be acknowledged"))
+    line.settle()
+    assert frames
+    lane = bravo.engine.book.own(urgent=True).lane
+    size = bravo.store.size(lane)
+    for mine, theirs in zip(alpha.store.entries(lane, 0, size), bravo.store.entries(lane, 0, size), strict=True):
+        assert mine.entry.ack == theirs.entry.ack
+
+
+def test_8_3_a_generation_is_told_before_its_first_entry_and_again_until_it_is_held() -> None:
+    line = Line()
+    alpha, bravo = line.hosts
+    alpha.mark = None
+    alpha.boot()
+    line.link_all()
+    line.under_way.clear()
+    bravo.boot()  # whatever it heard of the new generation was not stored
+    line.link_all()
+    frames = heard(bravo, alpha)
+    alpha.say(message("under a new seed"))
+    line.settle()
+    line.pass_time(20_000)
+    told = [
+        frame for frame in frames if isinstance(frame, GenerationSeed) and frame.generation == alpha.engine.book.mine
+    ]
+    assert told
+    assert bravo.texts() == ["under a new seed"]
+
+
+def test_8_5_a_want_from_the_size_held_asks_for_what_follows() -> None:
+    line = Line()
+    alpha, bravo = line.hosts
+    size = alpha.engine.book.own(urgent=False).size
+    bravo.lie(0, Want(lane=alpha.engine.book.own(urgent=False).lane, first=size, full=False))
+    alpha.say(message("what followed"))
+    line.settle()
+    assert bravo.texts() == ["what followed"]
+
+
+def test_8_7_what_is_said_to_be_held_proves_nothing() -> None:
+    line = Line()
+    alpha, bravo = line.hosts
+    before = dict(alpha.engine.peers[1].holds)
+    bravo.lie(0, [5, [[0, 0, bytes(8), 2**48 - 1], [1, 0, bytes(8), 2**48 - 1]]])
+    assert alpha.engine.peers[1].holds == before
+    alpha.boot()
+    line.link_all()
+    alpha.say(message("in spite of that"))
+    line.settle()
+    line.pass_time(10_000)
+    assert bravo.texts() == ["in spite of that"]
+
+
+def test_8_8_a_greedy_chunk_want_is_served_in_part() -> None:
+    line = Line()
+    alpha, bravo = line.hosts
+    bravo.lie(0, *([6, bytes(32), 0, 2**16 - 1] for _ in range(200)))
+    assert len(alpha.engine.peers[1].bulk) <= 128
+
+
+def test_8_10_the_second_signature_follows_and_is_kept_beside_the_head() -> None:
+    line = Line()
+    alpha, bravo = line.hosts
+    line.pass_time(2_000)
+    lane = alpha.engine.book.own(urgent=True).lane
+    cosigned = [signed for signed in bravo.store.heads(lane, 0, 99) if signed.mldsa]
+    assert cosigned
+    for signed in cosigned:
+        signed.check(alpha.signer.public)
+    bravo.lie(0, Cosignature(lane=bravo.engine.book.own(urgent=True).lane, size=1, signature=bytes(2_420)))
+    kept = [
+        signed
+        for signed in alpha.store.heads(bravo.engine.book.own(urgent=True).lane, 0, 99)
+        if signed.mldsa == bytes(2_420)
+    ]
+    assert not kept
+
+
+def part(number: int, parts: int, data: bytes, stream: int = 1) -> Fragment:
+    return Fragment(stream=stream, part=number, parts=parts, data=data)
+
+
+def test_8_11_parts_are_joined_in_any_order_once_all_are_there() -> None:
+    streams = Streams()
+    assert streams.join(part(2, 3, b"c")) is None
+    assert streams.join(part(0, 3, b"a")) is None
+    assert streams.join(part(0, 3, b"a")) is None
+    assert streams.join(part(1, 3, b"b")) == b"abc"
+    assert len(streams) == 0
+
+
+def test_8_11_parts_that_contradict_each_other_drop_the_set() -> None:
+    for wrong in (part(0, 2, b"x"), part(1, 3, b"b")):
+        streams = Streams()
+        streams.join(part(0, 2, b"a"))
+        assert streams.join(wrong) is None
+        assert len(streams) == 0
+
+
+def test_8_11_unfinished_sets_are_few_and_bounded_in_bytes() -> None:
+    streams = Streams()
+    for stream in range(100):
+        streams.join(part(0, 512, bytes(200), stream))
+    assert len(streams) == 4
+    for number in range(40):
+        streams.join(part(number, 512, bytes(12_000), 99))
+    assert streams.parts <= 4 * 512
+    assert len(streams) <= 4
+
+
+def test_8_11_a_fragment_within_fragments_is_not_taken() -> None:
+    line = Line()
+    alpha, bravo = line.hosts
+    inner: Value = [9, 7, 0, 2, b"half"]
+    bravo.lie(0, part(0, 1, encode([inner])))
+    assert len(alpha.engine.peers[1].streams) == 0
+    alpha.say(message("goes on"))
+    line.settle()
+    assert bravo.texts() == ["goes on"]
+
+
+def test_8_12_last_ends_the_old_epoch_once_all_below_it_was_opened() -> None:
+    line = Line()
+    alpha, bravo = line.hosts
+    frames = heard(bravo, alpha)
+    alpha.give(Renew(1))
+    line.settle()
+    line.pass_time(5_000)
+    assert [frame for frame in frames if isinstance(frame, Last)]
+    assert bravo.engine.peers[0].previous is None
+    assert alpha.engine.peers[1].previous is None
+
+
+def test_8_14_a_frame_of_entries_has_one_at_least_and_512_at_most() -> None:
+    entry: Value = [3, 0, None, b"\xa0"]
+    for count, error in ((0, Malformed), (513, TooLarge)):
+        with pytest.raises(error):
+            decode_content(parties.LINE, encode([0, 0, [0, 0, 0, 1, [entry] * count, bytes(64)]]))
+    for count in (1, 512):
+        assert decode_content(parties.LINE, encode([0, 0, [0, 0, 0, 1, [entry] * count, bytes(64)]])).frames
+
+
+def test_7_4_only_sizes_that_the_owner_signed_are_acknowledged() -> None:
+    line = Line()
+    alpha, bravo = line.hosts
+    line.cut(0, 1)
+    for _ in range(40):
+        alpha.say(watch())
+    line.join(0, 1)
+    line.settle()
+    lane = alpha.engine.book.own(urgent=True).lane
+    signed = {head.head.size for head in bravo.store.heads(lane, 0, 999) if head.ed25519}
+    assert {held.size for held in alpha.holds(1) if held.lane == lane.number} <= signed
+
+
+def test_7_21_a_third_members_head_travels_whole_and_once() -> None:
+    line = Line(3)
+    alpha, bravo, charlie = line.hosts
+    frames = heard(charlie, bravo)
+    alpha.say(message("named by the second"))
+    line.settle()
+    heads = [
+        f.signed.head
+        for f in frames
+        if isinstance(f, HeadNote) and f.signed.head.lane == alpha.engine.book.own(urgent=False).lane
+    ]
+    assert len(heads) == len({head.size for head in heads}) == 1
+
+
+def test_4_13_terms_and_generations_stand_at_the_start_and_nowhere_else() -> None:
+    line = Line()
+    alpha, bravo = line.hosts
+    bravo.write(1, encode({0: line.terms.raw}), urgent=True)
+    bravo.write(2, encode({0: [], 1: 0}), urgent=False)
+    line.settle()
+    assert len(alpha.noticed("refused-entry")) == 2
+    assert alpha.engine.book.current(1) == GENERATION_ZERO
+    assert not alpha.noticed("generation-opened")
