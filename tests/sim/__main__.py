@@ -25,6 +25,7 @@ def main() -> int:
     parser.add_argument("--from", type=int, default=0, dest="first", help="the first of them")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--plant", choices=sorted(BUGS), help="put this bug in first (tests/sim/planted)")
+    parser.add_argument("--until-found", action="store_true", help="stop at the first failure")
     given = parser.parse_args()
     if given.plant:
         BUGS[given.plant].plant()
@@ -35,16 +36,15 @@ def main() -> int:
         for result in results:
             print(f"{result.profile} {result.seed}: {result.failure or 'good'}  [{result.fingerprint[:16]}]")
         return int(any(result.failure for result in results))
-    return _many(
-        [(seed, profiles[seed % len(profiles)]) for seed in range(given.first, given.first + given.seeds)], given.jobs
-    )
+    jobs = [(seed, profiles[seed % len(profiles)]) for seed in range(given.first, given.first + given.seeds)]
+    return _many(jobs, given.jobs, until_found=given.until_found)
 
 
 def _one(job: tuple[int, str]) -> Result:
     return run(*job)
 
 
-def _many(jobs: list[tuple[int, str]], processes: int) -> int:
+def _many(jobs: list[tuple[int, str]], processes: int, *, until_found: bool) -> int:
     began, done, failed, told = time.monotonic(), 0, 0, 0.0
     total: Counter[str] = Counter()
     hours = 0.0
@@ -55,6 +55,8 @@ def _many(jobs: list[tuple[int, str]], processes: int) -> int:
             if result.failure:
                 failed += 1
                 print(f"FAILED {result.failure}\n    {result.command}", flush=True)
+                if until_found:
+                    break
             if time.monotonic() - told > 10:
                 told = time.monotonic()
                 print(

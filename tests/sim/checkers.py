@@ -240,7 +240,10 @@ class Checkers:
             return self._world.note(station, "    the same again")
         self._sent.add(key)
         self._secrets(sent.envelope)
-        heard = self._world.tap.open(station.party, sent.party, sent.envelope)
+        try:
+            heard = self._world.tap.open(station.party, sent.party, sent.envelope)
+        except Refused:
+            self.fail("nothing leaks", f"station {station.name} sends what its own key does not open")
         if heard is None:
             return self._world.note(station, "    handshake")
         content = heard.content
@@ -250,6 +253,9 @@ class Checkers:
         )
         if heard.reused:
             self.fail("one key, one envelope", f"station {station.name} used index {heard.index} twice")
+        for opened in self._world.tap.called_opened(station.party, sent.party, heard.attempt, content.first_unopened):
+            if self.honest(sent.party) and (station.party, opened) not in self._world.delivered:
+                self.fail("opened means opened", f"station {station.name} says it opened what never came")
         self._reserved(station, sent.party, heard.attempt, heard.index, heard.content.first_unopened)
         for frame in heard.content.frames:
             match frame:

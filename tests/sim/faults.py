@@ -4,7 +4,7 @@ from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
-from tests.sim.profiles import MINUTE
+from tests.sim.profiles import MINUTE, THIN
 
 if TYPE_CHECKING:
     from tests.sim.station import Station
@@ -52,7 +52,15 @@ class Faults:
         if world.healed:
             return
         a, b = dice.choice(sorted(world.ways))
-        match dice.randrange(4):
+        match dice.randrange(5 if self._p.thin == 1 else 4):
+            case 4:
+                world.fault("wide bearer lost for good")
+                for pair in ((a, b), (b, a)):
+                    world.sizes[pair] = (THIN, THIN)
+                    if world.ways[pair].largest:
+                        world.ways[pair] = replace(world.ways[pair], largest=THIN, smallest=THIN)
+                        self._tell(pair)
+                return
             case 0:
                 pairs, told = [(a, b)], False
                 world.fault("one-way phase")
@@ -83,8 +91,8 @@ class Faults:
         for pair in pairs:
             way = self._world.ways[pair]
             if way.cut:
-                largest = way.largest or self._world.sizes[pair][0]
-                self._world.ways[pair] = replace(way, cut=False, largest=largest, smallest=self._world.sizes[pair][1])
+                largest, smallest = self._world.sizes[pair]
+                self._world.ways[pair] = replace(way, cut=False, largest=largest, smallest=smallest)
                 self._tell(pair)
 
     def _attack(self, dice: Random) -> None:

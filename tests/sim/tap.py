@@ -20,6 +20,9 @@ class _Way:
     next: int = 0
     keys: dict[bytes, tuple[int, bytes]] = field(default_factory=dict)
     used: dict[int, bytes] = field(default_factory=dict)
+    floor: int = 0
+    told: int = 0
+    """Below this the other side has said that it opened all."""
 
     def derive_to(self, index: int) -> None:
         while self.next < index:
@@ -62,6 +65,15 @@ class Tap:
         """Every epoch root seen: secrets that no bearer may carry."""
         return [root for ways in self._ways.values() for root in ways]
 
+    def called_opened(self, party: int, other: int, attempt: int, below: int) -> list[bytes]:
+        """Envelopes of `other` of which `party` says here for the first time that it opened them."""
+        for way in self._ways.get((other, party), {}).values():
+            if way.attempt == attempt and below > way.told:
+                new = [way.used[index] for index in range(max(way.told, way.floor), below) if index in way.used]
+                way.told = below
+                return new
+        return []
+
     def open(self, party: int, other: int, envelope: bytes) -> Heard | None:
         """What `party` says to `other` in this envelope; None if it is of no epoch (a handshake)."""
         for way in reversed(self._ways.get((party, other), {}).values()):
@@ -74,8 +86,7 @@ class Tap:
     def _opened(self, way: _Way, envelope: bytes) -> Heard:
         index, key = way.keys[envelope[1:7]]
         padded = open_key(key, envelope[7:], envelope[:7])
-        content = padded[2 : 2 + int.from_bytes(padded[:2], "big")]
+        content = decode_content(self._line, padded[2 : 2 + int.from_bytes(padded[:2], "big")])
+        way.floor = max(way.floor, content.floor)
         before = way.used.setdefault(index, envelope)
-        return Heard(
-            attempt=way.attempt, index=index, content=decode_content(self._line, content), reused=before != envelope
-        )
+        return Heard(attempt=way.attempt, index=index, content=content, reused=before != envelope)

@@ -1,5 +1,6 @@
 """What people say in a run: every kind that may be submitted, with marks in the texts that must never leave."""
 
+from functools import partial
 from hashlib import sha256
 from random import Random
 from typing import TYPE_CHECKING
@@ -53,6 +54,7 @@ class Workload:
     def _entry(self, station: "Station", dice: Random) -> AnyEntry:
         ref = self._reference(station, dice)
         sign, role = "W1", Role.WATCH_OFFICER
+        text = partial(_text, dice, self._world.profile.thin)
         match dice.randrange(24):
             case 0:
                 return kinds.Watch(attended=dice.random() < 0.5, role=role, sign=sign)
@@ -61,17 +63,17 @@ class Workload:
                     text="PACK MY BOX", language="en", drill=dice.random() < 0.3, number=dice.randrange(99)
                 )
             case 2:
-                return kinds.Service(text=_text(dice), language="en", sign=sign)
+                return kinds.Service(text=text(), language="en", sign=sign)
             case 3 if dice.random() < 0.3:
-                return kinds.Suspend(reason=_text(dice)[:500], role=role, sign=sign)
+                return kinds.Suspend(reason=text()[:500], role=role, sign=sign)
             case 4:
-                return kinds.Lift(reason=_text(dice)[:500], role=role, sign=sign)
+                return kinds.Lift(reason=text()[:500], role=role, sign=sign)
             case 5 | 6 if ref is not None:
                 return kinds.Receipt(of=ref, step=dice.choice(list(kinds.Step)), role=role, sign=sign, at=Instant(WALL))
             case 7 if ref is not None:
                 return kinds.Interim(of=ref, until=Instant(WALL + dice.randrange(10**9)), role=role, sign=sign)
             case 8 if ref is not None:
-                return kinds.Decline(of=ref, reason=_text(dice)[:500], role=role, sign=sign)
+                return kinds.Decline(of=ref, reason=text()[:500], role=role, sign=sign)
             case 9:
                 return kinds.Propose(replaces=station.record.line, policy=Policy(title=f"v{dice.randrange(99)}"))
             case 10 if ref is not None:
@@ -85,7 +87,7 @@ class Workload:
                 return kinds.Message(
                     precedence=Precedence(dice.choice((0, 1, 1, 2, 2, 3, 3))),
                     language="en",
-                    text=_text(dice),
+                    text=text(),
                     answers=answers,
                 )
 
@@ -111,6 +113,6 @@ class Workload:
         )
 
 
-def _text(dice: Random) -> str:
-    size = dice.choice((0, 10, 60, 100, 300, 1_500, 8_000))
+def _text(dice: Random, thin: float) -> str:
+    size = dice.choice((0, 10, 60, 100, 300, 1_500, 8_000 if thin < 1 else 400))  # a thin bearer's day is long enough
     return f"{MARKER} {dice.randrange(10**9)} {'x' * size}"

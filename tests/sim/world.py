@@ -15,11 +15,14 @@ from openline.kernel.units import Instant
 from openline.protocol.events import Arrived, Transmit
 from openline.protocol.records import LineRecord
 from tests.sim.checkers import Checkers
-from tests.sim.profiles import Profile
+from tests.sim.profiles import THIN, WIDE, Profile
 from tests.sim.station import Station
 from tests.sim.tap import Tap
 
-WIDE, THIN = 16_384, 270
+MOST_A_SECOND = 20_000
+"""Envelopes in a virtual second beyond which a run is a storm, and would never end."""
+
+MOST_EVENTS = 3_000_000
 
 
 @dataclass(slots=True)
@@ -50,6 +53,8 @@ class World:
         self._count = 0
         self.faults: Counter[str] = Counter()
         self.events = self.outputs = self.envelopes = 0
+        self.delivered: set[tuple[int, bytes]] = set()
+        self._second = (0, 0)
         self.healed = False
         self.secrets: set[bytes] = set()
         setup = self.dice("setup")
@@ -168,6 +173,8 @@ class World:
             at, _, what, args = heappop(self._heap)
             self.now = at
             self.events += 1
+            if self.events > MOST_EVENTS:
+                self.checks.fail("quiet", "events without end")
             what(*args)
         self.now = end
 
@@ -218,6 +225,11 @@ class World:
     def carry(self, station: Station, sent: Transmit) -> None:
         """Take an envelope over, or lose, double, delay or spoil it."""
         self.envelopes += 1
+        second, begun = self._second
+        if second != self.now // 1_000:
+            self._second = (self.now // 1_000, self.envelopes)
+        elif self.envelopes - begun > MOST_A_SECOND:
+            self.checks.fail("quiet", "a storm: envelopes without end")
         way, dice = self.ways[station.party, sent.party], self.dice("network")
         self.replayable.append((station.party, sent.party, sent.envelope))
         if len(self.replayable) > 400:
@@ -240,6 +252,7 @@ class World:
 
     def deliver(self, sender: int, receiver: int, envelope: bytes) -> None:
         """Bytes arrive at a party."""
+        self.delivered.add((receiver, envelope))
         self.station_for(receiver, sender).give(Arrived(envelope))
 
 

@@ -1,0 +1,95 @@
+"""The simulator's runs that every check includes, and proof that they would find what they look for.
+
+    python -m tests.sim --seeds 1000 --jobs 2       as many as one likes
+
+Spec: 5.9, 5.10, 7.1 to 7.6, 7.24, 9.6 to 9.16, 10.12, 11.4, 11.6, 13.2 to 13.11.
+"""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.sim.planted.bugs import BUGS
+from tests.sim.profiles import PROFILES
+from tests.sim.runner import run
+
+ROOT = Path(__file__).resolve().parents[2]
+SEEDS = {
+    "calm": 10, "network": 12, "thin": 5, "crash": 30, "clocks": 10, "restore": 20, "both-restored": 12,
+    "epochs-lost": 10, "flood": 6, "quota": 4, "long": 1, "mixed": 10,
+} | {name: 5 for name in PROFILES if name.startswith("liar-")}  # fmt: skip
+"""How many of each profile a check plays; with those of `every-output` about 250."""
+SLICE = 5
+EVERY_OUTPUT = 60
+FAR = 100_000
+"""Seeds here begin apart from those that a person tries first."""
+
+Recorder = Callable[[str, object], None]
+
+
+def play(profile: str, seeds: range, record: Recorder) -> None:
+    """Run them all, then fail with every command that plays a failure again."""
+    results = [run(seed, profile) for seed in seeds]
+    record("simulated", [(r.hours, dict(r.faults)) for r in results])
+    failures = [f"{r.failure}\n    {r.command}" for r in results if r.failure]
+    assert not failures, "\n".join(failures)
+
+
+def slices() -> list[tuple[str, int, int]]:
+    """Profile, first seed and count: short enough that two cores share them well."""
+    return [
+        (name, FAR + first, min(SLICE, count - first))
+        for name, count in SEEDS.items()
+        for first in range(0, count, SLICE)
+    ]
+
+
+@pytest.mark.parametrize("profile,first,count", slices(), ids=str)
+def test_stations_keep_their_word_whatever_happens(
+    profile: str, first: int, count: int, record_property: Recorder
+) -> None:
+    play(profile, range(first, first + count), record_property)
+
+
+def outputs() -> int:
+    """Between how many outputs the story of `every-output` can be cut."""
+    return run(0, "every-output").outputs
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_13_2_a_crash_between_two_outputs_loses_nothing(part: int, record_property: Recorder) -> None:
+    last = outputs()
+    step = max(1, last // EVERY_OUTPUT)
+    play("every-output", range(1 + part * step, last, 4 * step), record_property)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("part", range(8))
+def test_13_2_a_crash_between_any_two_outputs_loses_nothing(part: int, record_property: Recorder) -> None:
+    play("every-output", range(1 + part, outputs(), 8), record_property)
+
+
+@pytest.mark.parametrize("profile", ["mixed", "liar-two-faces", "thin"])
+def test_a_seed_gives_the_same_history_twice(profile: str) -> None:
+    assert run(1, profile).fingerprint == run(1, profile).fingerprint
+
+
+def test_a_trace_changes_nothing() -> None:
+    lines: list[str] = []
+    assert run(2, "crash", trace=lines.append).fingerprint == run(2, "crash").fingerprint
+    assert lines
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", sorted(BUGS))
+def test_a_planted_bug_is_found(name: str) -> None:
+    """Ten classes at least: docs/simulator.md lists them all, with the check that found each."""
+    found = subprocess.run(
+        [sys.executable, "-m", "tests.sim", "--plant", name, "--seeds", "60", "--until-found"],
+        cwd=ROOT, capture_output=True, text=True, timeout=280,
+    )  # fmt: skip
+    assert found.returncode == 1, found.stdout[-2_000:]
+    assert any(f"FAILED {checker}:" in found.stdout for checker in BUGS[name].checkers), found.stdout[-2_000:]
