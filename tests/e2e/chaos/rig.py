@@ -42,12 +42,12 @@ START_S = 20.0
 UP = [sys.executable, "-m", "openline", "up"]
 
 
-def make_template(folder: Path) -> Path:
+def make_template(folder: Path, terms: str = TERMS) -> Path:
     """Two stations with an open line, stopped in order. By the commands alone."""
     folder.mkdir(parents=True)
     alpha, bravo = (founded(folder, name) for name in NAMES)
     with alpha.up(), bravo.up():
-        paired(folder, alpha, bravo, TERMS)
+        paired(folder, alpha, bravo, terms)
     return folder
 
 
@@ -58,6 +58,9 @@ class Station:
     name: str
     home: Path
     port: int
+    user: int | None = None
+    """The Unix user that it runs as; only root can choose another."""
+    groups: list[int] | None = None
     starts: int = 0
     running: "subprocess.Popen[bytes] | None" = None
     client: Client = field(init=False)
@@ -72,7 +75,7 @@ class Station:
 
     # --- its process ---
 
-    def spawn(self, *, user: int | None = None) -> "subprocess.Popen[bytes]":
+    def spawn(self) -> "subprocess.Popen[bytes]":
         """Start the process, without waiting for anything."""
         assert self.running is None, "it runs"
         self.starts += 1
@@ -83,7 +86,9 @@ class Station:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                user=user,
+                user=self.user,
+                group=self.user,
+                extra_groups=self.groups,
                 start_new_session=True,
             )
         return self.running
