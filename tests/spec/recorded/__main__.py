@@ -8,13 +8,17 @@ later version must read it (spec 16.6).
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+from openline.kernel.envelope import Incoming
 from openline.kernel.lane import Lane
+from openline.protocol.delivery import Epoch, Peer
 from openline.protocol.engine import Engine
 from openline.protocol.entries import Interim, Receipt, Role, Step
+from openline.protocol.events import Now, Output
 from openline.protocol.fields import Ref
-from openline.protocol.frames import Content, decode_content
+from openline.protocol.frames import decode_content
 from tests.spec.line import Host, Line, message
 
 
@@ -41,29 +45,37 @@ def lanes(host: Host) -> list[Lane]:
     return [state.lane for state in host.engine.book.all_states() if state.durable]
 
 
+def recorded_lane(kept: Host, lane: Lane) -> dict[str, object]:
+    """Rows and heads of one lane, as the store has them."""
+    rows: list[list[object]] = []
+    for row in kept.store.entries(lane, 0, 10_000):
+        entry = row.entry
+        parts = [part.hex() for part in (entry.kind, entry.time, entry.ack, entry.body, entry.secret)]
+        rows.append([[node.hex() for node in row.nodes], *parts, row.refused])
+    heads = kept.store.heads(lane, 0, 9_999)
+    return {"rows": rows, "heads": [[h.head.size, h.head.root.hex(), h.ed25519.hex(), h.mldsa.hex()] for h in heads]}
+
+
+def listening(contents: list[list[object]]) -> Callable[..., list[Output]]:
+    """`Engine._open`, writing down every content that it is given."""
+    opened = Engine._open
+
+    def tap(self: Engine, peer: Peer, epoch: Epoch, envelope: bytes, now: Now) -> list[Output]:
+        copy = Incoming(epoch.incoming.state)
+        _, plain = copy.open(envelope)
+        read = decode_content(self.terms.line, plain)
+        contents.append([self.party, plain.hex(), [type(frame).__name__ for frame in read.frames]])
+        return opened(self, peer, epoch, envelope, now)
+
+    return tap
+
+
 def record() -> dict[str, object]:
     """Everything that a later version may be asked to read."""
     contents: list[list[object]] = []
     line = Line(opened=False)
     opened = Engine._open
-
-    def tap(self: Engine, peer, epoch, envelope, now):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-        keys = dict(epoch.incoming._tags)
-        index = keys[envelope[1:7]][0]
-        key = (
-            epoch.incoming._ahead[index - epoch.incoming.edge][2]
-            if index >= epoch.incoming.edge
-            else epoch.incoming._holes[index][1]
-        )
-        from openline.kernel.crypto import open_key
-
-        padded = open_key(key, envelope[7:], envelope[:7])
-        plain = padded[2 : 2 + int.from_bytes(padded[:2], "big")]
-        read: Content = decode_content(self.terms.line, plain)
-        contents.append([self.party, plain.hex(), [type(frame).__name__ for frame in read.frames]])
-        return opened(self, peer, epoch, envelope, now)
-
-    Engine._open = tap  # type: ignore[method-assign]
+    Engine._open = listening(contents)  # type: ignore[method-assign]
     try:
         line.link_all()
         line.pass_time(2_000, step=250)
@@ -76,32 +88,7 @@ def record() -> dict[str, object]:
         "cards": [card.raw.hex() for card in line.cards],
         "party": kept.party,
         "generations": [[p.party, str(p.generation), p.seed.hex()] for p in kept.store.generations()],
-        "lanes": {
-            lane.origin: {
-                "rows": [
-                    [
-                        [node.hex() for node in row.nodes],
-                        *(
-                            part.hex()
-                            for part in (
-                                row.entry.kind,
-                                row.entry.time,
-                                row.entry.ack,
-                                row.entry.body,
-                                row.entry.secret,
-                            )
-                        ),
-                        row.refused,
-                    ]
-                    for row in kept.store.entries(lane, 0, 10_000)
-                ],
-                "heads": [
-                    [h.head.size, h.head.root.hex(), h.ed25519.hex(), h.mldsa.hex()]
-                    for h in kept.store.heads(lane, 0, 9_999)
-                ],
-            }
-            for lane in lanes(kept)
-        },
+        "lanes": {lane.origin: recorded_lane(kept, lane) for lane in lanes(kept)},
         "state": kept.engine.fold.digest().hex(),
         "texts": kept.texts(),
         "contents": contents,
