@@ -169,6 +169,12 @@ class Peer:
             suspected=self.suspected,
         )
 
+    def lose_epochs(self) -> bool:
+        """Forget the keys of all epochs; return whether there were any. The next one is a rescue."""
+        had = self.epoch is not None or self.previous is not None
+        self.epoch = self.previous = None
+        return had
+
     def switch(self, epoch: Epoch, now: int) -> int | None:
         """Send under a new epoch from now on; return the index at which sending in the old one ended."""
         left = self.epoch

@@ -33,6 +33,9 @@ class Succession:
     def start(self, verdict: Continue | Restored, now: Now) -> None:
         """Go on, or open a successor, as restart.judge found."""
         if isinstance(verdict, Restored):
+            for peer in self._peers.values():
+                if peer.lose_epochs():  # no backup of ours has any; a copy of the disk has, and would use indexes twice
+                    self._gathering.now.peers.add(peer.party)
             self._succeed(verdict.above, Cause.RESTORED, now)
             return
         book = self._book
