@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from tests.sim.station import Station
     from tests.sim.world import World
 
+ACK = b"\x03"
+"""The kind field of a pure acknowledgement."""
 MARKER = "MARKED PLAINTEXT"
 """Stands in every text that is submitted; no bearer, notice or exception may carry it."""
 
@@ -147,7 +149,7 @@ class Checkers:
         if not self._world.profile.quota:
             return
         life = (station.party, station.incarnation, write.lane.party)
-        taken = self._taken[life] = self._taken.get(life, 0) + sum(row.entry.kind != b"\x03" for row in write.rows)
+        taken = self._taken[life] = self._taken.get(life, 0) + sum(row.entry.kind != ACK for row in write.rows)
         policy = self._world.terms.policy
         hourly = policy.urgent_per_hour + policy.traffic_per_hour
         hours = 1 + (self._world.now - station.booted_at) / 3_600_000
@@ -225,7 +227,9 @@ class Checkers:
 
     def restored(self, station: "Station") -> None:
         """A disk came back from a backup: what others hold is owed back to it."""
-        for other in self._world.all_stations():
+        station.restores += 1
+        self.recoverable.clear()
+        for other in self._world.honest_stations():
             for lane in other.store.copy().rows:
                 self.recoverable[lane] = max(self.recoverable[lane], other.store.size(lane))
 
@@ -262,16 +266,21 @@ class Checkers:
                 case FullEntries():
                     self._persisted(station, frame.lane, frame.first + len(frame.items))
                 case Entries():
-                    known = [g for g in self._generations(station, frame.lane // 2) if g.counter == frame.counter]
-                    if known:
-                        self._persisted(station, self._lane(frame.lane, known[-1]), frame.first + len(frame.items))
+                    self._short(station, frame)
                 case Held():
                     for lane, size in frame.heads:
                         self._persisted(station, lane, size)
         return None
 
-    def _generations(self, station: "Station", party: int) -> Sequence[Generation]:
-        return station.engine.book.generations(party) if station.engine is not None else ()
+    def _short(self, station: "Station", frame: Entries) -> None:
+        """A short form names a counter alone; two generations may share it, and one of them must be meant."""
+        if station.engine is None:
+            return
+        known = [g for g in station.engine.book.generations(frame.lane // 2) if g.counter == frame.counter]
+        size = frame.first + len(frame.items)
+        meant = [g for g in known if station.store.size(self._lane(frame.lane, g)) >= size]
+        if known:
+            self._persisted(station, self._lane(frame.lane, (meant or known)[-1]), size)
 
     def _persisted(self, station: "Station", lane: Lane, size: int) -> None:
         if station.store.size(lane) < size:
@@ -340,6 +349,12 @@ class Checkers:
             return
         if isinstance(output, Noticed) and output.what in {"suspected", "fork-proved", "refused-entry", "quota"}:
             self._world.count(f"noticed: {output.what}")
+        if isinstance(output, Holds) and self.honest(output.party):
+            other = self._world.stations[output.party]
+            if not other.restores and other.store.size(self._lane(output.lane, output.generation)) < output.size:
+                self.fail(
+                    "possession", f"station {other.name} acknowledged {output.size} of lane {output.lane} and lacks it"
+                )
         if isinstance(output, Noticed) and output.what in {"suspected", "fork-proved"} and self.honest(output.party):
             self.fail("no honest suspect", f"station {station.name}: {output.what} {output.party}")
 
@@ -382,12 +397,16 @@ class Liveness:
     def __init__(self, world: "World") -> None:
         self._world, self._checks = world, world.checks
         self.owed: dict[Lane, int] = {}
+        """What everybody must hold; a last pure acknowledgement that was lost may wait for what comes next (7.5)."""
+        held: dict[Lane, int] = {}
         for station in world.honest_stations():
-            for lane in station.store.copy().rows:
+            for lane, rows in station.store.copy().rows.items():
                 if world.checks.honest(lane.party):
-                    self.owed[lane] = max(self.owed.get(lane, 0), station.store.size(lane))
+                    held[lane] = max(held.get(lane, 0), len(rows))
+                    due = max((row.index + 1 for row in rows if row.entry.kind != ACK), default=0)
+                    self.owed[lane] = max(self.owed.get(lane, 0), due)
         for lane, size in world.checks.recoverable.items():
-            if world.checks.honest(lane.party) and self.owed.get(lane, 0) < size:
+            if world.checks.honest(lane.party) and held.get(lane, 0) < size:
                 world.checks.fail("nothing lost", f"{lane} was held to {size} and is gone")
 
     def arrived(self) -> None:
@@ -429,7 +448,7 @@ class Liveness:
             for urgent in (True, False):
                 state = engine.book.own(urgent=urgent)
                 kinds = [row.entry.kind for row in station.store.entries(state.lane, 0, state.size)]
-                due = max((n + 1 for n, kind in enumerate(kinds) if kind != b"\x03"), default=0)
+                due = max((n + 1 for n, kind in enumerate(kinds) if kind != ACK), default=0)
                 if peer.holds.get(state.lane.key, 0) < due:
                     held = peer.holds.get(state.lane.key, 0)
                     self._checks.fail("acknowledged", f"{party} has signed for {held} of {due} of {state.lane}")

@@ -60,6 +60,7 @@ class Station:
         self.wake: int | None = None
         self.in_flight: Commit | None = None
         self.backups: list[State] = []
+        self.restores = 0
         self.shown: list[Shown] = []
         self.noticed: Counter[str] = Counter()
         self.after_boot: Callable[[Engine], None] | None = None
