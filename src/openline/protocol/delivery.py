@@ -156,6 +156,14 @@ class Peer:
         self.smoothed_ms = 500
         self.silent_for = 0
 
+    def forget(self, lanes: list[tuple[int, Generation]]) -> None:
+        """Drop what is remembered of lanes that were only ever announced: announcing fills no memory."""
+        for key in lanes:
+            for sizes in (self.sent, self.told, self.needed, self.wanted, self.gaps, self.noted, self.behind):
+                sizes.pop(key, None)
+            for keys in (self.full, self.unheard, self.asked, self.audited):
+                keys.discard(key)
+
     # --- epochs ---
 
     def record(self) -> PutPeer:

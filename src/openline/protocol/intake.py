@@ -297,7 +297,9 @@ class Intake:
         )
         settled = self.book.knows(frame.party, frame.generation) and not self.book.named.open_to(known, peer.party)
         if not settled:
-            self.book.learn(known, claim=peer.party != frame.party)
+            gone = self.book.learn(known, claim=peer.party != frame.party)
+            for other in self._peers.values():
+                other.forget(gone)
 
     def _want(self, peer: Peer, frame: Want) -> None:
         key = frame.lane.key

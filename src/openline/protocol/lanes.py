@@ -135,21 +135,29 @@ class LaneBook:
 
     # --- generations and keys ---
 
-    def learn(self, known: PutGeneration, *, claim: bool = False, stored: bool = False) -> None:
-        """Take over a generation, on its party's word or another's claim. Raises Refused if it or its key cannot be."""
+    def learn(self, known: PutGeneration, *, claim: bool = False, stored: bool = False) -> list[tuple[int, Generation]]:
+        """Take over a generation, on its party's word or another's claim; return the lanes that made way for it.
+
+        Raises Refused if it or its key cannot be.
+        """
         ring = self.rings[known.party]
-        key = None
+        lane_key = None
         if known.statement:
-            key = read_statement(known.statement, self.terms.line, known.party, known.generation, ring.root)
+            lane_key = read_statement(known.statement, self.terms.line, known.party, known.generation, ring.root)
             after = [g for g in self.named.held(known.party) if g >= known.generation]
-            if not stored and any(ring.lane(g).ed25519_key != key.ed25519_key for g in after):
+            if not stored and any(ring.lane(g).ed25519_key != lane_key.ed25519_key for g in after):
                 raise Conflict("a key for a generation that is known under another")
-        for gone in self.named.add(known, claim=claim, stored=stored):
-            for number in (2 * known.party, 2 * known.party + 1):
-                self._lanes.pop((number, gone), None)
-                self._states.pop((number, gone), None)
-        if key is not None:
-            ring.rotate(known.generation, key)
+        gone = [
+            (number, generation)
+            for generation in self.named.add(known, claim=claim, stored=stored)
+            for number in (2 * known.party, 2 * known.party + 1)
+        ]
+        for key in gone:
+            self._lanes.pop(key, None)
+            self._states.pop(key, None)
+        if lane_key is not None:
+            ring.rotate(known.generation, lane_key)
+        return gone
 
     def _holds(self, party: int, generation: Generation) -> bool:
         return any(self.state(self.lane(2 * party + low, generation)).size for low in (0, 1))
