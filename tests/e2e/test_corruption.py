@@ -5,7 +5,6 @@ import os
 import random
 import shutil
 import subprocess
-import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from openline.kernel.errors import Malformed, Refused, Unavailable
 from openline.station.config import load_config, parse_config
 from tests.e2e.chaos.checker import check_all, check_log, settle, view
 from tests.e2e.chaos.load import CANARY, Record, Sent, under_load
+from tests.e2e.chaos.moments import let_pass
 from tests.e2e.chaos.rig import NAMES, Rig, Station, paired_template, rig
 from tests.waiting import until
 
@@ -256,7 +256,7 @@ def test_bits_that_change_on_the_wire_cost_a_connection_and_nothing_else(two: Ri
             proxy = two.proxies[number % 2]
             proxy.corrupt(1 + number % 3)
             two.to_alpha.corrupt(1)
-            time.sleep(0.25)
+            let_pass(0.25)
     for proxy in two.proxies:
         proxy.heal()
     two.wait_service()
@@ -271,10 +271,10 @@ def test_cuts_stalls_and_delays_lose_nothing(two: Rig) -> None:
         for fault in ("cut", "stall", "drop", "cut", "drop"):
             for proxy in two.proxies:
                 getattr(proxy, fault)()
-            time.sleep(0.3)
+            let_pass(0.3)
             for proxy in two.proxies:
                 proxy.heal()
-            time.sleep(0.2)
+            let_pass(0.2)
     two.wait_service(40)
     check_all(two, record)
 

@@ -1,5 +1,6 @@
 """Stations that are killed, with SIGKILL, at any moment: they start again, say nothing false, and lose nothing."""
 
+import contextlib
 import random
 import subprocess
 import sys
@@ -7,13 +8,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import apsw
 import pytest
 
 from openline.kernel.errors import Refused, Unavailable
 from openline.stores.sqlite.schema import MIGRATIONS
 from tests.e2e.chaos.campaign import Campaign
-from tests.e2e.chaos.checker import check_all, check_fallen, check_log, claims
+from tests.e2e.chaos.checker import check_all, check_fallen, check_log, claims, kept
 from tests.e2e.chaos.load import Record, Sent, under_load
+from tests.e2e.chaos.moments import let_pass, strike_within
 from tests.e2e.chaos.rig import NAMES, TERMS, Rig, Station, paired_template, rig
 from tests.e2e.cli_rig import founded, pairing_words
 from tests.waiting import until
@@ -29,7 +32,7 @@ def two(tmp_path: Path) -> Iterator[Rig]:
 
 
 def test_killed_at_random_under_load_nothing_is_lost_doubled_or_out_of_order(two: Rig) -> None:
-    report = Campaign(two, seed=20_250_311).run(kills=14)
+    report = Campaign(two, seed=20_250_311).run(kills=12)
     assert report.counts["accepted"] > 100
     assert max(report.recover_ms) < 30_000
 
@@ -39,9 +42,9 @@ def test_killed_while_it_starts_many_times_it_starts_all_the_same(two: Rig) -> N
     two.start()
     with under_load((two.bravo,), record, pause_s=0.02):
         two.alpha.kill()
-        for _ in range(8):
+        for _ in range(6):
             two.alpha.spawn()
-            time.sleep(dice.uniform(0.1, 1.2))
+            strike_within(dice, 0.1, 1.2)
             two.alpha.assert_alive()
             two.alpha.kill()
         two.alpha.start()
@@ -65,19 +68,18 @@ def test_both_killed_with_a_backlog_that_nobody_had_taken_yet(two: Rig) -> None:
 
 
 def test_killed_during_a_backup_no_half_backup_is_left_to_be_trusted(two: Rig) -> None:
-    record, dice, whole = Record(), random.Random(8), 0
+    record, dice = Record(), random.Random(8)
     two.start()
     with under_load(two.both, record, pause_s=0.02):
         until(lambda: len(record.accepted()) > 200)
-        for number in range(4):
+        for number in range(2):
             target = two.folder / f"{number}.backup"
             process = _command(two.alpha, "backup", str(target), "--key-file", str(two.folder / "backup.key"))
-            time.sleep(dice.uniform(0.3, 1.2))
+            strike_within(dice, 0.3, 1.2)
             two.alpha.kill()
             process.kill()
             process.wait()
             if target.exists():
-                whole += 1
                 _check_backup(target, two.folder / "backup.key")
             two.alpha.start()
     check_all(two, record)
@@ -99,7 +101,7 @@ def test_killed_during_an_export_what_is_left_is_not_taken_for_one(two: Rig) -> 
         target = two.folder / f"export-{number}"
         process = _command(two.alpha, "export", "BRAVO", str(target))
         until(lambda: any(two.folder.glob(f"*export-{number}*")) or process.poll() is not None)  # noqa: B023
-        time.sleep(dice.uniform(0, 0.1))
+        strike_within(dice, 0, 0.1)
         two.alpha.kill()
         process.wait(20)
         if process.returncode == 0:
@@ -110,11 +112,62 @@ def test_killed_during_an_export_what_is_left_is_not_taken_for_one(two: Rig) -> 
     check_all(two, record)
 
 
+MIGRATE = """
+import os, sys
+from pathlib import Path
+from openline.station.keystore import Keystore
+from openline.station.unlock import KeyFile
+from openline.stores.sqlite import SqliteStore
+from openline.stores.sqlite.schema import MIGRATIONS, Migration
+home = Path(sys.argv[1])
+latest = MIGRATIONS[-1].version + 1
+slow = "CREATE TABLE more (a BLOB) STRICT; " + "INSERT INTO more SELECT sealed FROM entries; " * 40
+keys = Keystore.open(home / "keys", KeyFile(home / "unlock.key"), os.urandom)
+print("opens", flush=True)
+SqliteStore.open(home / "store" / "store.db", keys.data_key, (*MIGRATIONS, Migration(version=latest, sql=slow))).close()
+print("done", flush=True)
+"""
+
+
 def test_killed_while_the_store_is_migrated_it_is_whole_before_or_after(two: Rig) -> None:
-    """A store of an older version, at each start killed a little later."""
-    if len(MIGRATIONS) < 2:
-        pytest.skip("there is one version of the store so far: nothing migrates")
-    raise AssertionError("write this test: there is a migration now")
+    """The version after this one, tried until it is not killed before it is done."""
+    record, dice = Record(), random.Random(6)
+    two.start()
+    with under_load(two.both, record, pause_s=0.01):
+        until(lambda: len(record.accepted()) > 500, deadline_s=30)
+    two.alpha.kill()
+    before, killed = kept(two.alpha), 0
+    for last in (0.01, 0.02, 0.05, 0.1, 0.2, 30.0):
+        with subprocess.Popen(
+            [sys.executable, "-c", MIGRATE, str(two.alpha.home)], stdout=subprocess.PIPE, text=True
+        ) as migrates:
+            assert migrates.stdout is not None
+            assert migrates.stdout.readline() == "opens\n"
+            if last < 1:
+                strike_within(dice, 0, last)
+                migrates.kill()
+            killed += migrates.stdout.readline() != "done\n"
+        if _version(two.alpha) == MIGRATIONS[-1].version:
+            assert kept(two.alpha) == before
+        else:
+            break
+    assert killed > 1, "it was never killed in the middle"
+    assert _version(two.alpha) == MIGRATIONS[-1].version + 1
+    newer = two.alpha.command("up")
+    assert newer.code != 0
+    assert "a newer program wrote this store" in newer.err.lower()
+    copy = next(two.alpha.store.parent.glob("store.db.before-*"))
+    copy.replace(two.alpha.store)  # the way back is the copy that was made first: a restored store, as any other
+    for extra in ("-wal", "-shm"):
+        two.alpha.store.with_name(two.alpha.store.name + extra).unlink(missing_ok=True)
+    two.alpha.start()
+    check_all(two, record)
+
+
+def _version(station: Station) -> int:
+    with contextlib.closing(apsw.Connection(str(station.store), flags=apsw.SQLITE_OPEN_READWRITE)) as plain:
+        ((version,),) = plain.execute("PRAGMA user_version").fetchall()
+        return int(str(version))
 
 
 def test_killed_while_they_pair_the_line_opens_once_and_works(tmp_path: Path) -> None:
@@ -126,9 +179,9 @@ def test_killed_while_they_pair_the_line_opens_once_and_works(tmp_path: Path) ->
     try:
         for station in stations:
             station.start()
-        for _ in range(6):
+        for _ in range(4):
             typed = [_command(station, "pair", *said) for station, said in zip(stations, words, strict=True)]
-            time.sleep(dice.uniform(0.4, 2.0))
+            strike_within(dice, 0.4, 2.0)
             victim = dice.choice(stations)
             victim.kill()
             for process in typed:
@@ -198,7 +251,7 @@ def test_killed_while_a_file_goes_over_it_goes_on_where_it_was(two: Rig) -> None
     file = random.Random(5).randbytes(4 * MIB)
     two.alpha.client.post_bytes("lines/BRAVO/attachments", file, name="map.bin")
     for station in (two.alpha, two.bravo):
-        time.sleep(0.5)
+        let_pass(0.5)
         station.kill()
         station.start()
     for proxy in two.proxies:
@@ -234,7 +287,7 @@ def _said(station: Station) -> Path:
 def test_what_a_station_acknowledged_it_has_whenever_it_falls(two: Rig) -> None:
     record = Record()
     two.start()
-    for number in range(6):
+    for number in range(4):
         refs = two.alpha.send_many([f"canary-7f3a {number}/{each}" for each in range(50)], "routine")
         texts = [f"canary-7f3a {number}/{each}" for each in range(50)]
         record.add([Sent("ALPHA", -1, text, "routine", ref) for text, ref in zip(texts, refs, strict=True)])

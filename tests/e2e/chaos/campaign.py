@@ -15,6 +15,7 @@ from typing import Any
 
 from tests.e2e.chaos import checker
 from tests.e2e.chaos.load import CANARY, Record, Sent, under_load
+from tests.e2e.chaos.moments import strike_within
 from tests.e2e.chaos.rig import Rig, Station
 from tests.waiting import until
 
@@ -84,7 +85,7 @@ class Campaign:
         dice = self._dice
         wire = self._wire() if dice.random() < 0.25 else ""
         victims = list(dice.choice(((0,), (1,), (0,), (1,), (0, 1))))
-        time.sleep(dice.choice((0.0, 0.01, 0.1)) + dice.uniform(0, 0.4))
+        strike_within(dice, dice.choice((0.0, 0.01, 0.1)), 0.5)
         fallen = [self._rig.both[number] for number in victims]
         before = {station.name: self._record.accepted(station.name)[-2_000:] for station in fallen}
         for station in fallen:
@@ -130,7 +131,7 @@ class Campaign:
     def _kill_starting(self, station: Station) -> None:
         """Start it and kill it before or just after it is ready."""
         station.spawn()
-        time.sleep(self._dice.uniform(0, 1.3))
+        strike_within(self._dice, 0, 1.3)
         station.assert_alive()
         station.kill()
         self._count("kill")

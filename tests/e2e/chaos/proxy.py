@@ -40,6 +40,7 @@ class Proxy:
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._over = asyncio.Event()
         self._clear = asyncio.Event()
         self._clear.set()
         self._ready = threading.Event()
@@ -105,6 +106,7 @@ class Proxy:
         self._clear.set()
 
     async def _end(self) -> None:
+        self._over.set()
         if self._server is not None:
             self._server.close()
         await self._drop()
@@ -156,9 +158,9 @@ class Proxy:
                 await self._clear.wait()
                 weather = self.weather
                 if weather.delay_s:
-                    await asyncio.sleep(weather.delay_s)
+                    await self._linger(weather.delay_s)
                 if weather.bytes_per_s:
-                    await asyncio.sleep(len(data) / weather.bytes_per_s)
+                    await self._linger(len(data) / weather.bytes_per_s)
                 if weather.corrupt > 0:
                     weather.corrupt -= 1
                     self.corrupted += 1
@@ -166,6 +168,11 @@ class Proxy:
                 writer.write(data)
                 self.carried += len(data)
                 await writer.drain()
+
+    async def _linger(self, seconds: float) -> None:
+        """So long, or until the proxy ends."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._over.wait(), seconds)
 
     def _flipped(self, data: bytes) -> bytes:
         changed = bytearray(data)
