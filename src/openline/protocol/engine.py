@@ -84,6 +84,8 @@ class Engine:
         self.milestones = Milestones(self.book, setup.signer)
         self._folding = Folding(self.book, reader, self.transfers)
         self.fold = self._folding.fold
+        self._policy = self.terms.policy
+        self._follow_policy(now)
         known = {p for p in self.peers if self.fold.epoch(self.party, p) is not None}
         self.rekeying = Rekeying(self.book, self.peers, entropy, known)
         self._drafts = Drafts(self.book, self.suspended)
@@ -333,7 +335,17 @@ class Engine:
             self.intake.gathered.writes += writes
             self._drafts.add(receipt, now)
         self.milestones.note(batch.sizes, [(draft.entry, state) for draft, state, _ in batch.own], now.steady)
+        self._follow_policy(now)
         return outputs
+
+    def _follow_policy(self, now: Now) -> None:
+        """Another policy came into force: its quotas hold from here on (spec 6.45)."""
+        policy = self.fold.policy
+        if policy is self._policy:
+            return
+        self._policy = policy
+        for party, quota in self.intake.quotas.items():
+            self.intake.quotas[party] = quota.amended(policy, Instant(now.steady))
 
     def _name_heads(self, batch: Batch) -> None:
         """Third members' heads that the new acknowledgements name go along, whole (spec 7.21)."""
