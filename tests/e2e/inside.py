@@ -33,7 +33,14 @@ class Answer:
 
 
 async def call(
-    station: Station, method: str, path: str, body: object = None, *, uid: int, raw: bytes | None = None, **query: object
+    station: Station,
+    method: str,
+    path: str,
+    body: object = None,
+    *,
+    uid: int,
+    raw: bytes | None = None,
+    **query: object,
 ) -> Answer:
     """Call the API as that user."""
     sent = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
@@ -62,9 +69,7 @@ async def call(
 
 
 @contextlib.asynccontextmanager
-async def stations(
-    homes: list[Home], *parts: Parts, config: Config | None = None
-) -> AsyncIterator[list[Station]]:
+async def stations(homes: list[Home], *parts: Parts, config: Config | None = None) -> AsyncIterator[list[Station]]:
     """These stations, running."""
     async with contextlib.AsyncExitStack() as stack:
         yield [

@@ -52,9 +52,7 @@ def test_systemd_rates_it_as_hardened(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout[-200:]
 
 
-def test_it_tells_systemd_that_it_is_ready_alive_and_stopping(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_tells_systemd_that_it_is_ready_alive_and_stopping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     homes: list[Home] = pair(tmp_path)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
         place = tmp_path / "notify"

@@ -24,7 +24,9 @@ def say(station: Client, text: str, **more: object) -> dict[str, object]:
 
 def texts(station: Client) -> list[str]:
     """The texts of all messages, in order of arrival."""
-    return [entry["body"]["text"] for entry in station.get("lines/relay/entries", kind="message", limit=1000)["entries"]]
+    return [
+        entry["body"]["text"] for entry in station.get("lines/relay/entries", kind="message", limit=1000)["entries"]
+    ]
 
 
 @pytest.fixture
@@ -51,7 +53,9 @@ def test_a_message_is_durable_when_posted_is_pushed_and_is_held(homes: list[Home
         waited = here.get("lines/relay/wait", lane=ref["lane"], index=ref["index"], timeout_ms=10_000)
         assert (waited["done"], waited["reached"]) == (True, "held")
         there.post("lines/relay/entries", {"kind": "receipt", "of": ref["reference"], "step": "read"})
-        waited = here.get("lines/relay/wait", lane=ref["lane"], index=ref["index"], **{"for": "read"}, timeout_ms=10_000)
+        waited = here.get(
+            "lines/relay/wait", lane=ref["lane"], index=ref["index"], **{"for": "read"}, timeout_ms=10_000
+        )
         assert (waited["done"], waited["reached"]) == (True, "read")
         until(lambda: here.get("lines/relay")["digest"] == there.get("lines/relay")["digest"])
 

@@ -37,7 +37,7 @@ from openline.protocol.frames import (
     WireEntry,
     frame_value,
 )
-from openline.protocol.lanes import LaneState
+from openline.protocol.lane_state import LaneState
 from openline.protocol.records import EntryRow, Mark
 from tests.sim.memory_store import State
 from tests.sim.station import Station
@@ -429,7 +429,7 @@ def _greedy(world: "World", station: Station) -> None:
         frames += [ChunkWant(attachment=dice.randbytes(32), first=0, count=65_535)] * 20
         _say(world, station, peer, [encode(frame_value(frame)) for frame in frames])
 
-    _often(world, 120, ask)
+    _often(world, 30, ask)
 
 
 _LIARS: dict[str, Callable[["World", Station], None]] = {

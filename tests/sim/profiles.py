@@ -80,7 +80,7 @@ PROFILES: dict[str, Profile] = {
         replace(_RESTORE, name="epochs-lost", restores=0.0, forget=2.0, both=True, loss=0.3),
         Profile(name="flood", flood=3_000, replay=0.3, delay_ms=300, loss=0.05, crash=0.002),
         Profile(name="quota", parties=(2,), quota=True, chaos_ms=HOUR, quiet_ms=8 * HOUR, entries=200, loss=0.1),
-        Profile(name="long", chaos_ms=30 * HOUR, quiet_ms=30 * MINUTE, entries=150, loss=0.1, crash=0.001,
+        Profile(name="long", parties=(2,), chaos_ms=30 * HOUR, quiet_ms=30 * MINUTE, entries=150, loss=0.1, crash=0.001,
                 delay_ms=400, cuts=0.01, clocks=0.005, restores=0.0005, forget=0.0005),
         replace(_NETWORK, name="mixed", loss=0.25, delay_ms=2_000, crash=0.005, disk=0.01, restores=0.2, marks=True,
                 forget=0.1, latency_ms=200, chaos_ms=6 * MINUTE),

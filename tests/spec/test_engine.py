@@ -108,7 +108,17 @@ def test_6_2_no_body_that_a_hostile_author_signs_stops_the_fold() -> None:
     leaf = alpha.shown()[-1].row.nodes[0]
     for turn in range(300):
         ref: Value = [dice.randrange(7), dice.choice((0, 0, 1)), bytes(8), dice.choice((0, 1, 2, 2**47)), leaf]
-        policy: Value = {0: "t", 1: ["en"], 2: 1, 3: [1, 1, 1, 1], 4: [1, 1, 1], 5: False, 6: [1, 2], 7: False, 9: {1: ref}}
+        policy: Value = {
+            0: "t",
+            1: ["en"],
+            2: 1,
+            3: [1, 1, 1, 1],
+            4: [1, 1, 1],
+            5: False,
+            6: [1, 2],
+            7: False,
+            9: {1: ref},
+        }
         members: list[Value] = [ref, policy, 0, 1, 2, "A", "en", True, bytes(32), 2**32 - 1, -(2**48), [0], [ref], None]
         body = {key: dice.choice(members) for key in range(dice.randrange(1, 10))}
         good = {4: {0: alpha.engine.terms.line, 1: policy}, 5: {0: ref}, 17: {0: ref, 1: 1, 2: 0, 3: "A", 4: 0}}

@@ -72,8 +72,7 @@ def decode_ack(data: bytes) -> tuple[AckItem, ...]:
 def in_place(data: bytes, lane: Lane, parties: int) -> bool:
     """Whether an entry of that lane may carry this field: others' lanes, and in an urgent one its own traffic lane (4.14)."""
     return all(
-        item.lane < 2 * parties
-        and (item.lane // 2 != lane.party or (lane.urgent and item.lane == lane.number + 1))
+        item.lane < 2 * parties and (item.lane // 2 != lane.party or (lane.urgent and item.lane == lane.number + 1))
         for item in decode_ack(data)
     )
 

@@ -10,7 +10,8 @@ from openline.protocol.events import Now
 from openline.protocol.forks import decode_fork, differs, encode_fork, from_frame, from_head
 from openline.protocol.frames import FullEntries
 from openline.protocol.gathering import Gathering
-from openline.protocol.lanes import LaneBook, LaneState
+from openline.protocol.lane_state import LaneState
+from openline.protocol.lanes import LaneBook
 from openline.protocol.records import PutEvidence
 
 

@@ -219,7 +219,9 @@ class Peer:
         fitting = [bucket for bucket in BUCKETS if bucket <= limit]
         return (fitting[-1] if fitting else BUCKETS[0]) - 25 - CONTENT_OVERHEAD
 
-    def seal(self, frames: list[bytes], now: int, *, precedence: int, bulk: bool, kept: bool, part: bool = False) -> Transmit:
+    def seal(
+        self, frames: list[bytes], now: int, *, precedence: int, bulk: bool, kept: bool, part: bool = False
+    ) -> Transmit:
         """One envelope of these frames; the caller asked `room`.
 
         A kept one stays in the outbox until opened. Pure acknowledgements are

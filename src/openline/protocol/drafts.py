@@ -21,7 +21,8 @@ from openline.protocol.entries import (
     lane_of,
 )
 from openline.protocol.events import Now, Rejected, Submit
-from openline.protocol.lanes import LaneBook, LaneState
+from openline.protocol.lane_state import LaneState
+from openline.protocol.lanes import LaneBook
 from openline.protocol.records import Append, EntryRow, Write
 
 MAX_DRAFTS = 512

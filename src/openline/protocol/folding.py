@@ -8,7 +8,8 @@ from openline.kernel.lane import Lane
 from openline.protocol.entries import AnyEntry, Attachment, kind_of
 from openline.protocol.events import Shown
 from openline.protocol.fields import Ref, decode_kind, decode_time
-from openline.protocol.lanes import LaneBook, LaneState, read_body
+from openline.protocol.lane_state import LaneState
+from openline.protocol.lanes import LaneBook, read_body
 from openline.protocol.records import EntryRow, LineReader, PutSnapshot, Write
 from openline.protocol.snapshots import restore, snapshot
 from openline.protocol.transcript import ATTACHMENT_HELD, ATTACHMENT_REFUSED, FOLD_VERSION, Fold

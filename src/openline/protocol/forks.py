@@ -13,7 +13,8 @@ from openline.kernel.lane import Fork, Head, Lane, SignedHead, ack_lane
 from openline.kernel.merkle import Node, inclusion_proof, leaf_hash, node_hash, peaks_at
 from openline.kernel.units import MAX_PROOF, MAX_SEQ
 from openline.protocol.frames import FullEntries
-from openline.protocol.lanes import LaneBook, LaneState
+from openline.protocol.lane_state import LaneState
+from openline.protocol.lanes import LaneBook
 
 
 def encode_fork(fork: Fork) -> bytes:

@@ -12,7 +12,8 @@ from openline.protocol.drafts import Written
 from openline.protocol.entries import AnyEntry
 from openline.protocol.events import Noticed, Now, Output, Transmit
 from openline.protocol.frames import Chunk, ChunkWant, Held, Want, frame_value
-from openline.protocol.lanes import LaneBook, LaneState
+from openline.protocol.lane_state import LaneState
+from openline.protocol.lanes import LaneBook
 from openline.protocol.records import EntryRow, Write
 
 WANT_AGAIN_MS = 1_000

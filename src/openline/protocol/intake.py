@@ -36,7 +36,8 @@ from openline.protocol.frames import (
 )
 from openline.protocol.gathering import WANT_AGAIN_MS, Gathered, Gathering
 from openline.protocol.hearing import Hearing
-from openline.protocol.lanes import LaneBook, LaneState
+from openline.protocol.lane_state import LaneState
+from openline.protocol.lanes import LaneBook
 from openline.protocol.quotas import HOUR_MS, PartyQuotas, full
 from openline.protocol.records import (
     Append,

@@ -17,7 +17,8 @@ from openline.kernel.lane import Head, SignedHead, sign_head
 from openline.protocol.delivery import Peer
 from openline.protocol.entries import AnyEntry, Assent, GenerationEntry, Message, Precedence, TermsEntry
 from openline.protocol.frames import Cosignature, frame_value
-from openline.protocol.lanes import LaneBook, LaneState
+from openline.protocol.lane_state import LaneState
+from openline.protocol.lanes import LaneBook
 from openline.protocol.records import PutHead, Write
 
 MILESTONE = 256

@@ -25,7 +25,8 @@ from openline.protocol.frames import (
     Held,
     frame_value,
 )
-from openline.protocol.lanes import LaneBook, LaneState
+from openline.protocol.lane_state import LaneState
+from openline.protocol.lanes import LaneBook
 from openline.protocol.records import EntryRow, PutGeneration
 from openline.protocol.wire import wire_items
 

@@ -9,7 +9,8 @@ from openline.kernel.lane import Generation
 from openline.protocol.acknowledgements import NOTHING, decode_ack
 from openline.protocol.fields import decode_kind, decode_time
 from openline.protocol.frames import FullAck, ShortAck, WireAck, WireEntry
-from openline.protocol.lanes import LaneBook, LaneState
+from openline.protocol.lane_state import LaneState
+from openline.protocol.lanes import LaneBook
 from openline.protocol.records import EntryRow
 
 Holds = dict[tuple[int, Generation], int]

@@ -72,9 +72,7 @@ class _Operations:
             made = failure(error)
             if isinstance(error, NotAllowed):
                 made = replace(made, allow=", ".join(self._methods))
-            call = call or Call(
-                station=station, actor=_nobody(scope), scope=scope, receive=receive, send=send
-            )
+            call = call or Call(station=station, actor=_nobody(scope), scope=scope, receive=receive, send=send)
         else:
             station.counters["api-calls"] += 1
             if route.act:

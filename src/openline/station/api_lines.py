@@ -70,9 +70,7 @@ async def status(call: Call) -> Reply | None:
     return reply(
         StatusView(
             name=station.config.name,
-            fingerprint=Fingerprint(
-                hex=fingerprint.hex(), digits=as_digits(fingerprint), words=as_words(fingerprint)
-            ),
+            fingerprint=Fingerprint(hex=fingerprint.hex(), digits=as_digits(fingerprint), words=as_words(fingerprint)),
             version=station.version,
             started=station.started,
             now=station.clock.wall(),
@@ -92,7 +90,9 @@ def problems(station: Station) -> list[str]:
         found.append("SIMULATED CLOCK: nothing on this station is live")
     if station.committer.in_thread:
         found.append("the disk of the store is slow")
-    found += [f"{label}: cannot be opened. Its keys or its record are damaged: openline doctor" for label in station.refused]
+    found += [
+        f"{label}: cannot be opened. Its keys or its record are damaged: openline doctor" for label in station.refused
+    ]
     for line in station.lines.values():
         state, words = state_of(station, line)
         if state in {"fault", "stopped", "degraded"}:

@@ -66,7 +66,9 @@ async def exported(station: Station, line: LineRunner, folder: Path) -> AsyncIte
 
 
 def _report(report: ExportReport) -> bytes:
-    lanes = [{"lane": lane.number, "generation": str(lane.generation), "size": lane.size} for lane in report.manifest.lanes]
+    lanes = [
+        {"lane": lane.number, "generation": str(lane.generation), "size": lane.size} for lane in report.manifest.lanes
+    ]
     answer = {
         "stage": "report",
         "directory": str(report.folder),

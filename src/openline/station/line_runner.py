@@ -203,7 +203,9 @@ class LineRunner:
         tokens, self._tokens = self._tokens, {}
         for future in tokens.values():
             if not future.done():
-                future.set_exception(Unavailable("the line has stopped: whether this was kept, the transcript will tell"))
+                future.set_exception(
+                    Unavailable("the line has stopped: whether this was kept, the transcript will tell")
+                )
                 future.exception()  # nobody may be waiting any more, and that is no fault
         if state is State.CLOSED:
             for waiter in list(self._waiters):

@@ -42,7 +42,9 @@ class _Collector:
         yield GaugeMetricFamily("openline_lines", "Lines of this station", value=len(station.lines))
         yield GaugeMetricFamily("openline_simulated_clock", "1 if nothing here is live", value=station.clock.simulated)
         yield GaugeMetricFamily("openline_streams", "Open event streams", value=len(station.feed))
-        yield GaugeMetricFamily("openline_disk_slow", "1 while commits run in a thread", value=station.committer.in_thread)
+        yield GaugeMetricFamily(
+            "openline_disk_slow", "1 while commits run in a thread", value=station.committer.in_thread
+        )
         yield CounterMetricFamily("openline_streams_cut", "Event streams cut for slowness", value=station.feed.cut)
         yield CounterMetricFamily("openline_commits", "Durable commits", value=station.committer.commits)
         yield CounterMetricFamily("openline_commit_seconds", "Time in commits", value=station.committer.seconds)
@@ -57,7 +59,9 @@ class _Collector:
         station = self._station
         state = GaugeMetricFamily("openline_line_state", "1 for the state that a line is in", labels=["line", "state"])
         entries = CounterMetricFamily("openline_line_entries", "Entries made durable since the start", labels=["line"])
-        held = GaugeMetricFamily("openline_line_owed", "Own entries that a party has not acknowledged", labels=["line", "party"])
+        held = GaugeMetricFamily(
+            "openline_line_owed", "Own entries that a party has not acknowledged", labels=["line", "party"]
+        )
         trip = GaugeMetricFamily("openline_line_round_trip_ms", "Smoothed round trip", labels=["line", "party"])
         for line in station.lines.values():
             now, _ = state_of(station, line)

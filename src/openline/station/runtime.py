@@ -343,5 +343,3 @@ def _lock(path: Path) -> int:
         os.close(handle)
         raise Unavailable("this station runs already") from None
     return handle
-
-

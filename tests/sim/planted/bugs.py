@@ -25,7 +25,8 @@ from openline.protocol.epochs import Handshake, Said
 from openline.protocol.events import Commit, Output
 from openline.protocol.gathering import Gathering
 from openline.protocol.intake import Intake
-from openline.protocol.lanes import LaneBook, LaneState
+from openline.protocol.lane_state import LaneState
+from openline.protocol.lanes import LaneBook
 from openline.protocol.quotas import PartyQuotas
 from openline.protocol.records import Append, Write
 from openline.protocol.restart import Continue
