@@ -99,13 +99,13 @@ def test_what_is_no_certificate_cannot_be_pinned(bad: bytes) -> None:
     "bad",
     ["", "7601", "localhost:7601", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "::1:7601", "[127.0.0.1]:1", "1:-1"],
 )
-def test_only_literal_addresses_with_a_port_are_addresses(bad: str) -> None:
+def test_9_36_only_literal_addresses_with_a_port_are_addresses(bad: str) -> None:
     with pytest.raises(Malformed):
         parse_address(bad)
 
 
 @play
-async def test_validity_dates_are_ignored() -> None:
+async def test_9_30_validity_dates_are_ignored() -> None:
     near, far = Post(dated(Identity(1), 1981, 1982)), Post(dated(Identity(2), 2098, 2099))
     async with running(near, far):
         far.knows(NEAR, near)
@@ -139,7 +139,7 @@ async def test_an_acceptor_with_a_wrong_certificate_is_not_believed() -> None:
 
 
 @play
-async def test_a_certificate_signed_by_a_pinned_key_is_still_a_wrong_one() -> None:
+async def test_9_30_a_certificate_signed_by_a_pinned_key_is_still_a_wrong_one() -> None:
     """OpenSSL takes it, since a pinned anchor stands behind it; we compare the whole certificate."""
     authority = dated(Identity(1), 1970, 9999)
     far = Post(Identity(2))
@@ -171,7 +171,7 @@ async def test_one_key_with_two_certificates_is_two_certificates() -> None:
 
 
 @play
-async def test_another_application_protocol_is_refused() -> None:
+async def test_9_31_another_application_protocol_is_refused() -> None:
     async with linked_posts() as (near, far, _):
         for number, protocol in enumerate(("h2", PAIR_PROTOCOL), start=1):
             await (await RawClient.dial(near.identity, far, protocol)).closed()
@@ -180,7 +180,7 @@ async def test_another_application_protocol_is_refused() -> None:
 
 
 @play
-async def test_tls_1_2_is_refused() -> None:
+async def test_9_30_tls_1_2_is_refused() -> None:
     async with linked_posts() as (near, far, _):
         context = near.identity.context(far.identity.certificate)
         context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -188,6 +188,24 @@ async def test_tls_1_2_is_refused() -> None:
             await asyncio.open_connection(*split(far.address), ssl=context, server_hostname="")
         await far.counts("handshake-failed")
         await works(near, far)
+
+
+@play
+async def test_9_30_no_session_can_be_resumed() -> None:
+    near, far = Identity(1), Post(Identity(2))
+    async with running(far):
+        far.bearer.set_peer(NEAR, near.certificate, ())
+        client = await RawClient.dial(near, far)
+        client.writer.write(HELLO)
+        await client.frame()  # a ticket would have come before it
+        session = client.writer.get_extra_info("ssl_object").session
+        assert session is None or not session.has_ticket
+        client.writer.transport.abort()
+
+
+def test_9_37_what_strangers_may_use() -> None:
+    pace = Pace()
+    assert (pace.handshake_s, pace.hello_s, pace.strangers) == (5.0, 5.0, 64)
 
 
 def test_our_own_or_anothers_certificate_cannot_be_pinned_again() -> None:
@@ -241,7 +259,7 @@ ENDLESS_HELLO = (
     ],
     ids=["http", "zeros", "ones", "ssh", "endless-record", "endless-hello"],
 )
-def test_garbage_costs_a_counter(garbage: bytes) -> None:
+def test_9_37_garbage_costs_a_counter(garbage: bytes) -> None:
     async def scene() -> None:
         async with linked_posts() as (near, far, _):
             reader, writer = await tcp(far)
@@ -254,7 +272,7 @@ def test_garbage_costs_a_counter(garbage: bytes) -> None:
 
 
 @play
-async def test_a_slow_loris_is_cut_at_the_handshakes_deadline() -> None:
+async def test_9_37_a_slow_loris_is_cut_at_the_handshakes_deadline() -> None:
     pace = dataclasses.replace(QUICK, handshake_s=0.2)
     async with linked_posts(pace=pace) as (near, far, _):
         silent, dripping = await tcp(far), await tcp(far)
@@ -266,7 +284,7 @@ async def test_a_slow_loris_is_cut_at_the_handshakes_deadline() -> None:
 
 
 @play
-async def test_a_peer_that_does_not_say_hello_is_cut_at_its_deadline() -> None:
+async def test_9_37_a_peer_that_does_not_say_hello_is_cut_at_its_deadline() -> None:
     pace = dataclasses.replace(QUICK, hello_s=0.2)
     async with linked_posts(pace=pace) as (near, far, _):
         await (await RawClient.dial(near.identity, far)).closed()
@@ -283,7 +301,7 @@ async def test_a_peer_that_does_not_say_hello_is_cut_at_its_deadline() -> None:
     ],
     ids=["version", "longer", "type"],
 )
-def test_another_hello_is_refused(hello: bytes) -> None:
+def test_9_32_another_hello_is_refused(hello: bytes) -> None:
     async def scene() -> None:
         async with linked_posts() as (near, far, _):
             client = await RawClient.dial(near.identity, far)
@@ -296,7 +314,7 @@ def test_another_hello_is_refused(hello: bytes) -> None:
 
 
 @play
-async def test_a_mute_acceptor_never_makes_a_link() -> None:
+async def test_9_33_a_mute_acceptor_never_makes_a_link() -> None:
     """It has the right certificate, and says nothing after the handshake: no first byte, no link."""
     far_identity, near = Identity(2), Post(Identity(1), pace=dataclasses.replace(QUICK, hello_s=0.2))
     context = server_context(far_identity.certificate, far_identity.key, [near.identity.certificate], [LINK_PROTOCOL])
@@ -307,7 +325,7 @@ async def test_a_mute_acceptor_never_makes_a_link() -> None:
 
 
 @play
-async def test_two_hundred_half_open_connections_do_not_keep_the_peer_out() -> None:
+async def test_9_37_two_hundred_half_open_connections_do_not_keep_the_peer_out() -> None:
     near, far = Post(Identity(1)), Post(Identity(2), pace=dataclasses.replace(QUICK, handshake_s=30.0))
     async with running(near, far):
         far.knows(NEAR, near)
@@ -322,7 +340,7 @@ async def test_two_hundred_half_open_connections_do_not_keep_the_peer_out() -> N
 
 
 @play
-async def test_a_flood_crowds_out_itself_and_not_another_address() -> None:
+async def test_9_37_a_flood_crowds_out_itself_and_not_another_address() -> None:
     """The peer's connection is the oldest stranger of all, and its address has only that one."""
     near, far = Identity(1), Post(Identity(2), pace=dataclasses.replace(QUICK, handshake_s=30.0))
     async with running(far):
@@ -352,7 +370,7 @@ async def test_a_flood_crowds_out_itself_and_not_another_address() -> None:
     ],
     ids=["giant", "one-over", "envelope-one-over", "unknown-type", "second-hello"],
 )
-def test_a_wrong_frame_ends_the_link_and_the_link_comes_back(frame: bytes, event: str) -> None:
+def test_9_32_a_wrong_frame_ends_the_link_and_the_link_comes_back(frame: bytes, event: str) -> None:
     async def scene() -> None:
         async with linked_posts() as (near, far, _):
             client = await RawClient.dial(near.identity, far)

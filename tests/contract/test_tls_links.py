@@ -109,7 +109,7 @@ async def test_a_killed_connection_is_made_again_within_two_seconds() -> None:
 
 
 @play
-async def test_a_pulled_cable_is_noticed_and_the_link_comes_back() -> None:
+async def test_9_34_a_pulled_cable_is_noticed_and_the_link_comes_back() -> None:
     async with linked_posts() as (near, far, path):
         path.freeze()
         async with asyncio.timeout(QUICK.silence_s + QUICK.beat_s + 1.0):
@@ -122,8 +122,14 @@ async def test_a_pulled_cable_is_noticed_and_the_link_comes_back() -> None:
         await works(near, far)
 
 
+def test_9_34_the_paces_notice_a_pulled_cable_within_ten_seconds() -> None:
+    pace = Pace()
+    assert (pace.beat_s, pace.silence_s) == (2.5, 7.5)
+    assert pace.silence_s + pace.beat_s <= 10.0
+
+
 @play
-async def test_a_quiet_link_stays_up() -> None:
+async def test_9_34_a_quiet_link_stays_up() -> None:
     """The beats of both sides are enough: several times the deadline pass without an envelope."""
     async with linked_posts(pace=dataclasses.replace(QUICK, beat_s=0.05, silence_s=0.2)) as (near, far, _):
         with pytest.raises(TimeoutError):
@@ -156,7 +162,7 @@ async def crossing(leader: Post, other: Post) -> AsyncIterator[tuple[Path, Path]
 
 
 @pytest.mark.parametrize("_round", range(10))
-def test_two_diallers_end_with_one_connection_and_an_unbroken_link(_round: int) -> None:
+def test_9_35_two_diallers_end_with_one_connection_and_an_unbroken_link(_round: int) -> None:
     async def scene() -> None:
         leader, other = (Post(identity, pace=Pace()) for identity in lower_first(Identity(1), Identity(2)))
         async with crossing(leader, other) as paths:
@@ -182,7 +188,7 @@ def test_two_diallers_end_with_one_connection_and_an_unbroken_link(_round: int) 
 
 
 @play
-async def test_a_dead_connection_is_not_preferred_to_a_living_one() -> None:
+async def test_9_35_a_dead_connection_is_not_preferred_to_a_living_one() -> None:
     """The leader's own connection is the better one; frozen, and not yet given up, it must not win."""
     one, two = lower_first(Identity(1), Identity(2))
     leader = Post(one, pace=dataclasses.replace(QUICK, silence_s=60.0, beat_s=20.0))

@@ -142,7 +142,7 @@ def test_ctrl_c_is_said_and_has_its_code(alpha: Floor) -> None:
         assert tail.stderr.read().decode().strip() == "Stopped."
 
 
-def test_read_shows_hostile_text_inert_and_tells_its_author(alpha: Floor, bravo: Floor) -> None:
+def test_6_8_read_shows_hostile_text_inert_and_tells_its_author(alpha: Floor, bravo: Floor) -> None:
     reference = said(alpha, HOSTILE, "--subject", "A\u200bB")
     shown = bravo("read", "ALPHA", reference)
     assert shown.code == 0

@@ -27,7 +27,7 @@ MINUTE = 60_000
 
 
 @given(st.text())
-def test_nothing_that_acts_on_a_screen_survives(text: str) -> None:
+def test_6_8_nothing_that_acts_on_a_screen_survives(text: str) -> None:
     shown = inert.inert(text)
     acting = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
     assert not [each for each in shown if each != "\n" and unicodedata.category(each) in acting]
