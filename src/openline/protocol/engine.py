@@ -123,7 +123,7 @@ class Engine:
             case Committed(token):
                 outputs += self._committed(token, now)
             case Link():
-                self.peers[event.party].link(event.largest, event.smallest, now.steady)
+                self.sending.linked(self.peers[event.party], event.largest, event.smallest, now.steady)
                 outputs += self._tick(now)
             case Tick():
                 outputs += self._tick(now)

@@ -100,6 +100,16 @@ class Sending:
                 del self._signatures[next(iter(self._signatures))]
         return found
 
+    def linked(self, peer: Peer, largest: int, smallest: int, now: int) -> None:
+        """The bearers changed. What was sealed for wider ones than are left is given up, and what it said is said anew."""
+        peer.link(largest, smallest, now)
+        stuck = [index for index, sent in peer.outbox.items() if 0 < largest < len(sent.envelope)]
+        for index in stuck:
+            del peer.outbox[index]
+        if stuck:
+            peer.sent.update({key: min(size, peer.has(key)) for key, size in peer.sent.items()})
+            peer.control.extend(introductions(self.book))
+
     def flush(self, peer: Peer, now: int) -> list[Output]:
         """All that may go to this peer now."""
         outputs: list[Output] = []
