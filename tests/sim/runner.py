@@ -12,6 +12,9 @@ from tests.sim.profiles import PROFILES
 from tests.sim.workload import Workload
 from tests.sim.world import World
 
+SLICES = 6
+"""Parts of the last quiet time, each of which must be quiet: a storm is found early."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
@@ -80,7 +83,8 @@ def _play(world: World) -> None:
     liveness = Liveness(world)
     world.run(profile.quiet_ms)
     liveness.arrived()
-    before, minutes = world.envelopes, profile.quiet_ms / 60_000
-    world.run(profile.quiet_ms)
-    liveness.silent(world.envelopes - before, minutes)
+    for _ in range(SLICES):
+        before = world.envelopes
+        world.run(profile.quiet_ms // SLICES)
+        liveness.silent(world.envelopes - before, profile.quiet_ms / SLICES / 60_000)
     liveness.arrived()

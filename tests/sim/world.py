@@ -19,7 +19,7 @@ from tests.sim.profiles import THIN, WIDE, Profile
 from tests.sim.station import Station
 from tests.sim.tap import Tap
 
-MOST_A_SECOND = 20_000
+MOST_A_SECOND = 5_000
 """Envelopes in a virtual second beyond which a run is a storm, and would never end."""
 
 MOST_EVENTS = 3_000_000
