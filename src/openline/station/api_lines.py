@@ -31,7 +31,7 @@ MAX_TESTS = 1_000
 
 
 class TestRequest(Request, frozen=True, kw_only=True):
-    """A test; a drill is repeated and spread as a FLASH, and shown as DRILL."""
+    """A test; a drill is shown as DRILL on every screen."""
 
     __test__ = False
 
