@@ -92,7 +92,7 @@ async def held(station: Station, label: str) -> bool:
     return bool(await line.when(ready, 20))
 
 
-def test_a_full_disk_stops_one_line_tells_whoever_waits_and_loses_nothing(tmp_path: Path) -> None:
+def test_12_6_a_full_disk_stops_one_line_tells_whoever_waits_and_loses_nothing(tmp_path: Path) -> None:
     full = [True]
 
     def trouble(writes: Sequence[Write]) -> None:

@@ -165,7 +165,7 @@ def test_12_7_unknown_envelopes_are_bounded() -> None:
     assert alpha.texts() == ["still heard"]
 
 
-def test_9_22_a_link_that_comes_back_repeats_at_once() -> None:
+def test_9_17_what_waited_arrives_when_the_link_is_back() -> None:
     line = Line()
     alpha, bravo = line.hosts
     alpha.say(message("waiting"))

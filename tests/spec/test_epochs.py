@@ -1,5 +1,7 @@
 """Opening epochs between real engines: first, renewal, rescue; what is replayed, lost, forged or claimed. Spec 10."""
 
+from copy import deepcopy
+
 import pytest
 
 from openline.kernel.codec import Value, decode, encode
@@ -308,7 +310,7 @@ def test_10_11_a_crash_between_finish_and_confirm_costs_another_attempt_and_no_m
     assert attempt_of(alpha, 1) == attempt_of(bravo, 0)
 
 
-def test_10_22_replayed_handshakes_do_not_keep_a_station_from_calling() -> None:
+def test_10_17_replayed_handshakes_do_not_keep_a_station_from_calling() -> None:
     """Somebody repeats an old init all the time: the station that needs a new epoch calls nevertheless."""
     line = Line()
     alpha, bravo = line.hosts
@@ -381,3 +383,36 @@ def test_10_10_a_renewal_needs_the_root_before() -> None:
     alpha = line.hosts[0]
     alpha.give(Renew(1))
     assert calls(line)[0][1][2] == 1
+
+
+def test_10_22_a_renewal_shuts_out_who_copied_the_state_and_only_listens() -> None:
+    line = Line()
+    alpha, bravo = line.hosts
+    stolen = deepcopy(bravo.engine.peers[0].epoch)
+    assert stolen is not None
+    alpha.say(message("before"))
+    assert any(stolen.incoming.knows(sent.envelope) for sender, sent in line.under_way if sender == 0)
+    line.settle()
+    alpha.give(Renew(1))
+    line.settle()
+    alpha.say(message("after"))
+    recorded = [sent.envelope for sender, sent in line.under_way if sender == 0]
+    assert recorded
+    for envelope in recorded:
+        assert not stolen.incoming.knows(envelope)
+    line.settle()
+    assert bravo.texts() == ["before", "after"]
+
+
+def test_10_23_handshakes_under_another_secret_of_the_pair_are_strangers_bytes() -> None:
+    line = Line(opened=False)
+    line.link_all()
+    alpha = line.hosts[0]
+    members: list[Value] = [20, 1, 0, bytes(1_216), []]
+    said: list[Value] = [*members, line.hosts[1].signer.ed25519(b"openline/1 handshake\n" + digest(encode(members)))]
+    other = handshake_key(parties.secret("a secret of before"), line.terms.line, 1, 0)
+    before = len(alpha.noticed("handshake-refused"))
+    alpha.give(Arrived(seal_handshake(other, encode(said), alpha.entropy)))
+    assert len(alpha.noticed("handshake-refused")) == before  # not even opened
+    give_handshake(line, 1, 0, said)
+    assert len(alpha.noticed("handshake-refused")) == before + 1  # the same words, opened and judged

@@ -1,0 +1,177 @@
+"""What is repeated and when, what bearers are believed, and ways on which nothing comes back. Spec 7.28, 9.17 to 9.23."""
+
+from collections import deque
+
+from openline.ports import BearerTraits
+from openline.protocol.delivery import FLASH_RETRY_MS, RETRY_MS
+from openline.protocol.entries import Precedence, Test
+from openline.protocol.events import Arrived, Link, Tick, Transmit
+from openline.station.links import WIDE_COST, Links
+from tests.spec.line import Host, Line, message
+
+
+def moments(line: Line, host: Host, envelope: bytes, ms: int) -> list[int]:
+    """When an envelope was sent again within a time in which nothing arrives, in ms from now."""
+    found: list[int] = []
+    for passed in range(50, ms + 1, 50):
+        line.steady += 50
+        before = len(host.outputs)
+        host.give(Tick())
+        found += [passed for o in host.outputs[before:] if isinstance(o, Transmit) and o.envelope == envelope]
+    line.under_way.clear()
+    return found
+
+
+def said(line: Line, host: Host, text: str, precedence: Precedence) -> bytes:
+    """The envelope of a message, which never arrives."""
+    host.outputs.clear()
+    host.say(message(text, precedence))
+    line.under_way.clear()
+    return next(o.envelope for o in host.transmitted() if o.precedence == (0 if precedence is Precedence.FLASH else 3))
+
+
+def pauses(at: list[int]) -> list[int]:
+    return [later - sooner for sooner, later in zip([0, *at], at, strict=False)]
+
+
+def test_9_17_what_says_something_is_repeated_after_the_pauses_of_its_precedence() -> None:
+    for precedence, table in ((Precedence.FLASH, FLASH_RETRY_MS), (Precedence.ROUTINE, RETRY_MS)):
+        line = Line()
+        alpha = line.hosts[0]
+        least = 2 * alpha.engine.peers[1].smoothed_ms
+        again = moments(line, alpha, said(line, alpha, "repeated", precedence), 40_000)
+        assert pauses(again) == [max(pause, least + -least % 50) for pause in table][: len(again)]
+        assert len(again) >= 5
+
+
+def test_9_17_acknowledgements_are_not_repeated_by_a_clock() -> None:
+    line = Line()
+    alpha, bravo = line.hosts
+    alpha.say(message("to be acknowledged"))
+    bravo.outputs.clear()
+    line.deliver()
+    (answer,) = {o.envelope for o in bravo.transmitted()}
+    line.under_way.clear()
+    assert not moments(line, bravo, answer, 120_000)
+
+
+def test_9_17_a_link_that_comes_back_repeats_at_once() -> None:
+    line = Line()
+    alpha = line.hosts[0]
+    envelope = said(line, alpha, "waiting", Precedence.ROUTINE)
+    line.cut(0, 1)
+    line.steady += 50
+    alpha.outputs.clear()
+    alpha.give(Link(party=1, largest=16_384, smallest=16_384))
+    assert envelope in {o.envelope for o in alpha.transmitted()}
+
+
+def test_9_19_what_there_is_to_say_goes_together_and_waits_for_nothing() -> None:
+    line = Line()
+    alpha, bravo = line.hosts
+    alpha.outputs.clear()
+    alpha.say(message("at once"))
+    assert len(alpha.transmitted()) == 1  # without a tick, in the same moment
+    line.settle()
+    alpha.held = deque()
+    for number in range(5):
+        alpha.say(message(f"number {number}"))
+    alpha.outputs.clear()
+    alpha.release()
+    assert len(alpha.transmitted()) <= 2  # one for what was being written, one for all that had gathered behind it
+    line.settle()
+    assert bravo.texts() == ["at once", *(f"number {number}" for number in range(5))]
+
+
+def test_9_20_a_bearer_is_believed_about_nothing() -> None:
+    """It takes an envelope and drops it, alters it, tells it twice, and never says whose it is."""
+    line = Line()
+    alpha, bravo = line.hosts
+    envelope = said(line, alpha, "over a bad bearer", Precedence.ROUTINE)
+    assert not alpha.holds(1)
+    assert not bravo.texts()
+    bravo.give(Arrived(envelope[:-1] + bytes((envelope[-1] ^ 1,))))
+    assert not bravo.texts()
+    bravo.give(Arrived(envelope))
+    bravo.give(Arrived(envelope))
+    line.settle()
+    assert bravo.texts() == ["over a bad bearer"]
+    assert alpha.holds(1)
+
+
+def test_9_23_a_drill_overtakes_traffic_and_is_shown_as_a_drill() -> None:
+    line = Line()
+    alpha, bravo = line.hosts
+    line.cut(0, 1)
+    for number in range(50):
+        alpha.say(message(f"traffic {number} " + "y" * 300))
+    drill = Test(text="0123456789", language="en", drill=True, number=1)
+    alpha.say(drill)
+    alpha.outputs.clear()
+    line.join(0, 1)
+    line.settle()
+    shown = [each.entry for each in bravo.shown() if each.lane.party == 0]
+    assert shown.index(drill) < len(shown) - 50
+    assert {o.precedence for o in alpha.transmitted()} <= {1, 2, 3}  # over one bearer: only 0 goes over all
+
+
+def test_7_28_what_went_one_way_is_held_once_an_acknowledgement_came_some_other_way() -> None:
+    line = Line()
+    alpha, bravo = line.hosts
+    before = len(alpha.holds(1))
+    alpha.say(message("one way"))
+    line.pass_time(60_000, keep=lambda sender, _: sender == 0)
+    assert bravo.texts() == ["one way"]
+    assert len(alpha.holds(1)) == before
+    line.pass_time(60_000)
+    assert len(alpha.holds(1)) > before
+    assert bravo.texts() == ["one way"]
+
+
+def test_7_28_no_epoch_opens_one_way() -> None:
+    line = Line(opened=False)
+    line.link_all()
+    line.pass_time(60_000, keep=lambda sender, _: sender == 0)
+    assert all(peer.epoch is None for host in line.hosts for peer in host.engine.peers.values())
+
+
+class Way:
+    """A bearer that notes what it was offered."""
+
+    def __init__(self, name: str, cost: int, largest: int = 16_384, *, takes: bool = True) -> None:
+        self.traits = BearerTraits(name=name, largest=largest, cost=cost, one_way=False)
+        self.takes, self.offered = takes, 0
+
+    async def run(self) -> None:
+        """Nothing to do: it only notes."""
+
+    def offer(self, station: str, envelope: bytes, *, urgent: bool = False) -> bool:
+        self.offered += len(station) > 0 and len(envelope) > 0 and urgent in {True, False}
+        return self.takes
+
+    def up(self, station: str) -> bool:
+        return bool(station)
+
+
+def offered(ways: list[Way], precedence: int, size: int = 256, *, bulk: bool = False) -> list[str]:
+    """Which bearers were offered an envelope, by name."""
+    links = Links(lambda: 0, lambda _: None)
+    for way in ways:
+        links.add(way)
+    links.transmit("ff", bytes(size), precedence, bulk=bulk)
+    return [way.traits.name for way in ways if way.offered]
+
+
+def test_9_21_flash_goes_over_all_bearers_and_the_rest_over_the_cheapest() -> None:
+    assert offered([Way("slow", 10), Way("fibre", 0), Way("burst", 100, 270)], 0) == ["slow", "fibre", "burst"]
+    for precedence in (1, 2, 3):
+        assert offered([Way("slow", 10), Way("fibre", 0), Way("burst", 100, 270)], precedence) == ["fibre"]
+    assert offered([Way("fibre", 0, takes=False), Way("slow", 10)], 3) == ["fibre", "slow"]
+    assert offered([Way("burst", 0, 270), Way("slow", 10)], 3, size=1_024) == ["slow"]
+
+
+def test_9_22_a_metered_bearer_carries_no_bulk() -> None:
+    assert WIDE_COST == 100
+    assert offered([Way("burst", 100)], 3, bulk=True) == []
+    assert offered([Way("burst", 100)], 3) == ["burst"]
+    assert offered([Way("slow", 99)], 3, bulk=True) == ["slow"]
