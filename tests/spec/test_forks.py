@@ -3,12 +3,15 @@
 import pytest
 
 from openline.kernel.errors import Forged
-from openline.kernel.lane import Fork, Head, SignedHead
-from openline.protocol.events import Arrived
+from openline.kernel.keys import make_statement
+from openline.kernel.lane import Fork, Generation, Head, SignedHead
+from openline.protocol.delivery import Peer
+from openline.protocol.events import Arrived, Now
 from openline.protocol.forks import decode_fork
-from openline.protocol.frames import HeadNote
+from openline.protocol.frames import Frame, GenerationSeed, HeadNote, Want
 from openline.protocol.records import Mark
 from tests.sim.memory_store import State
+from tests.spec import parties
 from tests.spec.line import Host, Line, message
 
 
@@ -51,6 +54,7 @@ def forked() -> Line:
 
 
 def test_11_1_a_party_that_tells_two_histories_is_found_when_two_members_compare(forked: Line) -> None:
+    """And 13.13: what runs here is two copies of one station, store and mark alike."""
     _, bravo, charlie = forked.hosts
     assert proofs(bravo) or proofs(charlie)
 
@@ -145,3 +149,82 @@ def test_11_5_an_audit_ends() -> None:
     bravo.outputs.clear()
     line.pass_time(600_000, step=10_000)
     assert len(bravo.transmitted()) < 200
+
+
+def test_11_3_suspicion_stays_with_its_cause_and_stops_nothing() -> None:
+    """Also over a restart, and although the lane that was doubted checks ever after."""
+    line = Line(3)
+    alpha, bravo, charlie = line.hosts
+    head = Head(lane=alpha.engine.book.own(urgent=False).lane, size=3, root=bytes(32))
+    charlie.lie(1, HeadNote(signed=SignedHead(head=head, ed25519=alpha.signer.ed25519(head.text()))))
+    for text in ("one", "two", "three"):
+        alpha.say(message(text))
+        line.settle()
+    cause = bravo.engine.peers[0].suspected
+    assert cause
+    bravo.boot()
+    line.link_all()
+    alpha.say(message("four"))
+    line.settle()
+    line.pass_time(60_000)
+    assert bravo.engine.peers[0].suspected in {cause, "fork-proved"}
+    assert "four" in bravo.texts(0)
+
+
+def test_11_12_a_stolen_lane_key_opens_nothing_in_the_generation_that_a_key_statement_opened() -> None:
+    line = Line()
+    alpha, bravo = line.hosts
+    successor, fresh = Generation(1, b"rotated\x00"), parties.signer("fresh lane")
+    statement = make_statement(line.terms.line, 0, successor, fresh.public, parties.ROOTS[alpha.name])
+    alpha.lie(1, GenerationSeed(party=0, generation=successor, seed=parties.secret("new seed"), statement=statement))
+    lane = bravo.engine.book.lane(0, successor)
+    assert bravo.engine.book.owner(lane).ed25519_key == fresh.public.ed25519_key
+    assert (
+        bravo.engine.book.owner(alpha.engine.book.own(urgent=True).lane).ed25519_key == alpha.signer.public.ed25519_key
+    )
+    head = Head(lane=lane, size=1, root=bytes(32))
+    by_thief = SignedHead(head=head, ed25519=alpha.signer.ed25519(head.text()))
+    with pytest.raises(Forged):
+        by_thief.check(bravo.engine.book.owner(lane))
+
+
+def test_7_17_who_acknowledges_another_history_of_a_third_is_asked_to_show_it() -> None:
+    line = fork(Line(3))
+    asked = wants(line.hosts[1]) + wants(line.hosts[2])
+    line.join(1, 2)
+    line.hosts[1].say(message("from the second"))
+    line.hosts[2].say(message("from the third"))
+    line.settle(rounds=2_000)
+    line.pass_time(60_000)
+    heard = [want for each in asked for want in each]
+    assert any(want.full and want.first == 0 and want.lane.party == 0 for want in heard)
+
+
+def wants(host: Host) -> list[list[Want]]:
+    """Everything that this host is asked for from now on."""
+    found: list[Want] = []
+    take = host.engine.intake._take
+
+    def listening(peer: Peer, frame: Frame, now: Now) -> None:
+        if isinstance(frame, Want):
+            found.append(frame)
+        take(peer, frame, now)
+
+    host.engine.intake._take = listening  # type: ignore[method-assign]
+    return [found]
+
+
+def test_7_26_every_member_gets_the_owners_second_signature_and_makes_the_proof_itself(forked: Line) -> None:
+    line = Line(3)
+    line.pass_time(5_000)
+    lane = line.hosts[0].engine.book.own(urgent=True).lane
+    for host in line.hosts[1:]:
+        cosigned = [signed for signed in host.store.heads(lane, 0, 99) if signed.mldsa]
+        assert cosigned
+        for signed in cosigned:
+            signed.check(line.hosts[0].signer.public)
+    alpha, bravo, charlie = forked.hosts
+    for host in (bravo, charlie):
+        assert proofs(host)
+        for found in proofs(host):
+            found.check(alpha.signer.public)
