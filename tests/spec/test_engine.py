@@ -11,7 +11,7 @@ import pytest
 from openline.kernel.codec import Value, encode
 from openline.kernel.lane import GENERATION_ZERO, Entry, Generation, Head, SignedHead, extend, leaf_of, leaf_secret
 from openline.kernel.terms import Policy
-from openline.kernel.units import MAX_GENERATION
+from openline.kernel.units import MAX_GENERATION, MAX_REFUSED
 from openline.protocol.acknowledgements import decode_ack
 from openline.protocol.events import Arrived, Shown, Tick, Transmit
 from openline.protocol.frames import Chunk, ChunkWant, Entries, FullAck, GenerationSeed, HeadNote, Held, Want, WireEntry
@@ -136,6 +136,7 @@ def test_6_2_no_body_that_a_hostile_author_signs_stops_the_fold() -> None:
 
 
 def test_7_7_more_refused_entries_than_one_acknowledgement_names_follow_at_once() -> None:
+    """And 4.15: indexes ascend, each is named once, the rest in the entries right after."""
     line = Line()
     alpha, bravo = line.hosts
     line.cut(0, 1)
@@ -144,12 +145,16 @@ def test_7_7_more_refused_entries_than_one_acknowledgement_names_follow_at_once(
         bravo.write(11, b"\xff", urgent=True)
     line.join(0, 1)
     line.settle(rounds=2_000)
-    named = {2: set[int](), 3: set[int]()}
+    named: dict[int, list[int]] = {2: [], 3: []}
     for shown in alpha.shown():
         if shown.lane.party == 0:
             for item in decode_ack(shown.row.entry.ack):
-                named.get(item.lane, set()).update(item.refused)
+                assert len(item.refused) <= MAX_REFUSED
+                assert all(index < item.size for index in item.refused)
+                assert list(item.refused) == sorted(set(item.refused))
+                named.get(item.lane, []).extend(item.refused)
     assert len(named[2]) == len(named[3]) == 700
+    assert all(len(set(indexes)) == 700 for indexes in named.values())
     assert alpha.engine.peers[1].party == 1
     alpha.say(message("not stopped"))
     line.settle()

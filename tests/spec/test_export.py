@@ -139,6 +139,7 @@ def test_14_3_the_manifest_is_json_in_one_form(tmp_path: Path) -> None:
     ],
 )
 def test_14_3_any_other_form_of_a_manifest_is_refused(change: Callable[[str], str], tmp_path: Path) -> None:
+    """One that names another format among them (16.10)."""
     write(talk(LineUnderTest(), 3), tmp_path / "out")
     text = (tmp_path / "out/manifest.json").read_text()
     with pytest.raises(Refused):

@@ -227,6 +227,7 @@ def test_3_13_the_key_of_a_generation_is_that_of_the_latest_statement() -> None:
 
 
 def test_3_14_a_key_in_place_is_not_replaced() -> None:
+    """And 11.7: of two statements for one generation the one in place stays."""
     ring = Keyring(ROOT.public, LANES["ALPHA"].public)
     ring.rotate(GENERATION_ZERO, NEW.public)
     ring.rotate(LATER, NEW.public)

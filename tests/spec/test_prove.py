@@ -178,6 +178,7 @@ def test_14_14_what_belongs_to_another_entry_is_refused(line: LineUnderTest) -> 
         b"",
         b"\n\n",
         b"c2sp.org/tlog-proof@v1\n",
+        b"c2sp.org/tlog-proof@v2\nindex 0\n\nx\n",
         b"c2sp.org/tlog-proof@v1\nindex 0\n\nx\n",
         b"c2sp.org/tlog-proof@v1\nextra \nindex 0\n\nx\n",
         b"c2sp.org/tlog-proof@v1\nextra gA==\nindex 00\n\nx\n",

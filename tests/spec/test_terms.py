@@ -212,6 +212,7 @@ def test_3_8_the_line_id_is_the_hash_of_the_bytes() -> None:
 
 
 def test_3_8_any_other_terms_are_another_line() -> None:
+    """And 3.19: other members or other keys among them; nothing that is said on a line changes those."""
     others = {terms(policy=Policy(title="Other")).line, terms("ALPHA", "CHARLIE").line, TERMS.line}
     fresh = make_terms((card("ALPHA").party(bytes(32)), card("BRAVO").party(secret("BRAVO nonce"))), TERMS.policy)
     assert len(others | {fresh.line}) == 4

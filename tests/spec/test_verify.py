@@ -436,6 +436,7 @@ def test_14_8_who_acknowledged_the_other_history_of_a_proved_fork_breaks_nothing
 
 
 def test_14_12_evidence_is_written_for_other_tools(tmp_path: Path) -> None:
+    """And 11.10: two notes for (a), two proofs for (b)."""
     line = talk(LineUnderTest())
     equal, unequal = forked(line)
     owner = line.stations[1].card.lane
