@@ -291,6 +291,29 @@ def test_6_43_of_two_adopted_the_lower_stands_and_later_votes_do_not_undo_it() -
     assert world.fold().policy.title == "low"
 
 
+def test_6_44_of_crossing_proposals_that_of_the_lowest_lane_stands() -> None:
+    world = World()
+    high = world.write(0, proposal("of the lower lane"))
+    low = world.write(1, proposal("of the higher lane"))
+    assert world.fold().policy == POLICY
+    crossed = world_with(world, 0, k.Assent(low))
+    assert crossed.fold().policy == POLICY  # it had voted for its own, which ranks above
+    agreed = world_with(world, 1, k.Assent(high))
+    assert agreed.fold().policy.title == "of the lower lane"
+    again = world_with(world_with(world, 0, proposal("of the higher lane")), 1)
+    ref = Ref(lane=1, generation=GENERATION_ZERO, index=1, leaf=again.lanes[1, GENERATION_ZERO][1][0])
+    again.write(1, k.Assent(ref))
+    assert again.fold().policy.title == "of the higher lane"  # who ranks above proposes the other's text itself
+
+
+def world_with(world: World, party: int, *more: AnyEntry) -> World:
+    """A copy of a world in which a party writes more."""
+    copy = World(world.parties, {key: list(lane) for key, lane in world.lanes.items()})
+    for entry in more:
+        copy.write(party, entry)
+    return copy
+
+
 def test_6_43_votes_after_one_for_what_is_not_held_wait_with_it() -> None:
     world = World(3)
     hidden = world.write(1, proposal("hidden"))
@@ -519,6 +542,7 @@ def test_6_60_an_entry_out_of_the_order_of_its_lane_is_our_own_bug() -> None:
 
 
 def test_6_70_the_digest_is_of_these_members_and_no_others() -> None:
+    """Written out by hand: what is in force and the votes (6.71), last words (6.72), lanes with their marks (6.73)."""
     world = World()
     first = world.write(0, message(Precedence.PRIORITY, answer_by=Instant(99)))
     world.write(0, None, kind=16)
@@ -543,6 +567,60 @@ def test_6_70_the_digest_is_of_these_members_and_no_others() -> None:
     ]
     state: list[Value] = [LINE, LINE, [None, vote.leaf], [[10, 0, -1, 0, no, 1]], lanes]
     assert world.fold().digest() == sha256(b"openline/1 state\n" + encode(state)).digest()
+
+
+def test_6_61_times_that_entries_claim_are_not_in_the_digest() -> None:
+    """Nor is the order of arrival: 6.60 above."""
+    world = World()
+    first = world.write(0, message(answer_by=Instant(99)))
+    world.write(1, receipt(first))
+    world.write(0, None, kind=16)
+    digests = set()
+    for time in (0, 7_777, -5):
+        fold = Fold(LINE, 2, POLICY)
+        for (number, generation), lane in sorted(world.lanes.items()):
+            for index, (leaf, kind, entry) in enumerate(lane):
+                fold.apply(Lane(LINE, number, generation), index, leaf, kind, time * (index + 1), entry)
+        digests.add(fold.digest())
+    assert digests == {world.fold().digest()}
+
+
+def test_6_61_refused_entries_enter_as_numbers() -> None:
+    """Of what was refused, only how many and, of messages, where: two refused entries of other words are one state."""
+    one, other, more = World(), World(), World()
+    one.write(0, None, kind=11)
+    other.write(0, None, kind=4)
+    for _ in range(2):
+        more.write(0, None, kind=11)
+    assert one.fold().digest() == other.fold().digest() != more.fold().digest()
+
+
+def test_6_74_void_counts_entries_and_references_and_no_vote_that_fails_to_climb() -> None:
+    world = World()
+    mine = world.write(0, message())
+    nowhere = Ref(lane=1, generation=GENERATION_ZERO, index=0, leaf=bytes(32))
+    world.write(1, receipt(nowhere))  # 6.2: refers to nothing
+    world.write(1, message(answers=nowhere, supersedes=mine))  # 6.17: two references, and the message stands
+    high = world.write(0, proposal("high"))
+    low = world.write(1, proposal("low"))
+    world.write(0, k.Assent(low))  # only fails to climb
+    world.write(1, k.Assent(mine))  # names no proposal
+    fold = world.fold()
+    assert {(ledger.number, ledger.void) for ledger in fold.ledgers()} == {(1, 0), (2, 1), (3, 3)}
+    assert fold.amendments.votes() == (high, low)
+
+
+def test_6_74_what_waits_counts_when_what_it_names_is_held() -> None:
+    world = World()
+    ref = world.write(0, watch(attended=True))
+    world.write(1, receipt(ref))
+    fold = Fold(LINE, 2, POLICY)
+    ((leaf, kind, entry),) = world.lanes[2, GENERATION_ZERO]
+    fold.apply(Lane(LINE, 2, GENERATION_ZERO), 0, leaf, kind, 0, entry)
+    assert void(fold) == 0
+    ((leaf, kind, entry),) = world.lanes[0, GENERATION_ZERO]
+    fold.apply(Lane(LINE, 0, GENERATION_ZERO), 0, leaf, kind, 0, entry)
+    assert void(fold) == 1
 
 
 def test_6_62_what_one_side_refused_shows_in_the_digest() -> None:
