@@ -23,7 +23,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--senders", type=int, default=2, help="callers of each station")
-    parser.add_argument("--pause-ms", type=int, default=100, help="longest pause of a caller between two sends")
+    parser.add_argument("--pause-ms", type=int, default=400, help="longest pause of a caller between two sends")
     parser.add_argument("--report", type=Path, help="also write the report there")
     asked = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="openline-chaos-"))

@@ -38,7 +38,7 @@ traffic_per_hour = 4000000000
 attachment_mib_per_day = 100000
 """
 NAMES = ("ALPHA", "BRAVO")
-START_S = 20.0
+START_S = 60.0
 UP = [sys.executable, "-m", "openline", "up"]
 
 
