@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from openline.kernel.lane import GENERATION_ZERO
 from openline.ports import LineHistory, Store
+from openline.protocol.records import LineRecord, Mark
 from openline.stores.sqlite import SqliteStore
 from tests.contract.store_contract import LINE, RECORD, LineContract, StoreContract
 from tests.sim.memory_store import MemoryStore
+from tests.spec.line import Line, message
 
 KEY = b"k" * 32
 
@@ -79,3 +82,23 @@ class TestSqliteStore(SqliteFiles, StoreContract):
 
     def again(self, store: Store) -> Store:
         return self.store_again(store)
+
+
+def test_16_11_a_station_with_another_store_speaks_the_same_line(tmp_path: Path) -> None:
+    """One side keeps its line in memory, the other in a file: nothing of that is on the wire."""
+    line = Line(opened=False)
+    alpha, bravo = line.hosts
+    store = SqliteStore.create(tmp_path / "store.db", KEY)
+    cards = tuple(card.raw for card in line.cards)
+    store.add_line(LineRecord(line=line.terms.line, party=1, terms=line.terms.raw, cards=cards, label="TEST"))
+    bravo.store = store.line(line.terms.line)  # type: ignore[assignment]
+    bravo.mark = Mark(generation=GENERATION_ZERO, urgent=0, traffic=0)
+    bravo.boot()
+    line.link_all()
+    line.pass_time(2_000, step=250)
+    alpha.say(message("from memory"))
+    bravo.say(message("from a file"))
+    line.settle()
+    assert (alpha.texts(1), bravo.texts(0)) == (["from a file"], ["from memory"])
+    assert alpha.engine.fold.digest() == bravo.engine.fold.digest()
+    store.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from openline.cli.terms import members_of, read_terms, terms_lines
 from openline.kernel.terms import Policy
 from openline.station.terms_file import read_terms_file
 from tests.e2e.cli_rig import COMMAND, TERMS, Floor, founded, paired, type_
@@ -121,7 +122,10 @@ def test_a_fingerprint_that_does_not_fit_the_card_ends_the_pairing(tmp_path: Pat
 
 
 def test_two_floors_pair_by_voice_while_no_station_runs(tmp_path: Path) -> None:
-    """Each reads its digits aloud and types what it hears; the stations run only for the pairing."""
+    """Each reads its digits aloud and types what it hears; the stations run only for the pairing.
+
+    The whole terms stand above the digits: people have read them before they enter anything (15.17).
+    """
     floors = founded(tmp_path, "ALPHA"), founded(tmp_path, "BRAVO")
     terms = tmp_path / "terms.toml"
     terms.write_text(TERMS)
@@ -143,6 +147,8 @@ def test_two_floors_pair_by_voice_while_no_station_runs(tmp_path: Path) -> None:
     for talk, log in talks:
         assert talk.wait(timeout=30) == 0, log.read_text()
         assert "The line is open" in log.read_text()
+        above = log.read_text().partition("other floor:")[0].splitlines()
+        assert set(terms_lines(members_of(read_terms(terms)))) <= set(above)
 
 
 def test_where_the_terms_ask_for_it_a_second_person_sends(tmp_path: Path) -> None:

@@ -111,9 +111,12 @@ async def in_service(*stations: Station) -> None:
 def test_15_9_15_21_by_fingerprint_without_anybody_waiting(
     homes: tuple[Home, Home], capfd: pytest.CaptureFixture[str]
 ) -> None:
+    """15.21: no line before all have signed; then line, mark and secret are there, and an epoch opens at once."""
+
     async def run() -> None:
         async with both(homes) as (a, b):
             one, two = a.pairings.open(homes[1].card, POLICY, "relay"), b.pairings.open(homes[0].card, POLICY)
+            assert not a.lines
             one.compare_fingerprint(as_words(b.card.fingerprint))
             two.compare_fingerprint(as_digits(a.card.fingerprint))
             await opened(one, two)

@@ -17,7 +17,7 @@ from openline.protocol.entries import AnyEntry, Precedence, Role, Step, fits, ki
 from openline.protocol.facts import Adopted, Came, Mark, Marked, Standing, Superseded, Voided, standing_of
 from openline.protocol.fields import Ref
 from openline.protocol.snapshots import restore, snapshot
-from openline.protocol.transcript import ATTACHMENT_HELD, ATTACHMENT_REFUSED, Fold
+from openline.protocol.transcript import ATTACHMENT_HELD, ATTACHMENT_REFUSED, FOLD_VERSION, Fold
 
 LINE = bytes(range(32))
 POLICY = Policy(title="first")
@@ -533,6 +533,18 @@ def test_6_63_a_damaged_or_foreign_snapshot_is_refused() -> None:
             restore(data[:length], LINE, 2, POLICY)
     with pytest.raises(Malformed):
         restore(data, bytes(32), 2, POLICY)
+
+
+def test_16_8_a_state_saved_by_another_version_of_the_fold_is_not_read() -> None:
+    world = World()
+    world.write(0, message(answer_by=Instant(9)))
+    data = snapshot(world.fold())
+    head = encode([FOLD_VERSION, LINE])[1:]
+    assert data.count(head) == 1
+    other = data.replace(head, encode([FOLD_VERSION + 1, LINE])[1:])
+    assert restore(data, LINE, 2, POLICY).digest() == world.fold().digest()
+    with pytest.raises(Malformed):
+        restore(other, LINE, 2, POLICY)
 
 
 def test_6_60_an_entry_out_of_the_order_of_its_lane_is_our_own_bug() -> None:

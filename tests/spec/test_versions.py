@@ -142,6 +142,7 @@ def test_16_6_what_a_release_kept_is_read_as_it_was_meant(path: Path) -> None:
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 def test_16_3_what_a_release_kept_folds_to_the_state_it_had(path: Path) -> None:
+    """And 16.9: the fold of today gives what was said then the meaning it had."""
     found = load(path)
     store, book = rebuilt(found)
     quotas = {party: quotas_of(book.terms.policy, Instant(0)) for party in range(2)}
