@@ -9,7 +9,7 @@ import pytest
 from openline.kernel.codec import decode, encode
 from openline.kernel.errors import Malformed, Refused
 from openline.kernel.keys import Keyring, read_card
-from openline.kernel.lane import Head, Lane, SignedHead, leaf_of, parse_generation
+from openline.kernel.lane import Entry, Head, Lane, SignedHead, leaf_of, parse_generation
 from openline.kernel.merkle import leaf_hash
 from openline.kernel.terms import Policy, parse_terms
 from openline.kernel.units import Instant
@@ -18,7 +18,7 @@ from openline.protocol.folding import load_fold
 from openline.protocol.frames import Entries, decode_content
 from openline.protocol.lanes import LaneBook
 from openline.protocol.quotas import quotas_of
-from openline.protocol.records import Append, Entry, EntryRow, PutGeneration, PutHead
+from openline.protocol.records import Append, EntryRow, PutGeneration, PutHead
 from openline.protocol.transfers import Transfers
 from tests.sim.memory_store import MemoryStore
 from tests.spec.line import Line, message
