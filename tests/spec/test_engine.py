@@ -44,15 +44,14 @@ def some_frame(dice: Random) -> Value:
     """A frame that is nearly right: members of the right type, with one or none spoilt."""
     lane: list[Value] = [dice.randrange(8), dice.choice((0, 0, 1, 2**32 - 1)), dice.choice((bytes(8), b"\xff" * 8))]
     number = dice.choice((0, 0, 1, 2, 3, 255, 2**20, 2**48 - 1))
-    ack: Value = dice.choice(
-        (
-            None,
-            [],
-            [[dice.randrange(34), 0, number]],
-            [[*lane, number, bytes(32), [0]]],
-            [[31, 0, bytes(8), 1, bytes(32), []]],
-        )
+    acks: tuple[Value, ...] = (
+        None,
+        [],
+        [[dice.randrange(34), 0, number]],
+        [[*lane, number, bytes(32), [0]]],
+        [[31, 0, bytes(8), 1, bytes(32), []]],
     )
+    ack = dice.choice(acks)
     body = dice.choice((b"", b"\xa0", encode(some_value(dice)), bytes(12_289)))
     full: list[Value] = [dice.randbytes(20), bytes(32), encode(dice.choice((3, 16))), encode(number), b"\x80", body]
     frames: list[list[Value]] = [
@@ -108,7 +107,8 @@ def test_6_2_no_body_that_a_hostile_author_signs_stops_the_fold() -> None:
     leaf = alpha.shown()[-1].row.nodes[0]
     for turn in range(300):
         ref: Value = [dice.randrange(7), dice.choice((0, 0, 1)), bytes(8), dice.choice((0, 1, 2, 2**47)), leaf]
-        policy: Value = {
+        named: dict[int, Value] = {1: ref}
+        policy: dict[int, Value] = {
             0: "t",
             1: ["en"],
             2: 1,
@@ -117,11 +117,15 @@ def test_6_2_no_body_that_a_hostile_author_signs_stops_the_fold() -> None:
             5: False,
             6: [1, 2],
             7: False,
-            9: {1: ref},
+            9: named,
         }
         members: list[Value] = [ref, policy, 0, 1, 2, "A", "en", True, bytes(32), 2**32 - 1, -(2**48), [0], [ref], None]
         body = {key: dice.choice(members) for key in range(dice.randrange(1, 10))}
-        good = {4: {0: alpha.engine.terms.line, 1: policy}, 5: {0: ref}, 17: {0: ref, 1: 1, 2: 0, 3: "A", 4: 0}}
+        good: dict[int, Value] = {
+            4: {0: alpha.engine.terms.line, 1: policy},
+            5: {0: ref},
+            17: {0: ref, 1: 1, 2: 0, 3: "A", 4: 0},
+        }
         kind = dice.choice((0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 16, 17, 18, 19, 20, 21, 99, 65_535))
         bravo.write(kind, encode(good.get(kind, body) if turn % 3 else body), urgent=dice.random() < 0.5)
     line.settle()
@@ -263,7 +267,7 @@ def test_7_9_a_member_that_spoils_anothers_entry_does_not_have_it_refused() -> N
     traffic = alpha.engine.book.own(urgent=False).lane.number
     spoilt = full_of(line, 0, traffic, 2, 1)
     assert isinstance(spoilt, list)
-    spoilt[5] = [[spoilt[5][0][0], bytes(32), b"", b"", b"", b""]]  # type: ignore[index]
+    spoilt[5] = [[spoilt[5][0][0], bytes(32), b"", b"", b"", b""]]
     charlie.lie(1, spoilt)
     bravo.give(Arrived(alpha.seal(1, [full_of(line, 0, traffic, 1, 1)])))
     assert bravo.texts() == ["one"]
