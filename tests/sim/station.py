@@ -13,7 +13,7 @@ from openline.kernel.crypto import Signer
 from openline.kernel.errors import Unavailable
 from openline.kernel.lane import GENERATION_ZERO
 from openline.kernel.units import Instant
-from openline.protocol.engine import Engine, Setup
+from openline.protocol.engine import Engine
 from openline.protocol.events import (
     Accepted,
     Arrived,
@@ -34,6 +34,7 @@ from openline.protocol.events import (
     WakeAt,
 )
 from openline.protocol.records import LineRecord, Mark
+from openline.protocol.setup import Setup
 from tests.sim.memory_store import MemoryStore, State
 
 if TYPE_CHECKING:
@@ -84,6 +85,11 @@ class Station:
 
     # --- life and death ---
 
+    @property
+    def runs(self) -> bool:
+        """Whether there is an engine now."""
+        return self.engine is not None
+
     def boot(self) -> None:
         """Start the process. Its steady clock begins anywhere, as after a reboot."""
         self.incarnation += 1
@@ -92,13 +98,14 @@ class Station:
         self.booted_at = self.world.now
         self.world.note(self, "boot")
         setup = Setup(record=self.record, signer=self.signer, psks=self.psks, mark=self.mark)
-        self.engine = Engine(setup, self.store, self.entropy, self.now())
+        engine = Engine(setup, self.store, self.entropy, self.now())
+        self.engine = engine
         if self.after_boot is not None:
-            self.after_boot(self.engine)
+            self.after_boot(engine)
         self.world.checks.booted(self)
-        self._perform(self.engine.start(self.now()))
+        self._perform(engine.start(self.now()))
         for party in range(self.world.parties):
-            if self.engine is not None and party != self.party:
+            if self.runs and party != self.party:  # a first commit may already have failed
                 self.linked(party)
 
     def linked(self, party: int) -> None:

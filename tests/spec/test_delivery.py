@@ -2,7 +2,7 @@
 
 from hashlib import sha256
 
-from openline.kernel.codec import encode
+from openline.kernel.codec import Value, encode
 from openline.kernel.lane import GENERATION_ZERO, Generation
 from openline.kernel.terms import Policy
 from openline.protocol.acknowledgements import decode_ack
@@ -119,7 +119,7 @@ def test_7_8_a_refusal_is_final() -> None:
 def test_7_11_a_batch_is_accepted_whole_or_not_at_all() -> None:
     line = Line()
     alpha, bravo = line.hosts
-    frame = [0, 3, 0, 1, [[11, 0, None, b"\xa0"], [99, 0, None, b"\xa0"]], bytes(64)]
+    frame: Value = [0, 3, 0, 1, [[11, 0, None, b"\xa0"], [99, 0, None, b"\xa0"]], bytes(64)]
     bravo.lie(0, frame)
     assert alpha.engine.book.state(alpha.engine.book.lane(3, GENERATION_ZERO)).size == 1
     assert not alpha.engine.peers[1].suspected

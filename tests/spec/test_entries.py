@@ -190,7 +190,8 @@ def test_6_3_a_missing_key_is_refused_and_an_unknown_one_ignored(entry: AnyEntry
     members, kind = members_of(entry), kind_of(entry)
     for key in members:
         assert refused(kind, {k: v for k, v in members.items() if k != key}) is Malformed
-        for other in (None, -1, (1.5).hex(), b"", [], {}, True, 2**63):
+        others: tuple[Value, ...] = (None, -1, (1.5).hex(), b"", [], {}, True, 2**63)
+        for other in others:
             if type(other) is not type(members[key]):
                 found = refused(kind, members | {key: other})
                 assert found in {Malformed, TooLarge}

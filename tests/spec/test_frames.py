@@ -128,7 +128,8 @@ def test_8_7_what_is_said_to_be_held_proves_nothing() -> None:
 def test_8_8_a_greedy_chunk_want_is_served_in_part() -> None:
     line = Line()
     alpha, bravo = line.hosts
-    bravo.lie(0, *([6, bytes(32), 0, 2**16 - 1] for _ in range(200)))
+    want: Value = [6, bytes(32), 0, 2**16 - 1]
+    bravo.lie(0, *(want for _ in range(200)))
     assert len(alpha.engine.peers[1].bulk) <= 128
 
 
