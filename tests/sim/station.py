@@ -35,7 +35,6 @@ from openline.protocol.events import (
 )
 from openline.protocol.records import LineRecord, Mark
 from openline.protocol.setup import Setup
-from openline.protocol.setup import Setup
 from tests.sim.memory_store import MemoryStore, State
 
 if TYPE_CHECKING:
