@@ -487,6 +487,6 @@ class Liveness:
 
     def silent(self, envelopes: int, minutes: float) -> None:
         """Call after more time without events: stations at rest are silent."""
-        allowed = 20 + minutes * self._world.parties * (60 if self._world.liars() else 0.5)
+        allowed = 20 + minutes * self._world.parties * (100 if self._world.liars() else 0.5)
         if envelopes > allowed:
             self._checks.fail("quiet", f"{envelopes / minutes:.0f} envelopes a minute at rest")
