@@ -22,6 +22,7 @@ from openline.protocol.forks import decode_fork
 from openline.protocol.frames import Entries, Fragment, Frame, FullEntries, GenerationSeed, Held, Want
 from openline.protocol.records import Append, Mark, PutEvidence, PutHead, PutPeer, Write
 from openline.protocol.transcript import Fold
+from tests.sim.tap import named
 
 if TYPE_CHECKING:
     from tests.sim.station import Station
@@ -239,7 +240,7 @@ class Checkers:
         """What leaves: nothing that is not durable and marked, under keys that are used once, and no secret."""
         if not station.honest:
             return None
-        key = (station.party, sent.party, sent.envelope)
+        key = (station.party, sent.party, named(sent.envelope))
         if key in self._sent:
             return self._world.note(station, "    the same again")
         self._sent.add(key)

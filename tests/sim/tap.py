@@ -5,10 +5,16 @@ share the code it watches. What it knows never flows back into a station.
 """
 
 from dataclasses import dataclass, field
+from hashlib import blake2b
 
 from openline.kernel.crypto import derive, open_key
 from openline.protocol.engine import Engine
 from openline.protocol.frames import Content, decode_content
+
+
+def named(envelope: bytes) -> bytes:
+    """A short name for an envelope: a run has too many to keep them whole."""
+    return blake2b(envelope, digest_size=16).digest()
 
 
 @dataclass(slots=True)
@@ -88,5 +94,6 @@ class Tap:
         padded = open_key(key, envelope[7:], envelope[:7])
         content = decode_content(self._line, padded[2 : 2 + int.from_bytes(padded[:2], "big")])
         way.floor = max(way.floor, content.floor)
-        before = way.used.setdefault(index, envelope)
-        return Heard(attempt=way.attempt, index=index, content=content, reused=before != envelope)
+        name = named(envelope)
+        before = way.used.setdefault(index, name)
+        return Heard(attempt=way.attempt, index=index, content=content, reused=before != name)

@@ -17,7 +17,7 @@ from openline.protocol.records import LineRecord
 from tests.sim.checkers import Checkers
 from tests.sim.profiles import THIN, WIDE, Profile
 from tests.sim.station import Station
-from tests.sim.tap import Tap
+from tests.sim.tap import Tap, named
 
 MOST_A_SECOND = 5_000
 """Envelopes in a virtual second beyond which a run is a storm, and would never end."""
@@ -252,7 +252,7 @@ class World:
 
     def deliver(self, sender: int, receiver: int, envelope: bytes) -> None:
         """Bytes arrive at a party."""
-        self.delivered.add((receiver, envelope))
+        self.delivered.add((receiver, named(envelope)))
         self.station_for(receiver, sender).give(Arrived(envelope))
 
 
