@@ -26,7 +26,10 @@ class Folding:
     def __init__(self, book: LaneBook, reader: LineReader, transfers: Transfers) -> None:
         self.fold = load_fold(book, reader, transfers)
         self._book, self._transfers = book, transfers
-        self._since_snapshot = 0
+        kept = reader.snapshot(FOLD_VERSION)
+        covered = sum(size for _, _, size in kept.sizes) if kept is not None else 0
+        # What was read at this start counts: a station that is killed again and again still leaves a snapshot.
+        self._since_snapshot = sum(ledger.size for ledger in self.fold.ledgers()) - covered
 
     def apply(self, lane: Lane, row: EntryRow, entry: AnyEntry | None) -> Shown:
         """Fold one durable entry in (None: it was refused); it may be shown from now on."""
