@@ -162,4 +162,4 @@ def test_what_the_rules_allow() -> None:
     assert not list(rules.sleeps(TEST, "asyncio.sleep(0)"))
     assert not list(rules.pure_calls(KERNEL, "re.compile('x')"))
     assert not list(rules.undone(STATION, "# TO" + "DO (#12): later"))
-    assert not list(rules.places("README.md", "network/root/file, ~/work/x"))
+    assert not list(rules.places("README.md", "network/root/file, ~/homework/x"))
