@@ -123,9 +123,8 @@ def test_one_bit_of_the_store_never_shows_a_wrong_message_and_never_forks(base: 
         if found in {"refused", "stopped"}:
             two.alpha.kill()
             doctor_finds(two.alpha)
-        line = two.bravo.line()
-        assert line["forks"] == 0
-        assert not line["suspected"]
+        # The other side may suspect a station whose disk lies to it, and is right to; it never finds two histories.
+        assert two.bravo.line()["forks"] == 0
     assert sum(seen.values()) == 7, seen
 
 
