@@ -106,11 +106,6 @@ def _proof_text(extra: bytes, index: int, path: Iterable[bytes], checkpoint: byt
     return FIRST_LINE + "\n".join(lines).encode() + b"\n\n" + checkpoint
 
 
-def is_proof(data: bytes) -> bool:
-    """Whether a file begins as a tlog-proof."""
-    return data.startswith(FIRST_LINE)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
     """A proof taken apart; nothing is verified but its form."""

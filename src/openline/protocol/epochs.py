@@ -101,10 +101,6 @@ class Handshake:
         self._base = 0
         self._seed = self._share = self._base_root = b""
 
-    def resign(self, signer: Signer) -> None:
-        """The own lane key has been rotated."""
-        self._signer = signer
-
     def wait_ms(self) -> int:
         """How long to wait before `again`."""
         return RESEND_MS[min(self._tried, len(RESEND_MS) - 1)]

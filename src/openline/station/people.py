@@ -20,11 +20,6 @@ INTERPRETER = "interpreter"
 _SIGN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 
 
-def role_name(role: Role) -> str:
-    """The name of a role as configuration and API write it."""
-    return role.name.lower().replace("_", "-")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
     """Somebody at this station."""
