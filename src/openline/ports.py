@@ -23,6 +23,10 @@ class BearerTraits:
     """Relative cost of a byte: 0 free (fibre), 10 slow, 100 metered (satellite burst)."""
     one_way: bool
     """True where nothing ever comes back: the state of what it carried is "sent, unknown"."""
+    bits_per_second: int = 0
+    """How fast it carries, where that decides how long an envelope takes; 0 where it does not."""
+    delay_ms: int = 0
+    """How long an envelope takes to the other side before that was measured: mail seconds, a courier hours."""
 
 
 class Intake(Protocol):
@@ -58,6 +62,8 @@ class Bearer(Protocol):
 
         Returns whether the bearer took it; False (link down, queue full) loses
         nothing: the protocol offers it again. Urgent ones go before what is queued.
+        On a slow bearer the protocol repeats what still waits here: bytes that are
+        queued already are taken and not queued twice (they become urgent if asked).
         """
         ...
 

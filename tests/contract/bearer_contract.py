@@ -285,6 +285,17 @@ async def carries_one_way_only(factory: Factory) -> None:
         assert play.at_near.links == play.at_far.links == []
 
 
+async def queues_the_same_bytes_once(factory: Factory) -> None:
+    """The protocol repeats what still waits in a slow bearer's queue; a repeat takes no room and no time on the wire."""
+    async with stage(factory) as play:
+        ordinary = [b"first", b"second", b"third", b"second", b"third", b"first"]
+        for envelope in ordinary:
+            assert play.near.offer(FAR, envelope)
+        assert play.near.offer(FAR, b"third", urgent=True)
+        await play.deliver(b"last")
+        assert Counter(play.at_far.envelopes) == Counter([b"first", b"second", b"third", b"last"])
+
+
 ANY = (
     declares_itself,
     carries_every_size_unchanged,
@@ -298,3 +309,5 @@ ANY = (
 )
 CHECKS: tuple[Check, ...] = (*ANY, hears_no_stranger, reports_the_link, works_again_after_a_cut)
 ONE_WAY_CHECKS: tuple[Check, ...] = (*ANY, carries_one_way_only)
+SLOW_CHECKS: tuple[Check, ...] = (queues_the_same_bytes_once,)
+"""For bearers that queue: all but those that write at once."""
