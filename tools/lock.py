@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Resolve pyproject.toml into requirements/base.txt and requirements/dev.txt, with every file's hash.
+"""Resolve pyproject.toml into requirements/base.txt, bearers.txt and dev.txt, with every file's hash.
 
 Needs `uv` on the PATH. Releases younger than a week stay out: most poisoned ones are found by then.
-base.txt is a part of dev.txt, version for version; a house test holds that.
+base.txt is a part of bearers.txt, and that of dev.txt, version for version; a house test holds that.
 The lock names no index: a station may install from any mirror, the hashes decide.
 
     tools/lock.py [--newest]       --newest: without the week, for the job on newest dependencies
@@ -34,11 +34,12 @@ def resolve(name: str, *options: str) -> None:
 
 
 def main() -> None:
-    """Resolve both; dev first, since base must agree with it."""
+    """Resolve all; dev first, since the others must agree with it."""
     LOCKS.mkdir(exist_ok=True)
     week = datetime.datetime.now(datetime.UTC).date() - datetime.timedelta(days=7)
     age = [] if "--newest" in sys.argv[1:] else ["--exclude-newer", week.isoformat()]
     resolve("dev.txt", "--extra", "dev", *age)
+    resolve("bearers.txt", "--extra", "bearers", "--constraint", str(LOCKS / "dev.txt"), *age)
     resolve("base.txt", "--constraint", str(LOCKS / "dev.txt"), *age)
 
 

@@ -2,6 +2,7 @@
 """Prepare the project's own environment in .venv, from the lock with hashes.
 
     tools/prepare.py                       what a station and ./demo need
+    tools/prepare.py --bearers             the same, and what mail, NATS and serial lines need
     tools/prepare.py --dev                 what ./check needs as well
     tools/prepare.py --offline DIR         the same, from a folder of wheels, without a network
     tools/prepare.py --fill DIR            make such a folder, on a machine that has a network
@@ -31,7 +32,9 @@ PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "prepared"
 LOG = VENV / "prepare.log"
 BASE_PYTHON = str(getattr(sys, "_base_executable", sys.executable))  # the same, even when run from .venv itself
-PROFILES = {"base": ROOT / "requirements" / "base.txt", "dev": ROOT / "requirements" / "dev.txt"}
+PROFILES = {
+    name: ROOT / "requirements" / f"{name}.txt" for name in ("base", "bearers", "dev")
+}  # each holds those before
 
 # What the wheels of our dependencies are built for, oldest first (glibc of Debian 9 to 13).
 GLIBC = ("manylinux1", "manylinux2010", "manylinux2014", *(f"manylinux_2_{minor}" for minor in range(5, 42)))
@@ -81,7 +84,7 @@ def fingerprint(profile: str, lock: Path) -> str:
 
 
 def prepared(profile: str) -> bool:
-    """Whether .venv holds that profile already; the development profile holds the base one too."""
+    """Whether .venv holds that profile already; a larger profile holds the smaller ones too."""
     try:
         stamps = STAMP.read_text().splitlines()
     except OSError:
@@ -234,8 +237,10 @@ def install(profile: str, folder: Path | None) -> None:
     run_pip([*pip, "install", *quiet, *source, "--requirement", str(lock)], packages)
     link_project()
     stamps = [before]
-    if profile == "dev":
-        stamps.append(fingerprint("base", PROFILES["base"]))
+    for smaller in PROFILES:
+        if smaller == profile:
+            break
+        stamps.append(fingerprint(smaller, PROFILES[smaller]))
     STAMP.write_text("\n".join(stamps) + "\n")
     say(f"ready in {time.monotonic() - began:.0f} s")
 
@@ -274,6 +279,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, prog="tools/prepare.py"
     )
+    parser.add_argument("--bearers", action="store_true", help="with what mail, NATS and serial lines need")
     parser.add_argument("--dev", action="store_true", help="with what the tests need")
     parser.add_argument("--offline", metavar="DIR", type=Path, help="install from this folder of wheels only")
     parser.add_argument("--fill", metavar="DIR", type=Path, help="fetch the wheels of the lock into this folder")
@@ -286,7 +292,7 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """Returns 0, or 1 after one line that says why not."""
     asked = arguments()
-    profile = "dev" if asked.dev else "base"
+    profile = "dev" if asked.dev else "bearers" if asked.bearers else "base"
     try:
         if asked.fill:
             fill(asked.fill, profile, asked.python, asked.machine)
