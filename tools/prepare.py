@@ -237,10 +237,10 @@ def install(profile: str, folder: Path | None) -> None:
     run_pip([*pip, "install", *quiet, *source, "--requirement", str(lock)], packages)
     link_project()
     stamps = [before]
-    for smaller in PROFILES:
+    for smaller, held in PROFILES.items():
         if smaller == profile:
             break
-        stamps.append(fingerprint(smaller, PROFILES[smaller]))
+        stamps.append(fingerprint(smaller, held))
     STAMP.write_text("\n".join(stamps) + "\n")
     say(f"ready in {time.monotonic() - began:.0f} s")
 
