@@ -13,6 +13,7 @@ from openline.cli.terms import members_of, read_terms, terms_lines
 from openline.kernel.terms import Policy
 from openline.station.terms_file import read_terms_file
 from tests.e2e.cli_rig import COMMAND, TERMS, Floor, founded, paired, type_
+from tests.e2e.everyones_python import everyones_python
 from tests.waiting import until
 
 
@@ -187,7 +188,7 @@ def test_a_second_person_is_another_user_of_the_machine() -> None:
             paired(folder, alpha, bravo, TERMS + "release = true\n")
             assert alpha("send", "BRAVO", "Two of us.").code == 6
             released = subprocess.run(
-                [*COMMAND, "release", "1", "--home", str(alpha.home)],
+                [everyones_python(), *COMMAND[1:], "release", "1", "--home", str(alpha.home)],
                 capture_output=True, text=True, user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[], cwd="/",
             )  # fmt: skip
             assert (released.returncode, released.stderr) == (0, "")

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.chaos.rig import TERMS, Rig, make_template, rig
+from tests.e2e.everyones_python import everyones_python
 from tests.waiting import until
 
 pytestmark = [
@@ -94,7 +94,7 @@ def start(two: Rig) -> None:
 def ask(two: Rig, user: int, calls: list[Call], *, member: bool = True) -> list[tuple[str, str]]:
     """Make calls as a user; for each its error's code, or "ok", and what was said."""
     done = subprocess.run(
-        [sys.executable, "-c", CALLS, two.alpha.home / "run" / "api.sock"],
+        [everyones_python(), "-c", CALLS, two.alpha.home / "run" / "api.sock"],
         input=json.dumps(calls), capture_output=True, text=True, cwd="/", timeout=60,
         user=user, group=user, extra_groups=[60] if member else [],
     )  # fmt: skip
@@ -148,7 +148,7 @@ for name in ("keys/station.key", "keys/lane.key", "keys/root.key", "store/store.
 """
     for user, groups in ((OFFICER, [60]), (OUTSIDER, [])):
         done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", script, two.alpha.home],
+            [everyones_python(), "-W", "ignore", "-c", script, two.alpha.home],
             capture_output=True, text=True, cwd="/", user=user, group=user, extra_groups=groups,
         )  # fmt: skip
         assert (done.stdout, done.stderr) == ("", "")
@@ -196,7 +196,7 @@ def test_a_draft_outlives_kill_9_and_is_sent_once(two: Rig) -> None:
         two.alpha.spawn()
         until(lambda: ask(two, STATION, [("GET", "status", None)])[0][0] == "ok", deadline_s=20)
         releasing = subprocess.Popen(
-            [sys.executable, "-m", "openline", "release", str(draft), "--home", str(two.alpha.home)],
+            [everyones_python(), "-m", "openline", "release", str(draft), "--home", str(two.alpha.home)],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", user=SECOND, group=SECOND, extra_groups=[60],
         )  # fmt: skip
         until(lambda: releasing.poll() is not None, deadline_s=20)  # noqa: B023

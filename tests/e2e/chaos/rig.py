@@ -25,6 +25,7 @@ from openline.kernel.errors import Refused, Unavailable
 from openline.station.client import Client
 from tests.e2e.chaos.proxy import Proxy
 from tests.e2e.cli_rig import Done, Floor, founded, free_port, paired, process
+from tests.e2e.everyones_python import everyones_python
 from tests.waiting import until
 
 TERMS = """
@@ -39,7 +40,7 @@ attachment_mib_per_day = 100000
 """
 NAMES = ("ALPHA", "BRAVO")
 START_S = 60.0
-UP = [sys.executable, "-m", "openline", "up"]
+UP = ["-m", "openline", "up"]
 
 
 def make_template(folder: Path, terms: str = TERMS) -> Path:
@@ -80,8 +81,9 @@ class Station:
         assert self.running is None, "it runs"
         self.starts += 1
         with self.log.open("ab") as log:
+            python = sys.executable if self.user is None else everyones_python()
             self.running = subprocess.Popen(
-                UP,
+                [python, *UP],
                 env={**os.environ, "OPENLINE_HOME": str(self.home)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
