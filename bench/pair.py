@@ -49,10 +49,13 @@ class Home:
         return KeyFile(self.folder / "key-file")
 
 
-def two_homes(under: Path, ports: Sequence[int]) -> tuple[Home, Home]:
-    """Make both, paired. `ports` on loopback, one each."""
+def two_homes(under: Path, ports: Sequence[int], *, reached: Sequence[int] = (), lines: int = 1) -> tuple[Home, Home]:
+    """Make both, paired by so many lines. `ports` on loopback, one each.
+
+    `reached` are the ports in their cards, where something stands between them; without, those they listen at.
+    """
     made: list[tuple[Path, KeyFile, Card]] = []
-    for name, port in zip(NAMES, ports, strict=True):
+    for name, port, seen in zip(NAMES, ports, reached or ports, strict=True):
         folder = under / name.lower()
         folder.mkdir(mode=0o700)
         unlock = make_key_file(folder / "key-file", os.urandom)
@@ -61,32 +64,44 @@ def two_homes(under: Path, ports: Sequence[int]) -> tuple[Home, Home]:
             name=name,
             unlock=unlock,
             listen=(f"127.0.0.1:{port}",),
+            addresses=(f"127.0.0.1:{seen}",),
             now=Instant(time.time_ns() // 1_000_000),
         )
         made.append((folder, unlock, created.card))
-    terms = make_terms(tuple(card.party(os.urandom(32)) for _, _, card in made), POLICY)
-    parties = [terms.party_of_root(card.root.ed25519_key) for _, _, card in made]
-    cards = tuple(
-        card.raw for _, card in sorted(zip(parties, (each[2] for each in made), strict=True), key=lambda pair: pair[0])
-    )
-    psk = os.urandom(32)
+    cards = [card for _, _, card in made]
+    agreed = [_agree(cards, LABEL if not number else f"{LABEL}-{number}") for number in range(lines)]
     homes = []
-    for (folder, unlock, card), party, port in zip(made, parties, ports, strict=True):
-        record = LineRecord(line=terms.line, party=party, terms=terms.raw, cards=cards, label=LABEL)
-        _hand_over(folder, unlock, record, psk)
-        homes.append(Home(folder=folder, name=card.name, address=f"127.0.0.1:{port}", party=party, line=terms.line))
+    for place, ((folder, unlock, card), port) in enumerate(zip(made, ports, strict=True)):
+        records = [records[place] for records, _ in agreed]
+        _hand_over(folder, unlock, records, [psk for _, psk in agreed])
+        first = records[0]
+        homes.append(
+            Home(folder=folder, name=card.name, address=f"127.0.0.1:{port}", party=first.party, line=first.line)
+        )
     return homes[0], homes[1]
 
 
-def _hand_over(folder: Path, unlock: KeyFile, record: LineRecord, psk: bytes) -> None:
+def _agree(cards: Sequence[Card], label: str) -> tuple[list[LineRecord], bytes]:
+    """What pairing would have agreed about one line: each side's record of it, and the pairing key."""
+    terms = make_terms(tuple(card.party(os.urandom(32)) for card in cards), POLICY)
+    parties = [terms.party_of_root(card.root.ed25519_key) for card in cards]
+    ordered = tuple(card.raw for _, card in sorted(zip(parties, cards, strict=True), key=lambda pair: pair[0]))
+    records = [
+        LineRecord(line=terms.line, party=party, terms=terms.raw, cards=ordered, label=label) for party in parties
+    ]
+    return records, os.urandom(32)
+
+
+def _hand_over(folder: Path, unlock: KeyFile, records: Sequence[LineRecord], psks: Sequence[bytes]) -> None:
     """What `Station.open_line` does of a pairing's outcome, in a station that does not run."""
     load_config(folder)
     places = Places(folder)
     keystore = Keystore.open(places.keys, unlock, os.urandom)
-    keystore.put_psk(record.line, 1 - record.party, psk)
     marks = Marks(places.marks)
-    marks.write(record.line, Mark(generation=GENERATION_ZERO, urgent=0, traffic=0))
-    marks.close()
     store = SqliteStore.open(places.store, keystore.data_key)
-    store.add_line(record)
+    for record, psk in zip(records, psks, strict=True):
+        keystore.put_psk(record.line, 1 - record.party, psk)
+        marks.write(record.line, Mark(generation=GENERATION_ZERO, urgent=0, traffic=0))
+        store.add_line(record)
+    marks.close()
     store.close()

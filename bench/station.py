@@ -60,11 +60,11 @@ def listening(station: Station, told: Callable[[Published, int], None]) -> Itera
 
 
 class Driver:
-    """Carries out one order at a time."""
+    """Carries out one order at a time, on the station's first line but where it says otherwise."""
 
-    def __init__(self, station: Station) -> None:
+    def __init__(self, station: Station, line: LineRunner | None = None) -> None:
         self.station = station
-        self.line: LineRunner = next(iter(station.lines.values()))
+        self.line: LineRunner = line or next(iter(station.lines.values()))
         self.lane = 2 * self.line.party + 1
         self.peer = 1 - self.line.party
         self._heard: list[tuple[int, bytes]] = []
@@ -156,6 +156,43 @@ class Driver:
         await self._holds(sent)
         seconds = (time.monotonic_ns() - began) / 1e9
         return {"messages": sent - first, "seconds": seconds}
+
+    async def flow_lines(self, order: dict[str, Any]) -> dict[str, Any]:
+        """The same on every line at once; `window` is for each."""
+        drivers = [Driver(self.station, line) for line in self.station.lines.values()]
+        began = time.monotonic_ns()
+        flows = await asyncio.gather(*(driver.flow(order) for driver in drivers))
+        seconds = (time.monotonic_ns() - began) / 1e9
+        return {"messages": sum(flow["messages"] for flow in flows), "seconds": seconds}
+
+    async def all_ready(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Wait until every line is `ready`."""
+        for line in self.station.lines.values():
+            await Driver(self.station, line).ready(order)
+        return {"lines": len(self.station.lines)}
+
+    async def linked(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Wait until the link is as asked; when that was."""
+        station = self.line.stations[self.peer]
+        async with asyncio.timeout(order.get("within_s", 60)):
+            while self.station.links.up(station) != order["up"]:  # noqa: ASYNC110 - a millisecond is the grain
+                await asyncio.sleep(0.001)
+        return {"at": time.monotonic_ns()}
+
+    async def say(self, _order: dict[str, Any]) -> dict[str, Any]:
+        """Say one message; its place once it is durable here."""
+        accepted = await self.line.submit(self.message(), self.station.clock.wall())
+        return {"lane": self.lane, "index": accepted.index}
+
+    async def arrived(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Wait until an entry of the peer's is handed to subscribers, after `hear`; when that was."""
+        async with asyncio.timeout(order.get("within_s", 60)):
+            while True:
+                for at, data in self._heard:
+                    ref = json.loads(data)["ref"]
+                    if (ref["lane"], ref["index"]) == (order["lane"], order["index"]):
+                        return {"at": at}
+                await asyncio.sleep(0.001)
 
     async def counts(self, _order: dict[str, Any]) -> dict[str, Any]:
         """What has gone over the bearer port and over the socket below it, and how many commits there were."""

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,10 +95,16 @@ def two_stations(homes: tuple[Home, Home]) -> Iterator[tuple[Process, Process]]:
             each.stop()
 
 
-def make_homes(under: Path) -> tuple[Home, Home]:
-    """Two homes below a folder, at two free ports of loopback."""
+def free_ports() -> tuple[int, int]:
+    """Two ports of loopback that were free a moment ago."""
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
-        ports = one.getsockname()[1], two.getsockname()[1]
+        return one.getsockname()[1], two.getsockname()[1]
+
+
+def make_homes(
+    under: Path, *, ports: tuple[int, int] | None = None, reached: Sequence[int] = (), lines: int = 1
+) -> tuple[Home, Home]:
+    """Two homes below a folder, paired by so many lines; see `two_homes`."""
     under.mkdir(mode=0o700, parents=True, exist_ok=True)
     under.chmod(0o700)
-    return two_homes(under, ports)
+    return two_homes(under, ports or free_ports(), reached=reached, lines=lines)

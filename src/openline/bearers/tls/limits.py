@@ -76,7 +76,9 @@ class Pace:
     quick_retry_s: float = 1.0
     """Longest pause while the loss is fresh: a healed path is found within 2 s."""
     quick_for_s: float = 600.0
-    slow_retry_s: float = 30.0
+    slow_retry_s: float = 2.0
+    """Then, for as long as it takes: a SYN in two seconds costs nobody anything, and a line that is needed after a
+    night's cut is needed at once."""
     steady_s: float = 5.0
     """A link that lasted this long starts the back-off anew."""
     retire_s: float = 5.0
