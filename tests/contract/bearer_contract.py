@@ -212,8 +212,9 @@ async def lets_urgent_ones_overtake(factory: Factory) -> None:
 async def takes_urgent_ones_when_full(factory: Factory) -> None:
     async with stage(factory) as play:
         size = min(play.near.traits.largest, 4_096)
-        while play.near.offer(FAR, bytes(size)):
-            pass
+        taken = 0
+        while play.near.offer(FAR, _noise(size, taken)):
+            taken += 1  # never the same bytes: a slow bearer takes those again and again
         assert play.near.offer(FAR, b"urgent", urgent=True)
         await play.at_far.until(lambda: b"urgent" in play.at_far.envelopes)
 
