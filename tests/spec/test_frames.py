@@ -5,8 +5,8 @@ import pytest
 from openline.kernel.codec import Value, encode
 from openline.kernel.errors import Malformed, TooLarge
 from openline.kernel.lane import GENERATION_ZERO
-from openline.protocol.delivery import Streams
 from openline.protocol.events import Renew
+from openline.protocol.fragments import Streams
 from openline.protocol.frames import Cosignature, Fragment, GenerationSeed, HeadNote, Last, Want, decode_content
 from tests.spec import parties
 from tests.spec.line import Host, Line, message, watch

@@ -13,7 +13,7 @@ import openline.protocol
 from openline.bearers.tls.limits import LARGEST_PAIR_FRAME
 from openline.kernel.codec import encode
 from openline.kernel.errors import Malformed
-from openline.protocol import attachments, delivery, engine, epochs, gathering, intake, rekeying, sending
+from openline.protocol import attachments, delivery, engine, epochs, fragments, gathering, intake, rekeying, sending
 from openline.protocol.frames import decode_content, encode_content
 from openline.station import meeting
 from tests.spec.parties import LINE
@@ -90,7 +90,7 @@ TIMES = {
     "PAIR_MS": int(1_000 * meeting.Pace().pair_s),
 }
 COUNTS = {
-    "FRAGMENT_SETS": delivery.FRAGMENT_SETS,
+    "FRAGMENT_SETS": fragments.FRAGMENT_SETS,
     "CHUNKS_OPEN": attachments.IN_FLIGHT,
     "UNKNOWN_ENVELOPES": engine.MAX_UNKNOWN,
     "RENEW_ENVELOPES": rekeying.RENEW_ENVELOPES,

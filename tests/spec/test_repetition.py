@@ -6,7 +6,8 @@ from openline.ports import BearerTraits
 from openline.protocol.delivery import FLASH_RETRY_MS, RETRY_MS
 from openline.protocol.entries import Precedence, Test
 from openline.protocol.events import Arrived, Link, Tick, Transmit
-from openline.station.links import WIDE_COST, Links
+from openline.station.links import Links
+from openline.station.ways import METERED_COST
 from tests.spec.line import Host, Line, message
 
 
@@ -159,23 +160,25 @@ class Way:
 
 def offered(ways: list[Way], precedence: int, size: int = 256, *, bulk: bool = False) -> list[str]:
     """Which bearers were offered an envelope, by name."""
-    links = Links(lambda: 0, lambda _: None)
+    links = Links(lambda: 0, lambda: 0, lambda _, __: None)
     for way in ways:
         links.add(way)
-    links.transmit("ff", bytes(size), precedence, bulk=bulk)
+    links.transmit("ff", Transmit(party=1, envelope=bytes(size), precedence=precedence, bulk=bulk))
     return [way.traits.name for way in ways if way.offered]
 
 
 def test_9_21_flash_goes_over_all_bearers_and_the_rest_over_the_cheapest() -> None:
     assert offered([Way("slow", 10), Way("fibre", 0), Way("burst", 100, 270)], 0) == ["slow", "fibre", "burst"]
-    for precedence in (1, 2, 3):
+    for precedence in (2, 3):
         assert offered([Way("slow", 10), Way("fibre", 0), Way("burst", 100, 270)], precedence) == ["fibre"]
+    assert offered([Way("slow", 10), Way("fibre", 0), Way("burst", 100, 270)], 1) == ["slow", "fibre"]
+    assert offered([Way("fibre-a", 0), Way("fibre-b", 1), Way("burst", 100, 270)], 1) == ["fibre-a"]
     assert offered([Way("fibre", 0, takes=False), Way("slow", 10)], 3) == ["fibre", "slow"]
     assert offered([Way("burst", 0, 270), Way("slow", 10)], 3, size=1_024) == ["slow"]
 
 
 def test_9_22_a_metered_bearer_carries_no_bulk() -> None:
-    assert WIDE_COST == 100
+    assert METERED_COST == 100
     assert offered([Way("burst", 100)], 3, bulk=True) == []
     assert offered([Way("burst", 100)], 3) == ["burst"]
     assert offered([Way("slow", 99)], 3, bulk=True) == ["slow"]

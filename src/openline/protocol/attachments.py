@@ -44,14 +44,15 @@ class Fetch:
         """How many chunks the whole has."""
         return -(-self.attachment.size // self.attachment.chunk)
 
-    def wanted(self, now: int) -> ChunkWant | None:
-        """The next request, if one is due."""
+    def wanted(self, now: int, least_ms: int = 0) -> ChunkWant | None:
+        """The next request, if one is due; the one after it comes no sooner than `least_ms`, what the bearers need."""
         missing = next((number for number in range(self.chunks) if number not in self.have), None)
         if missing is None or (self.asked > missing and now < self.deadline):
             return None
         self.patience_ms = min(2 * self.patience_ms, PATIENCE_MOST_MS) if len(self.have) == self.had else PATIENCE_MS
         self.had = len(self.have)
         count = min(IN_FLIGHT, self.chunks - missing)
+        self.patience_ms = max(self.patience_ms, least_ms)
         self.asked_at, self.asked = now, missing + count
         return ChunkWant(attachment=self.attachment.digest, first=missing, count=count)
 

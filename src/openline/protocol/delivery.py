@@ -16,10 +16,12 @@ from openline.kernel.codec import encode
 from openline.kernel.envelope import Incoming, IncomingState, Outgoing, OutgoingState, first_chain
 from openline.kernel.errors import TooLarge
 from openline.kernel.lane import Generation
-from openline.kernel.units import BUCKETS, MAX_SEQ, MAX_VALUE, RESERVE, WINDOW
+from openline.kernel.units import BUCKETS, MAX_SEQ, RESERVE, WINDOW
 from openline.protocol.epochs import Handshake, Opened
-from openline.protocol.events import Transmit
-from openline.protocol.frames import Fragment, encode_content, frame_value
+from openline.protocol.events import Link, Transmit
+from openline.protocol.fragments import Streams, cut
+from openline.protocol.frames import encode_content
+from openline.protocol.pacing import Pace
 from openline.protocol.records import EpochRecord, PutPeer
 
 RETRY_MS = (1_000, 2_000, 4_000, 8_000, 16_000, 30_000)
@@ -31,8 +33,6 @@ OVERLAP_MS = 60_000
 """How long the keys of a left epoch outlive the peer's `last`: what is still in flight is sealed anew anyway."""
 CONTENT_OVERHEAD = 16
 """Array head, two window numbers of up to 5 bytes each, and slack."""
-FRAGMENT_SETS = 4
-"""Unfinished sets of fragments kept of a peer: 256 KiB."""
 MAX_CONTROL = 256
 """Control frames waiting for one peer; a peer that asks for more is not answered until some have gone."""
 
@@ -132,7 +132,10 @@ class Peer:
         self.consumed: OrderedDict[bytes, None] = OrderedDict()
         self.echo_due = self.floor_due = False
         self.echoed_at = 0
-        self.largest = self.smallest = 0
+        self.largest = self.smallest = self.widest = self.bulky = 0
+        """See events.Link."""
+        self.one_way = False
+        self.pace = Pace()
         self.handshake_due: int | None = None
         self.heard_at = self.progress_at = 0
         self.reseal_ms = RESEAL_MS
@@ -188,7 +191,7 @@ class Peer:
         left = self.epoch
         self.previous, self.previous_ends = left, None
         if left is not None:
-            self.previous_ends = (MAX_SEQ, now + OVERLAP_MS)
+            self.previous_ends = (MAX_SEQ, now + self.pace.long_patience(OVERLAP_MS, now))
             left.root = bytes(32)  # erased: its only use left was as a base, and the new root stands on it
         self.epoch = epoch
         self.outbox.clear()
@@ -203,19 +206,19 @@ class Peer:
 
     # --- windows ---
 
-    def room(self, *, precedence: int, acknowledgement: bool) -> bool:
-        """Whether an envelope of that sort may go now (spec 9.7): content, then acknowledgements, then FLASH only."""
+    def room(self, now: int, *, precedence: int, acknowledgement: bool) -> bool:
+        """Whether an envelope of that sort may go now (spec 9.12): content, then acknowledgements, then FLASH only."""
         epoch = self.epoch
-        if epoch is None or not epoch.outgoing.left:
+        if epoch is None or not epoch.outgoing.left or (precedence and not self.pace.takes(now)):
             return False
         ahead = epoch.outgoing.index - self.first_unopened
         if precedence == 0:
             return ahead < WINDOW
         return ahead < (WINDOW - RESERVE if acknowledgement else WINDOW // 2)
 
-    def capacity(self, precedence: int) -> int:
-        """Bytes of frames that fit one envelope for the bearers that are up."""
-        limit = (self.smallest if precedence == 0 else self.largest) or BUCKETS[-1]
+    def capacity(self, precedence: int, *, bulk: bool = False) -> int:
+        """Bytes of frames that fit one envelope for the bearers that are to carry it."""
+        limit = (self.bulky if bulk else self.smallest if precedence == 0 else self.largest) or BUCKETS[-1]
         fitting = [bucket for bucket in BUCKETS if bucket <= limit]
         return (fitting[-1] if fitting else BUCKETS[0]) - 25 - CONTENT_OVERHEAD
 
@@ -234,10 +237,11 @@ class Peer:
         self.floor = min(self.outbox, default=epoch.outgoing.index)
         content = encode_content(self.announced, self.floor, frames)
         index, envelope = epoch.outgoing.seal(content)
+        self.pace.took(len(envelope), now, bulk=bulk)
         if kept or index - self.first_unopened >= WINDOW // 2:
             self.outbox[index] = Sent(
                 envelope=envelope,
-                due=now + self._wait(0, precedence),
+                due=now + self._wait(0, precedence, now),
                 tries=0,
                 precedence=precedence,
                 bulk=bulk,
@@ -247,9 +251,9 @@ class Peer:
         self.silent_for, self.echo_due, self.floor_due = 0, False, False
         return Transmit(party=self.party, envelope=envelope, precedence=precedence, bulk=bulk)
 
-    def _wait(self, tries: int, precedence: int) -> int:
+    def _wait(self, tries: int, precedence: int, now: int) -> int:
         table = FLASH_RETRY_MS if precedence == 0 else RETRY_MS
-        return max(table[min(tries, len(table) - 1)], 2 * self.smoothed_ms)
+        return self.pace.patience(max(table[min(tries, len(table) - 1)], 2 * self.smoothed_ms), now)
 
     def opened_up_to(self, first_unopened: int, now: int) -> None:
         """The peer has opened, durably, all below this index. What was never sent nobody has opened: that says nothing."""
@@ -267,25 +271,40 @@ class Peer:
         self.progress_at, self.reseal_ms = now, RESEAL_MS
 
     def retransmissions(self, now: int) -> list[Transmit]:
-        """Unopened envelopes whose time has come, the same bytes again."""
+        """Unopened envelopes whose time has come, the same bytes again, the most urgent first."""
         if not self.largest:
             return []
         again = []
-        for sent in self.outbox.values():
-            if sent.due <= now:
-                sent.tries += 1
-                # It may wait for one that is gone: an envelope sealed now tells the floor of now.
-                self.floor_due = self.floor_due or self.first_unopened < min(self.outbox)
-                sent.due = now + self._wait(sent.tries, sent.precedence)
-                again.append(
-                    Transmit(party=self.party, envelope=sent.envelope, precedence=sent.precedence, bulk=sent.bulk)
+        for sent in sorted(
+            (sent for sent in self.outbox.values() if sent.due <= now), key=lambda sent: sent.precedence
+        ):
+            if sent.precedence and not self.pace.takes(now):
+                sent.due = self.pace.busy_until
+                continue
+            sent.tries += 1
+            # It may wait for one that is gone: an envelope sealed now tells the floor of now.
+            self.floor_due = self.floor_due or self.first_unopened < min(self.outbox)
+            self.pace.took(len(sent.envelope), now, bulk=sent.bulk)
+            sent.due = now + self._wait(sent.tries, sent.precedence, now)
+            again.append(
+                Transmit(
+                    party=self.party,
+                    envelope=sent.envelope,
+                    precedence=sent.precedence,
+                    bulk=sent.bulk,
+                    tries=sent.tries,
                 )
+            )
         return again
 
-    def link(self, largest: int, smallest: int, now: int) -> None:
-        """The bearers changed; on a link that came back everything unopened is due at once."""
-        came_up = largest > self.largest
-        self.largest, self.smallest = largest, smallest
+    def link(self, link: Link, now: int) -> None:
+        """The bearers changed; on a link that came back, or a better one, everything unopened is due at once."""
+        quicker = self.pace.link(link, now)
+        came_up = link.largest > self.largest or (quicker and link.largest > 0)
+        self.largest, self.smallest, self.widest = link.largest, link.smallest, max(link.widest, link.largest)
+        self.bulky, self.one_way = link.largest if link.bulk is None else link.bulk, link.one_way
+        if quicker:
+            self.smoothed_ms = max(500, 2 * link.slow_ms)
         if came_up:
             for sent in self.outbox.values():
                 sent.due = now
@@ -293,14 +312,16 @@ class Peer:
                 self.handshake_due = now
             self.progress_at = now
 
-    def deadline(self) -> int | None:
+    def deadline(self, now: int) -> int | None:
         """When this peer next needs a tick."""
         times = [] if self.handshake_due is None else [self.handshake_due]
         times.extend(self.gaps.values())
         if self.largest and self.outbox:
             times.append(min(sent.due for sent in self.outbox.values()))
         if self.largest and self.epoch and not self.outbox and self.behind_on():
-            times.append(self.progress_at + self.reseal_ms)
+            times.append(self.progress_at + self.pace.long_patience(self.reseal_ms, now))
+        if self.largest and (free := self.pace.free_at(now)) is not None:
+            times.append(free)
         if self.previous_ends is not None:
             times.append(self.previous_ends[1])
         return min(times, default=None)
@@ -330,7 +351,7 @@ class Peer:
     def reseal(self, now: int) -> bool:
         """If nothing is under way and the peer still lacks what was sent, forget that it was sent."""
         behind = self.behind_on()
-        if not behind or self.outbox or now - self.progress_at < self.reseal_ms:
+        if not behind or self.outbox or now - self.progress_at < self.pace.long_patience(self.reseal_ms, now):
             return False
         for key in behind:
             self.sent[key] = self.has(key)
@@ -353,45 +374,10 @@ class Peer:
 
     def fragment(self, frame: bytes, stream: int, *, precedence: int, bulk: bool) -> None:
         """Queue a frame too large for one envelope as fragment frames that fit (spec 8.11)."""
-        whole = _array_head(1) + frame
-        size = max(64, self.capacity(precedence) - 24)
-        count = -(-len(whole) // size)
-        for number in range(count):
-            data = whole[number * size : (number + 1) * size]
-            cut = encode(frame_value(Fragment(stream=stream, part=number, parts=count, data=data)))
-            self.parts.append(Part(frame=cut, precedence=precedence, bulk=bulk))
-
-
-class Streams:
-    """Fragments on their way to being whole: of one peer, at most four sets at a time, the oldest going (spec 8.11)."""
-
-    __slots__ = ("_sets",)
-
-    def __init__(self) -> None:
-        self._sets: dict[int, tuple[int, dict[int, bytes]]] = {}
-
-    def __len__(self) -> int:
-        return len(self._sets)
-
-    @property
-    def parts(self) -> int:
-        """Fragments that wait for others."""
-        return sum(len(parts) for _, parts in self._sets.values())
-
-    def join(self, fragment: Fragment) -> bytes | None:
-        """The whole, once its last part came. Parts that contradict each other drop the set."""
-        count, parts = self._sets.setdefault(fragment.stream, (fragment.parts, {}))
-        contradicts = count != fragment.parts or parts.get(fragment.part, fragment.data) != fragment.data
-        parts[fragment.part] = fragment.data
-        if contradicts or sum(len(part) for part in parts.values()) > MAX_VALUE:
-            del self._sets[fragment.stream]
-            return None
-        if len(self._sets) > FRAGMENT_SETS:
-            del self._sets[next(iter(self._sets))]
-        if len(parts) < count:
-            return None
-        del self._sets[fragment.stream]
-        return b"".join(parts[place] for place in range(count))
+        size = max(64, self.capacity(precedence, bulk=bulk) - 24)
+        self.parts.extend(
+            Part(frame=piece, precedence=precedence, bulk=bulk) for piece in cut(_array_head(1) + frame, stream, size)
+        )
 
 
 def _array_head(count: int) -> bytes:

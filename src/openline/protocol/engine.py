@@ -33,6 +33,7 @@ from openline.protocol.events import (
     Renew,
     Stored,
     Stow,
+    Strange,
     Submit,
     Tick,
     Transmit,
@@ -116,14 +117,14 @@ class Engine:
             case Submit():
                 refusal = self._drafts.submit(event)
                 return [refusal] if refusal is not None else self._begin()  # nothing to send before it is durable
-            case Arrived(envelope):
-                outputs += self._arrived(envelope, now)
+            case Arrived(envelope) | Strange(envelope):
+                outputs += self._arrived(envelope, now, known=isinstance(event, Arrived))
             case Stored(token):
                 return self._show(self._under_way(token).gathered)  # nothing to send before the mark is durable too
             case Committed(token):
                 outputs += self._committed(token, now)
             case Link():
-                self.sending.linked(self.peers[event.party], event.largest, event.smallest, now.steady)
+                self.sending.linked(self.peers[event.party], event, now.steady)
                 outputs += self._tick(now)
             case Tick():
                 outputs += self._tick(now)
@@ -142,7 +143,7 @@ class Engine:
 
     # --- what arrives ---
 
-    def _arrived(self, envelope: bytes, now: Now) -> list[Output]:
+    def _arrived(self, envelope: bytes, now: Now, *, known: bool) -> list[Output]:
         for peer in self.peers.values():
             for epoch in (peer.epoch, peer.previous):
                 if epoch is not None and epoch.incoming.knows(envelope):
@@ -153,7 +154,7 @@ class Engine:
             if peer.seen_again(envelope):
                 return []
         for peer in self.peers.values():
-            peer.unknown_tags += 1
+            peer.unknown_tags += known
         self._unknown.append(envelope)
         del self._unknown[:-MAX_UNKNOWN]
         return [Noticed(what="unknown-tag", party=self.party)]
@@ -237,7 +238,7 @@ class Engine:
         for peer in self.peers.values():
             outputs += self.sending.flush(peer, now.steady)
         outputs += self._begin()
-        times = [peer.deadline() for peer in self.peers.values()] + [self.milestones.deadline(), asking]
+        times = [peer.deadline(now.steady) for peer in self.peers.values()] + [self.milestones.deadline(), asking]
         times += [now.steady + 60_000]  # renewals and handing on are looked at once a minute at least
         if len(self.terms.parties) > 2:
             times.append(now.steady + 2_500)

@@ -39,6 +39,13 @@ class Arrived:
 
 
 @dataclass(frozen=True, slots=True)
+class Strange:
+    """The same, and the bearer does not know who sent it: an unknown tag is then no sign of lost keys."""
+
+    envelope: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
     """The writes of commit `token` are durable, its mark perhaps not yet: what others said may be shown. May be left out."""
 
@@ -54,14 +61,23 @@ class Committed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """The bearers to a party changed: `largest` is the largest envelope any of them carries, `smallest` the least.
-
-    Both 0 when none is up.
-    """
+    """The bearers to a party changed. All sizes are 0 when nothing carries anything to it."""
 
     party: int
     largest: int
+    """The largest envelope for what goes over the best bearer that is up, as most does."""
     smallest: int
+    """The largest that all of them carry: for what goes over all."""
+    widest: int = 0
+    """The largest that any of them carries, if that is more: for handshakes."""
+    bulk: int | None = None
+    """The largest for cosignatures and chunks, if that is another; 0 where no bearer is fit for them: they wait."""
+    slow_ms: int = 0
+    """What one envelope takes to the party by the best bearer; 0 where that is not worth counting."""
+    bits_per_second: int = 0
+    """How fast the best one carries, where that decides how long an envelope takes; else 0."""
+    one_way: bool = False
+    """Nothing comes back from there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +101,7 @@ class Stow:
     data: bytes = field(repr=False)
 
 
-Input = Submit | Arrived | Stored | Committed | Link | Tick | Renew | Stow
+Input = Submit | Arrived | Strange | Stored | Committed | Link | Tick | Renew | Stow
 
 
 # --- outputs ---
@@ -114,6 +130,8 @@ class Transmit:
     envelope: bytes = field(repr=False)
     precedence: int
     bulk: bool = False
+    tries: int = 0
+    """How often these bytes were offered before, unopened."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,13 +81,14 @@ class Gathering:
             del peer.wanted[next(iter(peer.wanted))]
         pause = min(2 * asked.pause, WANT_MOST_MS) if asked is not None and again else WANT_AGAIN_MS
         if peer.tell(encode(frame_value(Want(lane=lane, first=first, full=full)))):
-            peer.wanted[lane.key] = Asked(first=first, full=full, until=now.steady + pause, pause=pause)
+            until = now.steady + peer.pace.long_patience(pause, now.steady)
+            peer.wanted[lane.key] = Asked(first=first, full=full, until=until, pause=pause)
 
     def held(self, peer: Peer, state: LaneState, now: Now) -> None:
         """Say how much of a lane is held here: acknowledgements name the newest generation only (spec 4.14)."""
         told = peer.wanted.get(state.lane.key)
         if told is None or told.until <= now.steady:
-            until = now.steady + WANT_AGAIN_MS
+            until = now.steady + peer.pace.long_patience(WANT_AGAIN_MS, now.steady)
             peer.wanted[state.lane.key] = Asked(first=-1, full=False, until=until, pause=WANT_AGAIN_MS)
             peer.tell(encode(frame_value(Held(heads=((state.lane, state.durable),)))))
 

@@ -103,7 +103,11 @@ class Intake:
                 self.frames(peer, tuple(f for f in inner if not isinstance(f, Fragment)), now)
             case Last():
                 if peer.previous is not None and peer.previous.attempt == frame.attempt:
-                    ends = peer.previous_ends[1] if peer.previous_ends else now.steady + OVERLAP_MS
+                    ends = (
+                        peer.previous_ends[1]
+                        if peer.previous_ends
+                        else now.steady + peer.pace.long_patience(OVERLAP_MS, now.steady)
+                    )
                     peer.previous_ends = (frame.index, ends)
             case Chunk():
                 self.gathered.fetches.append((frame, peer))
@@ -254,7 +258,7 @@ class Intake:
         if len(mine) >= MAX_EARLY:
             del self._early[mine[0]]  # its own oldest: nobody pushes out another's
         self._early[peer.party, lane.origin, first] = frame
-        peer.gaps.setdefault(lane.key, now.steady + GAP_MS)
+        peer.gaps.setdefault(lane.key, now.steady + peer.pace.patience(GAP_MS, now.steady))
 
     def ask_again(self, peer: Peer, now: Now) -> None:
         """Ask for what a gap is made of, once it has lasted longer than bearers differ."""
@@ -265,7 +269,7 @@ class Intake:
             if not waiting:
                 del peer.gaps[key]
             elif due <= now.steady:
-                peer.gaps[key] = now.steady + WANT_AGAIN_MS
+                peer.gaps[key] = now.steady + peer.pace.long_patience(WANT_AGAIN_MS, now.steady)
                 self.gathering.want(peer, state.lane, state.size, now, full=False)
 
     def _repeated(self, peer: Peer, state: LaneState, frame: Entries, now: Now) -> None:

@@ -15,6 +15,7 @@ from openline.protocol.delivery import OVERLAP_MS, Epoch, Peer
 from openline.protocol.entries import EpochEntry, Mode
 from openline.protocol.epochs import NO_ROOT, Opened, Said, Stage
 from openline.protocol.events import Now, Output, Transmit
+from openline.protocol.fragments import cut
 from openline.protocol.frames import FRAGMENT, Fragment, Last, frame_value, read_frames
 from openline.protocol.lanes import LaneBook
 from openline.protocol.sending import introductions
@@ -23,6 +24,10 @@ FIRST_MS = 500
 """How much later the higher party calls, so that two stations that start together do not both call."""
 RENEW_MS = 24 * 3_600_000
 """An epoch lives a day: what is recorded on the wire and a key that is stolen later cover no more."""
+WIDE_HANDSHAKE = 4_096
+"""Envelopes that carry a handshake message whole (spec 9.22)."""
+RENEW_THIN_MS = 6 * RENEW_MS
+"""How much longer an epoch lives while only thin bearers are up: a handshake takes them three minutes at 300 bit/s."""
 RENEW_LATER_MS = 5 * 60_000
 """The higher party gives the lower one this long to renew first."""
 RENEW_ENVELOPES = 2**20
@@ -88,14 +93,17 @@ class Rekeying:
             if not peer.largest:
                 peer.handshake_due = None if peer.epoch else now.steady + 60_000  # a link that comes up makes it due
                 continue
+            if peer.one_way:
+                peer.handshake_due = now.steady + 60_000  # nothing would be answered (spec 7.28)
+                continue
             if peer.handshake.stage in (Stage.IDLE, Stage.ANSWERED):
                 base = peer.epoch.attempt if peer.epoch and peer.base_ok and any(peer.epoch.root) else 0
                 root = peer.epoch.root if peer.epoch and base else NO_ROOT
                 said = peer.handshake.start(self._heads(), base, root, self._entropy)
-                self.started.extend((peer, sent) for sent in self._seal(peer, said.messages))
+                self.started.extend((peer, sent) for sent in self._seal(peer, said.messages, now))
             else:
-                outputs.extend(self._seal(peer, peer.handshake.again().messages))
-            peer.handshake_due = now.steady + peer.handshake.wait_ms()
+                outputs.extend(self._seal(peer, peer.handshake.again().messages, now))
+            peer.handshake_due = now.steady + peer.pace.long_patience(peer.handshake.wait_ms(), now.steady)
         return outputs
 
     def _watch(self, peer: Peer, now: Now) -> None:
@@ -103,9 +111,12 @@ class Rekeying:
         if peer.epoch is None or peer.handshake_due is not None:
             return
         patience = RENEW_LATER_MS if peer.party < self._book.party else 0
+        if peer.widest < WIDE_HANDSHAKE or peer.pace.bits_per_second:
+            patience += RENEW_THIN_MS
         used = max(peer.epoch.outgoing.index, peer.epoch.incoming.edge)
         old = now.wall - peer.epoch.opened >= RENEW_MS + patience or used >= RENEW_ENVELOPES
-        deaf = peer.unknown_tags > 0 and now.steady - peer.heard_at >= DEAF_MS
+        silent_ms = now.steady - peer.heard_at
+        deaf = peer.unknown_tags > 0 and silent_ms >= peer.pace.long_patience(DEAF_MS, now.steady)
         if old or deaf:
             peer.unknown_tags = 0
             peer.heard_at = now.steady + RESCUE_AGAIN_MS
@@ -139,14 +150,16 @@ class Rekeying:
             peer.answer_after = now.steady + ANSWER_EVERY_MS
         if said.opened is not None:
             return [], self._opened(peer, said.opened, said, now)
+        outputs: list[Output] = [*self._seal(peer, said.messages, now)]
         if was is Stage.CALLING and peer.handshake.stage is Stage.IDLE:
             peer.base_ok = not peer.handshake.base_refused
             self._call_at(peer, now.steady)
         elif said.answered and peer.handshake_due is not None:
-            peer.handshake_due = now.steady + 10 * FIRST_MS  # the caller repeats; we call only if it falls silent
+            # The caller repeats; we call only if it falls silent.
+            peer.handshake_due = now.steady + peer.pace.long_patience(10 * FIRST_MS, now.steady)
         elif peer.handshake.stage is Stage.PROVED and was is not Stage.PROVED:
-            peer.handshake_due = now.steady + peer.handshake.wait_ms()
-        return [*self._seal(peer, said.messages)], None
+            peer.handshake_due = now.steady + peer.pace.long_patience(peer.handshake.wait_ms(), now.steady)
+        return outputs, None
 
     def _opened(self, peer: Peer, opened: Opened, said: Said, now: Now) -> Opening:
         mode = Mode.RENEWAL if opened.base else Mode.RESCUE if peer.party in self._known else Mode.FIRST
@@ -160,31 +173,21 @@ class Rekeying:
         if old is not None and left is not None:
             peer.control.append(encode(frame_value(Last(attempt=old, index=left))))
         entry = EpochEntry(peer=peer.party, attempt=opened.attempt, mode=mode, handshake=digest(opened.transcript))
-        return Opening(entry=entry, peer=peer, after=self._seal(peer, said.messages))
+        return Opening(entry=entry, peer=peer, after=self._seal(peer, said.messages, now))
 
-    def _seal(self, peer: Peer, messages: Sequence[bytes]) -> list[Transmit]:
-        """Handshake messages in envelopes that the thinnest way to this peer can carry."""
-        limit = peer.largest or BUCKETS[-1]
+    def _seal(self, peer: Peer, messages: Sequence[bytes], now: Now) -> list[Transmit]:
+        """Handshake messages in envelopes that the widest bearer to this peer carries (spec 9.22)."""
+        limit = peer.widest or BUCKETS[-1]
         room = max((bucket for bucket in BUCKETS if bucket <= limit), default=BUCKETS[0])
         room -= HEADER + NONCE + SIV_TAG + 2
         sealed: list[Transmit] = []
         for message in messages:
-            parts = [message] if len(message) <= room else self._parts(message, room - 24)
-            sealed.extend(
-                Transmit(
-                    party=peer.party,
-                    envelope=seal_handshake(peer.handshake_out, part, self._entropy),
-                    precedence=1,
-                )
-                for part in parts
-            )
+            # A repeated message is cut into the same parts under the same id, so that each fills a gap of the former.
+            stream = int.from_bytes(digest(message)[:4], "big") | 1
+            parts = [message] if len(message) <= room else cut(message, stream, room - 24)
+            for part in parts:
+                envelope = seal_handshake(peer.handshake_out, part, self._entropy)
+                if peer.widest == peer.largest:
+                    peer.pace.took(len(envelope), now.steady, bulk=False)
+                sealed.append(Transmit(party=peer.party, envelope=envelope, precedence=2))
         return sealed
-
-    def _parts(self, message: bytes, size: int) -> list[bytes]:
-        stream = int.from_bytes(self._entropy(4), "big")
-        count = -(-len(message) // size)
-        cut = [message[part * size : (part + 1) * size] for part in range(count)]
-        return [
-            encode(frame_value(Fragment(stream=stream, part=part, parts=count, data=data)))
-            for part, data in enumerate(cut)
-        ]

@@ -16,7 +16,7 @@ from openline.kernel.lane import Entry, Generation, Head, Lane, SignedHead, leaf
 from openline.kernel.units import MAX_ITEMS, MAX_VALUE, WINDOW, Entropy
 from openline.protocol.delivery import Peer
 from openline.protocol.entries import Kind, Test
-from openline.protocol.events import Output
+from openline.protocol.events import Link, Output
 from openline.protocol.frames import (
     Entries,
     FullEntries,
@@ -46,7 +46,8 @@ MOST_HANDED_ON = MAX_VALUE - 1_024
 LEAF_BYTES = 272
 """Bytes of an entry in full beside its acknowledgement and body: leaf 197, secret 34, kind, time and heads."""
 _ACK_KIND = encode(int(Kind.ACK))
-_FLASH_BODY = b"\x00\x00"  # member 0 (precedence) is 0: FLASH, right after the head of the body map
+_PRECEDENCE_KEY = b"\x00"  # of a message's body map: first, right after the map's head; its value, 0 to 3, is one byte
+_PRECEDENCES = (b"\x00", b"\x01", b"\x02", b"\x03")
 _MESSAGE_KIND = encode(int(Kind.MESSAGE))
 _TEST_KIND = encode(int(Kind.TEST))
 
@@ -101,13 +102,19 @@ class Sending:
                 del self._signatures[next(iter(self._signatures))]
         return found
 
-    def linked(self, peer: Peer, largest: int, smallest: int, now: int) -> None:
+    def linked(self, peer: Peer, link: Link, now: int) -> None:
         """The bearers changed. What was sealed for wider ones than are left is given up, and what it said is said anew."""
-        peer.link(largest, smallest, now)
-        stuck = [index for index, sent in peer.outbox.items() if 0 < largest < len(sent.envelope)]
-        for index in stuck:
-            del peer.outbox[index]
-        if stuck:
+        peer.link(link, now)
+        if not link.largest:
+            return
+        stuck = [
+            index
+            for index, sent in peer.outbox.items()
+            if len(sent.envelope) > (peer.bulky if sent.bulk else link.largest)
+        ]
+        said = any(not peer.outbox.pop(index).bulk for index in stuck)
+        peer.floor_due = peer.floor_due or bool(stuck)
+        if said:
             peer.sent.update({key: min(size, peer.has(key)) for key, size in peer.sent.items()})
             peer.control.extend(introductions(self.book))
 
@@ -127,7 +134,7 @@ class Sending:
                 outputs.append(self._seal(peer, batch, now))
                 batch, used, items = [], 0, 0
             whole = len(load.frame) <= capacity
-            room = peer.room(precedence=load.precedence, acknowledgement=load.acknowledgement)
+            room = peer.room(now, precedence=load.precedence, acknowledgement=load.acknowledgement)
             if not (room if whole else peer.may_fragment(load.precedence)):
                 self._unsend(peer)
                 break
@@ -167,8 +174,13 @@ class Sending:
     def _bulk(self, peer: Peer, now: int) -> list[Output]:
         """Chunks and cosignatures: a few at a time, behind everything else, and only where the way is wide."""
         outputs: list[Output] = []
-        while peer.bulk and len(peer.outbox) < BULK_UNDER_WAY and peer.room(precedence=3, acknowledgement=False):
-            if len(peer.bulk[0]) > peer.capacity(3):
+        while (
+            peer.bulk
+            and peer.bulky
+            and len(peer.outbox) < BULK_UNDER_WAY
+            and peer.room(now, precedence=3, acknowledgement=False)
+        ):
+            if len(peer.bulk[0]) > peer.capacity(3, bulk=True):
                 if not peer.may_fragment(3):
                     break
                 self._cut(peer, peer.bulk.popleft(), 3, bulk=True)
@@ -178,7 +190,7 @@ class Sending:
         return outputs
 
     def _bare(self, peer: Peer, now: int) -> list[Output]:
-        if not peer.room(precedence=3, acknowledgement=True):
+        if not peer.room(now, precedence=3, acknowledgement=True):
             return []
         return [peer.seal([], now, precedence=3, bulk=False, kept=False)]
 
@@ -195,7 +207,7 @@ class Sending:
         outputs: list[Output] = []
         while peer.parts:
             part = min(peer.parts, key=lambda waiting: waiting.precedence)
-            if not peer.room(precedence=part.precedence, acknowledgement=False):
+            if not peer.room(now, precedence=part.precedence, acknowledgement=False):
                 break
             peer.parts.remove(part)
             outputs.append(
@@ -207,7 +219,7 @@ class Sending:
         """Frames in the order in which they should go; each is taken as sent when it is asked for."""
         self._taken = None
         while peer.control:
-            yield Load(frame=peer.control[0], precedence=1, acknowledgement=False, items=CONTROL_ITEMS)
+            yield Load(frame=peer.control[0], precedence=2, acknowledgement=False, items=CONTROL_ITEMS)
             peer.control.popleft()
         for state in self._own_states():
             yield from self._lane(peer, state)
@@ -304,9 +316,9 @@ class Sending:
                 )
             )
         owed = max((row.index + 1 for row in rows if row.entry.kind != _ACK_KIND), default=0)
-        flash = any(_goes_as_flash(row.entry) for row in rows)
+        precedence = min(_precedence(row.entry, urgent=state.lane.urgent) for row in rows)
         many = 16 + sum(count for _, count in _costs(rows, full=items is None))
-        return encode(value), first + len(rows), 0 if flash else 3 - state.lane.urgent, owed, many
+        return encode(value), first + len(rows), precedence, owed, many
 
     def _boundary(self, state: LaneState, first: int, rows: list[EntryRow], budget: int) -> SignedHead | None:
         """The last head signed by its owner that ends a frame within the budget, or the next one there is."""
@@ -360,11 +372,15 @@ def _whole(row: EntryRow) -> Entry:
     return row.entry if row.entry.secret else Entry(kind=b"", time=b"", ack=b"", body=b"", secret=bytes(32))
 
 
-def _goes_as_flash(entry: Entry) -> bool:
-    """Whether an entry is a FLASH, or a drill, which goes the same ways so that the pattern tells less (spec 9.23)."""
-    if entry.kind == _MESSAGE_KIND:
-        return entry.body[1:3] == _FLASH_BODY
-    if entry.kind != _TEST_KIND:
-        return False
-    test = read_body(entry)
-    return isinstance(test, Test) and test.drill
+def _precedence(entry: Entry, *, urgent: bool) -> int:
+    """How an entry travels: a message by its own precedence, a drill as FLASH so that the pattern tells less (spec 9.23).
+
+    All else in an urgent lane travels as PRIORITY: acknowledgements need no second bearer.
+    """
+    if entry.kind == _MESSAGE_KIND and entry.body[1:2] == _PRECEDENCE_KEY and entry.body[2:3] in _PRECEDENCES:
+        return entry.body[2]
+    if urgent and entry.kind == _TEST_KIND:
+        test = read_body(entry)
+        if isinstance(test, Test) and test.drill:
+            return 0
+    return 2 if urgent else 3

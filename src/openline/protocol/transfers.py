@@ -6,7 +6,7 @@ Spec: spec/07-delivery.md.
 from openline.kernel.codec import encode
 from openline.kernel.errors import Unknown
 from openline.kernel.units import Instant
-from openline.protocol.attachments import Fetch, is_whole
+from openline.protocol.attachments import IN_FLIGHT, Fetch, is_whole
 from openline.protocol.delivery import Peer
 from openline.protocol.entries import Attachment, AttachmentReceipt, AttachmentState
 from openline.protocol.fields import Ref
@@ -67,14 +67,14 @@ class Transfers:
         again = None
         for place, fetch in enumerate(self._fetches.values()):
             peer = peers.get(fetch.party)
-            if peer is None or peer.epoch is None or place >= MAX_FETCHES:
+            if peer is None or peer.epoch is None or place >= MAX_FETCHES or not peer.bulky:
                 continue
             if not fetch.allowed:
                 quota, at = self._quotas[fetch.party], Instant(now)
                 self._quotas[fetch.party], fetch.allowed = quota.take_attachment(at, fetch.attachment.size)
                 if not fetch.allowed:
                     continue  # held back until the bucket has room (spec 12.4)
-            wanted = fetch.wanted(now)
+            wanted = fetch.wanted(now, peer.pace.transfer_ms(IN_FLIGHT * fetch.attachment.chunk))
             if wanted is not None:
                 peer.tell(encode(frame_value(wanted)))
             if not fetch.complete:

@@ -40,6 +40,7 @@ from openline.protocol.events import (
     Rejected,
     Shown,
     Stored,
+    Strange,
     Submit,
     Tick,
     Transmit,
@@ -223,13 +224,14 @@ class LineRunner:
         if self.engine is not None:
             self._do(self.engine.handle(event, self._host.clock.now()))
 
-    def envelope(self, envelope: bytes) -> None:
+    def envelope(self, envelope: bytes, bearer: str, *, stranger: bool = False) -> None:
         """See links.Line."""
-        self.feed(Arrived(envelope))
+        del bearer
+        self.feed(Strange(envelope) if stranger else Arrived(envelope))
 
-    def linked(self, party: int, largest: int, smallest: int) -> None:
+    def linked(self, link: Link) -> None:
         """See links.Line."""
-        self.feed(Link(party=party, largest=largest, smallest=smallest))
+        self.feed(link)
 
     def peer(self, party: int) -> Peer | None:
         """See links.Line."""
@@ -292,8 +294,7 @@ class LineRunner:
         for output in outputs:
             match output:
                 case Transmit():
-                    station = self.stations[output.party]
-                    self._host.links.transmit(station, output.envelope, output.precedence, bulk=output.bulk)
+                    self._host.links.transmit(self.stations[output.party], output)
                 case Commit():
                     self._commit(output)
                 case Shown():

@@ -1,11 +1,11 @@
 """Bearers and lines, wired: what a line wants sent, and what bearers bring.
 
 A station is known by its id (fingerprint in hexadecimal), whatever bearer it
-comes over. Precedence decides how many bearers carry an envelope: FLASH all
-that are up, the rest the cheapest that takes it. A bearer is never believed
-about delivery; what none took is offered again by the protocol.
+comes over. Which bearers carry an envelope, how many and in which order stands
+in ways.py. A bearer is never believed about delivery; what none took is
+offered again by the protocol.
 
-Spec: spec/09-envelopes.md, 9.22 to 9.25.
+Spec: spec/09-envelopes.md, 9.20 to 9.28.
 """
 
 from collections import Counter
@@ -16,19 +16,22 @@ from typing import Protocol
 from openline.kernel.envelope import is_handshake
 from openline.ports import Bearer
 from openline.protocol.delivery import Peer
+from openline.protocol.events import Link, Transmit
+from openline.station.bearer_state import BearerState
+from openline.station.ways import Way, chosen, link_of, ordered
 
-WIDE_COST = 100
-"""A bearer this dear carries no bulk (cosignatures, chunks)."""
+FEW_LINES = 8
+"""Lines to which an envelope from nobody knows whom is shown: each looks at it once more."""
 
 
 class Line(Protocol):
     """What of a line the wiring needs."""
 
-    def envelope(self, envelope: bytes) -> None:
+    def envelope(self, envelope: bytes, bearer: str, *, stranger: bool = False) -> None:
         """An envelope that is, or may be, for this line."""
         ...
 
-    def linked(self, party: int, largest: int, smallest: int) -> None:
+    def linked(self, link: Link) -> None:
         """The bearers to a party changed."""
         ...
 
@@ -43,35 +46,45 @@ class _Route:
     party: int
 
 
-@dataclass(slots=True)
-class BearerState:
-    """One bearer's link to one station, as observed here."""
-
-    up: bool = False
-    heard_at: int | None = None
-    """Time of day, ms, of the last envelope; None if there was none."""
-    changed_at: int | None = None
-    sent: int = 0
-    sent_bytes: int = 0
-    received: int = 0
-    received_bytes: int = 0
-
-
 class Links:
     """The station's Intake, and the way out to its bearers."""
 
-    def __init__(self, wall: Callable[[], int], changed: Callable[[str], None]) -> None:
-        self._wall, self._changed = wall, changed
+    def __init__(self, wall: Callable[[], int], steady: Callable[[], int], changed: Callable[[str, str], None]) -> None:
+        """`changed` is told the station and the bearer whose link came up or went down."""
+        self._wall, self._steady, self._changed = wall, steady, changed
         self.bearers: dict[str, Bearer] = {}
         self.states: dict[tuple[str, str], BearerState] = {}
         """(bearer, station) -> state."""
         self.counters: Counter[tuple[str, str]] = Counter()
         """(bearer, event) -> how often."""
+        self._served: dict[str, set[str]] = {}
+        """Station -> bearers that know where it is."""
         self._routes: dict[str, list[_Route]] = {}
+
+    # --- who is reached how ------------------------------------------------------------------------------------
 
     def add(self, bearer: Bearer) -> None:
         """Use a bearer from now on."""
         self.bearers[bearer.traits.name] = bearer
+
+    def remove(self, name: str) -> None:
+        """Use a bearer no more; what was observed of it stays."""
+        if self.bearers.pop(name, None) is not None:
+            for station in list(self._routes):
+                self.tell(station)
+
+    def serve(self, bearer: str, station: str, *, known: bool = True) -> None:
+        """A bearer knows (or knows no more) where a station is: what is one way is offered on the strength of this alone."""
+        served = self._served.setdefault(station, set())
+        if known:
+            served.add(bearer)
+        else:
+            served.discard(bearer)
+        self.tell(station)
+
+    def serves(self, bearer: str, station: str) -> bool:
+        """Whether a bearer knows where a station is."""
+        return bearer in self._served.get(station, ())
 
     def route(self, station: str, line: Line, party: int) -> None:
         """Let a line speak with a station."""
@@ -91,10 +104,19 @@ class Links:
 
     def tell(self, station: str) -> None:
         """Tell the lines what the bearers to a station can carry now."""
-        sizes = [bearer.traits.largest for bearer in self.bearers.values() if bearer.up(station)]
-        largest, smallest = max(sizes, default=0), min(sizes, default=0)
+        ways = self.ways(station)
         for route in list(self._routes.get(station, ())):
-            route.line.linked(route.party, largest, smallest)
+            route.line.linked(link_of(ways, route.party))
+
+    def ways(self, station: str) -> list[Way]:
+        """The bearers that carry to a station now, the best first; those that are one way last."""
+        served = self._served.get(station, ())
+        found = []
+        for name, bearer in self.bearers.items():
+            traits = bearer.traits
+            if bearer.up(station) or (traits.one_way and name in served):
+                found.append(Way(bearer=bearer, traits=traits, state=self.state(name, station)))
+        return ordered(found)
 
     def up(self, station: str) -> bool:
         """Whether any bearer's link to a station is up."""
@@ -109,56 +131,70 @@ class Links:
 
     # --- out ---------------------------------------------------------------------------------------------------
 
-    def transmit(self, station: str, envelope: bytes, precedence: int, *, bulk: bool) -> None:
-        """Offer an envelope: FLASH over every bearer that is up, else over the cheapest that takes it."""
-        bearers = [bearer for bearer in self.bearers.values() if bearer.up(station)]
-        if len(bearers) > 1:
-            bearers.sort(key=lambda bearer: bearer.traits.cost)
-        for bearer in bearers:
-            traits = bearer.traits
-            if len(envelope) > traits.largest or (bulk and traits.cost >= WIDE_COST):
-                continue
-            if not bearer.offer(station, envelope, urgent=precedence == 0):
-                self.counters[traits.name, "offer-refused"] += 1
-                continue
-            state = self.state(traits.name, station)
-            state.sent += 1
-            state.sent_bytes += len(envelope)
-            if precedence:
+    def transmit(self, station: str, sent: Transmit) -> None:
+        """Offer an envelope to as many bearers as its precedence asks for (9.21). What none takes comes again."""
+        ways = self.ways(station)
+        wanted, many = chosen(ways, sent)
+        now = self._steady()
+        for way in wanted:
+            if many <= 0:
                 return
+            state, name = way.state, way.traits.name
+            if not state.repeats.due(sent.envelope, now, way.wait_ms(len(sent.envelope))):
+                many -= 1  # it is under way there still: offering it again would only fill a thin bearer
+                continue
+            if not way.bearer.offer(station, sent.envelope, urgent=sent.precedence == 0):
+                self.counters[name, "offer-refused"] += 1
+                continue
+            many -= 1
+            state.repeats.note(sent.envelope, now, way.slow)
+            state.sent += 1
+            state.sent_bytes += len(sent.envelope)
+            state.sent_at = self._wall()
 
     # --- in: ports.Intake --------------------------------------------------------------------------------------
 
     def arrived(self, bearer: str, station: str | None, envelope: bytes) -> None:
         """Find the line that an envelope is for, by its tag alone, and hand it over."""
         if station is not None:
-            state = self.state(bearer, station)
-            state.received += 1
-            state.received_bytes += len(envelope)
-            state.heard_at = self._wall()
+            self._heard(bearer, station, len(envelope))
             routes = self._routes.get(station, [])
         else:
             routes = [route for known in self._routes.values() for route in known]
-        if len(routes) == 1:
-            routes[0].line.envelope(envelope)
+        if len(routes) == 1 and station is not None:
+            routes[0].line.envelope(envelope, bearer)
             return
-        for route in routes:
-            if _expects(route, envelope):
-                route.line.envelope(envelope)
-                return
+        for place, routes_of in list(self._routes.items()):
+            for route in list(routes_of):
+                if (station is None or place == station) and _expects(route, envelope):
+                    if station is None:
+                        self._heard(bearer, place, len(envelope))
+                    route.line.envelope(envelope, bearer)
+                    return
         self.counters[bearer, "unknown-tag"] += 1
         # Nobody knows it, and a line whose epoch was lost must hear of that to open another. An
-        # authenticated peer can only trouble its own lines; a stranger's bytes trouble nobody.
-        if station is not None:
+        # authenticated peer can only trouble its own lines. A stranger's bytes trouble nobody, and wait there for
+        # a new epoch that they may have overtaken, as far as the lines are few.
+        if station is not None or len(routes) <= FEW_LINES:
             for route in list(routes):
-                route.line.envelope(envelope)
+                route.line.envelope(envelope, bearer, stranger=station is None)
+
+    def _heard(self, bearer: str, station: str, size: int) -> None:
+        state = self.state(bearer, station)
+        state.received += 1
+        state.received_bytes += size
+        state.heard_at = self._wall()
+        if state.hear():
+            self.tell(station)
+            self._changed(station, bearer)
 
     def link(self, bearer: str, station: str, *, up: bool) -> None:
         """A link came up or went down."""
         state = self.state(bearer, station)
         state.up, state.changed_at = up, self._wall()
+        state.repeats.clear()
         self.tell(station)
-        self._changed(station)
+        self._changed(station, bearer)
 
     def counted(self, bearer: str, event: str) -> None:
         """Count it."""

@@ -18,19 +18,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from openline import __version__
-from openline.bearers.tls import TlsBearer, TlsConfig
+from openline.bearers.tls import TlsBearer
 from openline.kernel.errors import Conflict, Malformed, Refused, Unavailable, Unknown
 from openline.kernel.lane import GENERATION_ZERO
 from openline.kernel.units import Entropy, Instant
-from openline.ports import Bearer, Store
+from openline.ports import Store
 from openline.protocol.events import Holds, Noticed
 from openline.protocol.records import LineRecord, Mark
 from openline.station.answers import encoded
 from openline.station.audit import AuditLog
+from openline.station.bearers import Bearers
 from openline.station.card import own_card
 from openline.station.clock import StationClock
 from openline.station.committer import Committer, Gate
-from openline.station.config import Config, load_config, marks_folder, peer_addresses, people_of
+from openline.station.config import Config, load_config, marks_folder, people_of
 from openline.station.entry_view import entry_view, lane_party
 from openline.station.feed import Feed, Published
 from openline.station.files import private_folder
@@ -82,7 +83,7 @@ class Station:
         self.feed = Feed()
         self.marks = Marks(places.marks)
         self.store: Store = parts.open_store(places.store, keystore.data_key)
-        self.links = Links(self.clock.wall, self._link_changed)
+        self.links = Links(self.clock.wall, self.clock.steady, self._link_changed)
         self.audit = AuditLog(self.store, self.gate, self.clock)
         self.lines: dict[bytes, LineRunner] = {}
         self.refused: dict[str, str] = {}
@@ -93,9 +94,10 @@ class Station:
         self.rhythm = Rhythm(self, parts.pace)
         self.pairings = Pairings(self)
         self.tls: TlsBearer | None = None
+        """Carries pairing too; made by `bearers`."""
+        self.bearers = Bearers(self)
         self._told: dict[bytes, str] = {}
         self._stopped = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
 
     # --- coming and going --------------------------------------------------------------------------------------
 
@@ -128,39 +130,18 @@ class Station:
         simulated = self.gate.call(self.store.setting, "clock")
         if self.clock.simulated and simulated is not None:
             self.clock.set(Instant(int(simulated)))
-        tls = TlsConfig(listen=self.config.tls.listen, certificate=self.keystore.certificate, key=self.keystore.tls_key)
-        self.tls = TlsBearer(tls, self.links, self.entropy)
-        self.links.add(self.tls)
         for record in self.gate.call(self.store.lines):
             self._start_line(record)
-        await self._run_bearer(self.tls, asyncio.create_task(self.tls.listening()))
+        await self.bearers.start()
         self.pairings.resume()
         self.rhythm.start()
         self.log.event("station.started", version=self.version, lines=len(self.lines), simulated=self.clock.simulated)
-
-    async def _run_bearer(self, bearer: Bearer, ready: "asyncio.Task[tuple[str, ...]]") -> None:
-        """Start a bearer; once it is ready, or with the error that kept it from starting."""
-        running = asyncio.create_task(bearer.run())
-        self._tasks.append(running)
-        await asyncio.wait([running, ready], return_when=asyncio.FIRST_COMPLETED)
-        if running.done():
-            ready.cancel()
-            running.result()
-        running.add_done_callback(self._bearer_ended)
-
-    def _bearer_ended(self, task: "asyncio.Task[None]") -> None:
-        """A bearer works until cancelled; one that does not takes the station down, to be started anew."""
-        if not task.cancelled():
-            self.log.event("bearer.ended", kind=type(task.exception()).__name__)
-            self.stop()
 
     async def _end(self) -> None:
         self.feed.close()
         self.pairings.close()
         self.rhythm.stop()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.bearers.stop()
         self.committer.close()
         with contextlib.suppress(Unavailable):
             self.audit.flush()
@@ -204,8 +185,7 @@ class Station:
     def close_line(self, line: LineRunner) -> None:
         """Stop one line for good: before it is destroyed. Raises Unavailable."""
         for station in self.links.unroute(line):
-            if self.tls is not None:
-                self.tls.drop_peer(station)
+            self.bearers.drop(station)
         self.lines.pop(line.line, None)
         line.close()
 
@@ -225,14 +205,8 @@ class Station:
     def _reach(self, line: LineRunner) -> None:
         """Tell the bearers who the parties are and where."""
         for party, card in enumerate(line.cards):
-            if party == line.party or self.tls is None:
-                continue
-            station = line.stations[party]
-            addresses = peer_addresses(self.config, station, card.addresses)
-            try:
-                self.tls.set_peer(station, card.certificate, addresses.get("tls", ()))
-            except Refused as refusal:
-                self.log.event("peer.refused", line=line.label, party=party, code=refusal.code)
+            if party != line.party:
+                self.bearers.reach(line.stations[party], card)
 
     def find(self, name: str) -> LineRunner:
         """The line of that label, or whose id begins so. Raises Unknown, or Conflict if several do."""
@@ -316,10 +290,11 @@ class Station:
         view = {"line": line.label, "state": state, "state_words": words}
         self.feed.publish(Published(line=line.line, name="state", seq=0, data=encoded(view)))
 
-    def _link_changed(self, station: str) -> None:
+    def _link_changed(self, station: str, bearer: str) -> None:
         for line in self.lines.values():
             if station in line.stations:
-                self.log.event("link", line=line.label, party=line.stations.index(station), up=self.links.up(station))
+                up = self.links.bearers[bearer].up(station) if bearer in self.links.bearers else False
+                self.log.event("link", line=line.label, party=line.stations.index(station), bearer=bearer, up=up)
                 self.state_changed(line)
 
 

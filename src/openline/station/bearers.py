@@ -1,0 +1,199 @@
+"""The station's bearers: made from the configuration, kept at work, told who is where.
+
+A bearer that cannot start (its server is away, a device is missing, a port is
+taken, its package is not installed) stops neither the station nor the other
+bearers: it is down, it says why, and it is tried again after a pause.
+
+    DOWN --run--> UP --trouble--> DOWN --pause--> ...
+
+A new bearer is one entry of `planned`.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from openline.kernel.errors import Bug, Refused, Unavailable
+from openline.kernel.keys import Card
+from openline.kernel.units import Entropy
+from openline.ports import Bearer
+from openline.station.config import Config, peer_addresses
+from openline.station.keystore import Keystore
+from openline.station.links import Links
+from openline.station.log import Log
+
+if TYPE_CHECKING:
+    from openline.bearers.tls import TlsBearer
+
+RETRY_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+"""Pauses before a bearer that failed is tried again."""
+LISTEN_S = 2.0
+"""How long a start waits for the TLS bearer to listen, so that who has started a station can be called at once."""
+
+
+class Host(Protocol):
+    """What the bearers need of their station."""
+
+    home: Path
+    config: Config
+    keystore: Keystore
+    entropy: Entropy
+    links: Links
+    log: Log
+    card: Card
+    tls: "TlsBearer | None"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One bearer of the configuration. Its own module is imported when it is made, and not before."""
+
+    name: str
+    make: Callable[[], "Made"]
+    """Raises Unavailable (its package is not installed: the message says what to do) or Refused (wrongly configured)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A bearer, and how it is told where a station is."""
+
+    bearer: Bearer
+    place: Callable[[str, Card, tuple[str, ...]], bool]
+    """(station id, card, places) -> whether it knows now where that station is. Raises Refused."""
+    drop: Callable[[str], None]
+
+
+def planned(host: Host) -> Iterator[Plan]:
+    """The bearers of this configuration."""
+    yield Plan(name="tls", make=lambda: _tls(host))
+
+
+def _tls(host: Host) -> Made:
+    from openline.bearers.tls import TlsBearer, TlsConfig
+
+    keys = host.keystore
+    config = TlsConfig(listen=host.config.tls.listen, certificate=keys.certificate, key=keys.tls_key)
+    bearer = TlsBearer(config, host.links, host.entropy)
+    host.tls = bearer
+
+    def place(station: str, card: Card, places: tuple[str, ...]) -> bool:
+        bearer.set_peer(station, card.certificate, places)
+        return True
+
+    return Made(bearer=bearer, place=place, drop=bearer.drop_peer)
+
+
+class Bearers:
+    """All bearers of one station, at work."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._made: dict[str, Made] = {}
+        self._peers: dict[str, Card] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self.troubles: dict[str, str] = {}
+        """Bearer -> why it does not work, in words for people; nothing while it works."""
+
+    async def start(self) -> None:
+        """Set all to work; returns when the station can be called, or that is known to be impossible for now."""
+        for plan in planned(self._host):
+            self._make(plan)
+            self._tasks.append(asyncio.create_task(self._work(plan)))
+        tls = self._host.tls
+        if tls is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LISTEN_S):
+                    while not self.troubles.get("tls"):
+                        listening = asyncio.create_task(tls.listening())
+                        done, _ = await asyncio.wait([listening], timeout=0.05)
+                        if done:
+                            return
+                        listening.cancel()
+
+    async def stop(self) -> None:
+        """End their work."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def names(self) -> list[str]:
+        """Every bearer of the configuration, whether it works or not."""
+        return [plan.name for plan in planned(self._host)]
+
+    # --- who is where ------------------------------------------------------------------------------------------
+
+    def reach(self, station: str, card: Card) -> None:
+        """Tell all bearers where a station is: what the configuration says of it, else its card."""
+        self._peers[station] = card
+        for name, made in self._made.items():
+            self._place(name, made, station, card)
+
+    def drop(self, station: str) -> None:
+        """Forget a station."""
+        self._peers.pop(station, None)
+        for name, made in self._made.items():
+            made.drop(station)
+            self._host.links.serve(name, station, known=False)
+
+    def _place(self, name: str, made: Made, station: str, card: Card) -> None:
+        places = peer_addresses(self._host.config, station, card.addresses).get(name.partition("-")[0], ())
+        try:
+            known = made.place(station, card, places)
+        except Refused as refusal:
+            known = False
+            self._host.log.event("peer.refused", bearer=name, code=refusal.code)
+        self._host.links.serve(name, station, known=known)
+
+    # --- at work -----------------------------------------------------------------------------------------------
+
+    def _make(self, plan: Plan) -> Made | None:
+        """The bearer, told of everybody; None, and the reason is noted, if it cannot be made."""
+        try:
+            made = plan.make()
+        except (Unavailable, Refused) as trouble:
+            self._trouble(plan.name, trouble)
+            return None
+        self._made[plan.name] = made
+        self._host.links.add(made.bearer)
+        for station, card in self._peers.items():
+            self._place(plan.name, made, station, card)
+        return made
+
+    async def _work(self, plan: Plan) -> None:
+        failures = 0
+        while True:
+            made = self._made.get(plan.name) or self._make(plan)
+            if made is not None:
+                began = asyncio.get_running_loop().time()
+                running = asyncio.create_task(made.bearer.run())
+                settled = asyncio.create_task(self._settled(plan.name))
+                try:
+                    await asyncio.wait([running])
+                finally:
+                    settled.cancel()
+                    running.cancel()
+                    await asyncio.gather(running, settled, return_exceptions=True)
+                error = running.exception() if not running.cancelled() else None
+                self._trouble(plan.name, error)
+                if asyncio.get_running_loop().time() - began > RETRY_S[-1]:
+                    failures = 0
+            await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])
+            failures += 1
+
+    async def _settled(self, name: str) -> None:
+        """What still runs after a moment works: its old trouble is over."""
+        await asyncio.sleep(RETRY_S[0] / 2)
+        if self.troubles.pop(name, None) is not None:
+            self._host.log.event("bearer.works", bearer=name)
+
+    def _trouble(self, name: str, error: BaseException | None) -> None:
+        """Note why a bearer does not work. Messages of the house's errors are constants; others are named by class."""
+        known = isinstance(error, Refused | Unavailable | Bug)
+        words = str(error) if known else "it ended"
+        kind = getattr(error, "code", type(error).__name__)
+        if self.troubles.get(name) != words:
+            self._host.log.event("bearer.down", bearer=name, kind=kind)
+        self.troubles[name] = words
