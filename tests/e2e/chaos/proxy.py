@@ -1,7 +1,8 @@
-"""A TCP proxy in this process, between two stations: it cuts, stalls, delays, corrupts and throttles.
+"""A TCP proxy in this process, between two stations: it cuts, also in mid-record, stalls, delays, corrupts and throttles.
 
-It duplicates and reorders nothing, as TCP does not. One thread, one loop; the
-faults are set from the test's thread and hold for every connection from then on.
+It duplicates and reorders nothing, as TCP does not. One thread, one loop, if
+asked in a network namespace of its own; the faults are set from the test's
+thread and hold for every connection from then on.
 """
 
 import asyncio
@@ -13,7 +14,11 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
+from tests.e2e.chaos.world import enter
+
 _CHUNK = 16_384
+_CRUMB = 97
+"""Bytes carried at a time on a thin way: no frame and no TLS record ends there."""
 
 
 @dataclass
@@ -27,14 +32,22 @@ class Weather:
     """0: as fast as it goes."""
     corrupt: int = 0
     """So many of the next chunks have one bit changed."""
+    sever: int = 0
+    """So many of the next chunks are carried in half, and their connection ends there."""
+    deaf: bool = False
+    """What comes back to whoever called is taken and lost: a way that is open in one direction."""
 
 
 class Proxy:
     """Listens at a port of its own and calls `target` for each connection."""
 
-    def __init__(self, target: int, seed: int = 0) -> None:
+    def __init__(
+        self, target: int, seed: int = 0, *, host: str = "127.0.0.1", called: str = "127.0.0.1", space: str = ""
+    ) -> None:
+        """Listens at `host` and calls `called`, in the network namespace at the path `space` if one is given."""
         self.target, self.weather, self.port = target, Weather(), 0
-        self.connections = self.carried = self.corrupted = 0
+        self.connections = self.carried = self.corrupted = self.severed = 0
+        self._host, self._called, self._space = host, called, space
         self._dice = random.Random(seed)
         self._loop = asyncio.new_event_loop()
         self._server: asyncio.Server | None = None
@@ -77,6 +90,14 @@ class Proxy:
         """Change one bit in each of the next chunks."""
         self.weather.corrupt = chunks
 
+    def sever(self, chunks: int = 1) -> None:
+        """Carry half of each of the next chunks, and end its connection there."""
+        self.weather.sever = chunks
+
+    def half_open(self) -> None:
+        """Lose all that comes back to whoever called; connections stay, and ends are not told."""
+        self.weather.deaf = True
+
     def delay(self, seconds: float) -> None:
         """Hold each chunk back so long."""
         self.weather.delay_s = seconds
@@ -115,12 +136,14 @@ class Proxy:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _run(self) -> None:
+        if self._space:
+            enter(self._space)
         asyncio.set_event_loop(self._loop)
         self._loop.run_until_complete(self._listen())
         self._loop.run_forever()
 
     async def _listen(self) -> None:
-        server = self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        server = self._server = await asyncio.start_server(self._accept, self._host, 0)
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
 
@@ -140,10 +163,13 @@ class Proxy:
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.weather.refusing:
             return
-        there_reader, there = await asyncio.open_connection("127.0.0.1", self.target)
+        there_reader, there = await asyncio.open_connection(self._called, self.target)
         self.connections += 1
         self._open |= {writer, there}
-        ways = {asyncio.create_task(self._pump(*way)) for way in ((reader, there), (there_reader, writer))}
+        ways = {
+            asyncio.create_task(self._pump(reader, there, back=False)),
+            asyncio.create_task(self._pump(there_reader, writer, back=True)),
+        }
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -152,11 +178,13 @@ class Proxy:
                 way.cancel()
             there.transport.abort()
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, back: bool) -> None:
         with contextlib.suppress(OSError):
-            while data := await reader.read(_CHUNK):
+            while data := await reader.read(_CRUMB if 0 < self.weather.bytes_per_s < 10 * _CRUMB else _CHUNK):
                 await self._clear.wait()
                 weather = self.weather
+                if weather.deaf and back:
+                    continue
                 if weather.delay_s:
                     await self._linger(weather.delay_s)
                 if weather.bytes_per_s:
@@ -165,9 +193,14 @@ class Proxy:
                     weather.corrupt -= 1
                     self.corrupted += 1
                     data = self._flipped(data)
-                writer.write(data)
+                severed = weather.sever > 0
+                writer.write(data[: len(data) // 2] if severed else data)
                 self.carried += len(data)
                 await writer.drain()
+                if severed:
+                    weather.sever -= 1
+                    self.severed += 1
+                    return
 
     async def _linger(self, seconds: float) -> None:
         """So long, or until the proxy ends."""

@@ -24,6 +24,7 @@ from typing import Any
 from openline.kernel.errors import Refused, Unavailable
 from openline.station.client import Client
 from tests.e2e.chaos.proxy import Proxy
+from tests.e2e.chaos.shim import Machine
 from tests.e2e.cli_rig import Done, Floor, founded, free_port, paired, process
 from tests.e2e.everyones_python import everyones_python
 from tests.waiting import until
@@ -62,6 +63,10 @@ class Station:
     user: int | None = None
     """The Unix user that it runs as; only root can choose another."""
     groups: list[int] | None = None
+    inside: list[str] = field(default_factory=list)
+    """What its command runs under: a namespace of its own."""
+    machine: Machine | None = None
+    """Whose orders its process is under."""
     starts: int = 0
     running: "subprocess.Popen[bytes] | None" = None
     client: Client = field(init=False)
@@ -83,8 +88,8 @@ class Station:
         with self.log.open("ab") as log:
             python = sys.executable if self.user is None else everyones_python()
             self.running = subprocess.Popen(
-                [python, *UP],
-                env={**os.environ, "OPENLINE_HOME": str(self.home)},
+                [*self.inside, python, *UP],
+                env={**os.environ, **(self.machine.env if self.machine else {}), "OPENLINE_HOME": str(self.home)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -124,6 +129,13 @@ class Station:
         if self.running is not None:
             self.running.kill()
             self.running.wait()
+        self._gone()
+
+    def fell(self, deadline_s: float) -> None:
+        """Wait until SIGKILL has ended it."""
+        assert self.running is not None
+        status = self.running.wait(deadline_s)
+        assert status == -signal.SIGKILL, f"{self.name} ended with status {status}: {self.log_tail()}"
         self._gone()
 
     def stop(self) -> int:
@@ -258,13 +270,21 @@ class Rig:
         return [party["fingerprint"] for party in self.alpha.line()["parties"]]
 
 
-def write_config(station: Station, peer_fingerprint: str, peer_port: int) -> None:
-    """Point a copied home at its own port, its own key file and, for the peer, at the proxy."""
+def write_config(station: Station, peer_fingerprint: str, *, listen: Sequence[str], dial: Sequence[str]) -> None:
+    """Give a copied home its own addresses, its own key file and, for the peer, those at which it is reached."""
     path = station.home / "config.toml"
-    text = re.sub(r"(?m)^listen = .*$", f'listen = ["127.0.0.1:{station.port}"]', path.read_text())
+    text = re.sub(r"(?m)^listen = .*$", f"listen = {json.dumps(list(listen))}", path.read_text())
     text = re.sub(r"(?m)^key_file = .*$", 'key_file = "unlock.key"', text)
     text = re.sub(r"(?ms)^\[peers\..*", "", text)
-    path.write_text(text + f'[peers.{peer_fingerprint}]\ntls = ["127.0.0.1:{peer_port}"]\n')
+    path.write_text(text + f"[peers.{peer_fingerprint}]\ntls = {json.dumps(list(dial))}\n")
+
+
+def copied(template: Path, folder: Path, name: str, port: int) -> Station:
+    """A copy of one of the template's stations."""
+    folder.mkdir(parents=True, exist_ok=True)
+    home = folder / name.lower()
+    shutil.copytree(template / name.lower(), home, ignore=shutil.ignore_patterns("*.sock", "up.log"))
+    return Station(name, home, port)
 
 
 def fingerprint_of(folder: Path, name: str) -> str:
@@ -276,16 +296,12 @@ def fingerprint_of(folder: Path, name: str) -> str:
 @contextmanager
 def rig(template: Path, folder: Path, seed: int = 0) -> Iterator[Rig]:
     """Copies of the template's stations, not started; killed at the end."""
-    folder.mkdir(parents=True, exist_ok=True)
-    stations = []
-    for name in NAMES:
-        home = folder / name.lower()
-        shutil.copytree(template / name.lower(), home, ignore=shutil.ignore_patterns("*.sock", "up.log"))
-        stations.append(Station(name, home, free_port()))
+    stations = [copied(template, folder, name, free_port()) for name in NAMES]
     alpha, bravo = stations
     with Proxy(alpha.port, seed) as to_alpha, Proxy(bravo.port, seed + 1) as to_bravo:
-        write_config(alpha, fingerprint_of(template, "BRAVO"), to_bravo.port)
-        write_config(bravo, fingerprint_of(template, "ALPHA"), to_alpha.port)
+        for station, peer, proxy in ((alpha, "BRAVO", to_bravo), (bravo, "ALPHA", to_alpha)):
+            here, there = (f"127.0.0.1:{port}" for port in (station.port, proxy.port))
+            write_config(station, fingerprint_of(template, peer), listen=[here], dial=[there])
         try:
             yield Rig(folder, alpha, bravo, to_alpha, to_bravo)
         finally:
