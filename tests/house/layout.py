@@ -57,6 +57,7 @@ MAP: dict[str, str] = {
     "protocol/sending.py": "protocol",
     "protocol/setup.py": "protocol",
     "protocol/statements.py": "protocol",
+    "protocol/statements.py": "protocol",
     "protocol/transfers.py": "protocol",
     "protocol/wire.py": "protocol",
     "protocol/pairing.py": "protocol",

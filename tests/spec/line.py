@@ -11,13 +11,13 @@ from hashlib import sha256
 
 from openline.kernel.codec import Value, encode
 from openline.kernel.crypto import Signer
-from openline.kernel.keys import Card
-from openline.kernel.lane import GENERATION_ZERO
+from openline.kernel.keys import Card, make_statement
+from openline.kernel.lane import GENERATION_ZERO, Generation
 from openline.kernel.terms import Policy
 from openline.kernel.units import Instant
 from openline.protocol.drafts import Draft
 from openline.protocol.engine import Engine
-from openline.protocol.entries import AnyEntry, Message, Precedence, Role, Unknown, Watch
+from openline.protocol.entries import AnyEntry, Cause, Message, Precedence, Role, Unknown, Watch
 from openline.protocol.events import (
     Accepted,
     Arrived,
@@ -30,6 +30,7 @@ from openline.protocol.events import (
     Now,
     Output,
     Rejected,
+    Rotate,
     Shown,
     Submit,
     Tick,
@@ -52,6 +53,7 @@ class Host:
     def __init__(self, line: "Line", party: int, name: str) -> None:
         self.line, self.party, self.name = line, party, name
         self.signer: Signer = parties.LANES[name]
+        self.retired: list[Signer] = []
         self.store = MemoryStore(line.terms.line)
         self.mark: Mark | None = Mark(generation=GENERATION_ZERO, urgent=0, traffic=0)
         self.outputs: list[Output] = []
@@ -73,7 +75,13 @@ class Host:
         record = LineRecord(
             line=self.line.terms.line, party=self.party, terms=self.line.terms.raw, cards=cards, label="TEST"
         )
-        setup = Setup(record=record, signer=self.signer, psks=self.line.psks(self.party), mark=self.mark)
+        setup = Setup(
+            record=record,
+            signer=self.signer,
+            retired=tuple(self.retired),
+            psks=self.line.psks(self.party),
+            mark=self.mark,
+        )
         if self.held is not None:
             self.held = deque()
         self.engine = Engine(setup, self.store, self.entropy, self.line.now())
@@ -123,6 +131,22 @@ class Host:
     def say(self, entry: AnyEntry) -> None:
         """Submit an entry."""
         self.give(Submit(token=len(self.outputs), entry=entry, time=self.line.now().wall))
+
+    def rotate(
+        self, key: str, counter: int = 0, *, cause: Cause = Cause.ROTATION, root: Signer | None = None
+    ) -> tuple[Generation, bytes]:
+        """Go on under the lane key of that name, in the next generation unless another counter is asked for."""
+        new, known = parties.signer(key), self.engine.book.generations(self.party)
+        generation = Generation(counter or known[-1].counter + 1, self.entropy(8))
+        statement = make_statement(
+            self.line.terms.line, self.party, generation, new.public, root or parties.ROOTS[self.name]
+        )
+        before = len(self.rejected())
+        self.give(Rotate(token=len(self.outputs), generation=generation, statement=statement, signer=new, cause=cause))
+        if len(self.rejected()) == before:
+            self.retired.append(self.signer)
+            self.signer = new
+        return generation, statement
 
     def write(self, kind: int, body: bytes, *, urgent: bool) -> None:
         """Sign an entry of any kind with any body into an own lane, unchecked: as a faulty or hostile station would."""

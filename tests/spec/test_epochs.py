@@ -73,7 +73,7 @@ def test_10_3_messages_of_other_shapes_are_refused_and_change_nothing() -> None:
     line = Line()
     alpha = line.hosts[0]
     root = alpha.engine.peers[1].epoch.root  # type: ignore[union-attr]
-    shapes: tuple[Value, ...] = ([], [19], [20], [20, 2, 0, bytes(1_216), [], bytes(64)], [21, 1, bytes(32), bytes(1_216), bytes(1_168), [], bytes(64)],
+    shapes: tuple[Value, ...] = ([], [19], [20], [20, 2, 0, bytes(1_216), [], b"", bytes(64)], [21, 1, bytes(32), bytes(1_216), bytes(1_168), [], b"", bytes(64)],
                  [22, 0, bytes(1_168), bytes(32)], [22, 1, b"", bytes(32)], [23, 1, bytes(32)], [24, 1, 2, 1], [24, 1, 2, 2], {1: 2}, 7)  # fmt: skip
     for said in shapes:
         give_handshake(line, 1, 0, said)
@@ -116,7 +116,7 @@ def test_10_5_an_offer_that_is_no_key_is_refused_and_the_attempt_before_stands()
     init = a.start([], 0, NO_ROOT, entropy).messages[0]
     reply = b.receive(init, ALPHA_KEY, [], {}, entropy, yields=True).messages[0]
     for offer in (b"\xff" * 1_216, bytes(1_216), bytes(1_184) + b"\x01" + bytes(31)):
-        bad: list[Value] = [20, 2, 0, offer, []]
+        bad: list[Value] = [20, 2, 0, offer, [], b""]
         signed = a._sign(bad)
         with pytest.raises(Refused):
             b.receive(signed, ALPHA_KEY, [], {}, entropy, yields=True)

@@ -53,6 +53,7 @@ from openline.kernel.terms import parse_terms
 from openline.kernel.units import Instant
 from openline.protocol.forks import decode_fork
 from openline.protocol.records import EntryRow, LineReader, LineRecord
+from openline.protocol.statements import is_contradiction
 
 Progress = Callable[[str, int, int], None]
 """(stage, done, of how many): called often, must be quick."""
@@ -184,8 +185,9 @@ def export(
         for (party, generation), statement in statements.items():
             output.put(statement_file(party, generation), statement)
         for number, evidence in enumerate(reader.evidence()):
-            fork = decode_fork(members.terms.line, evidence.evidence)
-            output.put(evidence_file(number), write_evidence(fork))
+            raw = evidence.evidence
+            kept = raw if is_contradiction(raw) else write_evidence(decode_fork(members.terms.line, raw))
+            output.put(evidence_file(number), kept)
         for head in heads:
             unopened += _write_lane(output, reader, head, partial(_counted, progress, done, total))
             done += head.size.size

@@ -38,6 +38,7 @@ from openline.kernel.keys import check_member, read_card
 from openline.kernel.lane import Generation, SignedHead, note, parse_note, vkeys
 from openline.kernel.terms import Terms, parse_terms
 from openline.kernel.units import MAX_NOTE
+from openline.protocol.statements import decode_contradiction, encode_contradiction, is_contradiction
 
 Key = tuple[int, Generation]
 
@@ -201,12 +202,15 @@ class FixedChecks:
     # --- forks ---
 
     def evidence(self) -> None:
-        """Every piece of evidence proves a fork by the owner of its lane (spec 11.9)."""
+        """Every piece of evidence proves a fork by the owner of its lane, or two statements of a root (spec 11.9)."""
         number = 0
         while (name := evidence_file(number)) in self.found.files:
             number += 1
             try:
                 raw = self.small(name)
+                if is_contradiction(raw):
+                    self._contradiction(raw)
+                    continue
                 fork = read_evidence(raw, self.found.line)
                 if write_evidence(fork) != raw:
                     raise Malformed("not the one form of evidence")
@@ -223,6 +227,16 @@ class FixedChecks:
             self.forks.append(
                 f"{self.members.name(lane.party)} signed two histories of lane {lane.number}.{lane.generation}: {heads}{where}"
             )
+
+    def _contradiction(self, raw: bytes) -> None:
+        found = decode_contradiction(raw, self.found.line)
+        if encode_contradiction(found) != raw:
+            raise Malformed("not the one form of evidence")
+        if found.party >= len(self.members.cards):
+            raise Foreign("evidence against no party")
+        found.check(self.members.cards[found.party].root)
+        name = self.members.name(found.party)
+        self.forks.append(f"the root of {name} signed two lane keys for generation {found.generation}")
 
     def archive(self) -> Archive:
         """What the checks of the lanes need to know."""

@@ -28,7 +28,7 @@ from openline.kernel.crypto import (
     open_from,
     seal_to,
 )
-from openline.kernel.errors import Foreign, Forged, Malformed
+from openline.kernel.errors import Conflict, Foreign, Forged, Malformed
 from openline.kernel.lane import GENERATION_ZERO, Generation
 from openline.kernel.terms import SUITE, Party, Terms, check_name
 from openline.kernel.units import MAX_GENERATION, MAX_PARTIES, Instant
@@ -167,6 +167,12 @@ def read_statement(raw: bytes, line: bytes, party: int, generation: Generation, 
     return lane
 
 
+def statement_generation(raw: bytes) -> Generation:
+    """The generation from which a key statement says to hold; `read_statement` checks it. Raises Malformed or TooLarge."""
+    members = Fields(decode(Fields(decode(raw)).bytes(0)))
+    return Generation(members.uint(3, MAX_GENERATION), members.bytes(4, exactly=8))
+
+
 class Keyring:
     """One party's public keys over time: which lane key signs which generation."""
 
@@ -180,10 +186,26 @@ class Keyring:
         """The key in force in that generation: that of the latest statement not after it."""
         return next(key for since, key in reversed(self._from) if since <= generation)
 
+    def since(self, generation: Generation) -> Generation:
+        """Since which generation the key in force in that one signs."""
+        return max(since for since, _ in self._from if since <= generation)
+
+    @property
+    def keys(self) -> tuple[tuple[Generation, Verifier], ...]:
+        """Every lane key with the generation since which it signs, ascending."""
+        return tuple(self._from)
+
     def rotate(self, generation: Generation, lane: Verifier) -> None:
-        """Put a key in place from a generation on; it came from `read_statement`."""
-        if all(since != generation for since, _ in self._from):
-            self._from = sorted([*self._from, (generation, lane)], key=lambda known: known[0])
+        """Put a key in place from a generation on; it came from `read_statement`.
+
+        Raises Conflict if another key has that place: the one in place stays (spec 3.13, 3.14).
+        """
+        for since, key in self._from:
+            if since == generation:
+                if (key.ed25519_key, key.mldsa_key) != (lane.ed25519_key, lane.mldsa_key):
+                    raise Conflict("another key for a generation that has one")
+                return
+        self._from = sorted([*self._from, (generation, lane)], key=lambda known: known[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

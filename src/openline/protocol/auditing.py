@@ -12,7 +12,11 @@ from openline.protocol.frames import FullEntries
 from openline.protocol.gathering import Gathering
 from openline.protocol.lane_state import LaneState
 from openline.protocol.lanes import LaneBook
-from openline.protocol.records import PutEvidence
+from openline.protocol.records import PutEvidence, PutGeneration
+from openline.protocol.statements import contradiction, encode_contradiction, is_contradiction
+
+MAX_EVIDENCE = 1_024
+"""Pieces kept of a line: who signs contradictions without end proves no more by the next one, and fills no disk."""
 
 
 class Auditing:
@@ -23,7 +27,8 @@ class Auditing:
         self._ahead: dict[tuple[int, tuple[int, Generation]], SignedHead] = {}
         """(who showed it, lane) -> the largest signed head beyond what is held: what comes must fit it (spec 11.2)."""
         for kept in book.reader.evidence():
-            book.forked.add(decode_fork(book.terms.line, kept.evidence).left.head.lane.key)
+            if not is_contradiction(kept.evidence):
+                book.forked.add(decode_fork(book.terms.line, kept.evidence).left.head.lane.key)
 
     def head(self, peer: Peer, signed: SignedHead, now: Now) -> None:
         """Somebody's head, whole: it must be one of ours, or it proves or suggests a fork."""
@@ -47,6 +52,21 @@ class Auditing:
             self._proved(lane, fork)
         else:
             self.begin(peer, lane, now)
+
+    def statement(self, shown: PutGeneration) -> None:
+        """A root-signed statement for a generation that has another key: both are kept (spec 11.7)."""
+        book, party = self.book, shown.party
+        if not shown.statement or not book.knows(party, shown.generation):
+            return
+        kept = book.named.get(party, shown.generation).statement
+        if not kept or kept == shown.statement or len(book.reader.evidence()) >= MAX_EVIDENCE:
+            return
+        found = contradiction(book.terms.line, party, shown.generation, (kept, shown.statement))
+        found.check(book.rings[party].root)
+        evidence = encode_contradiction(found)
+        if all(known.evidence != evidence for known in book.reader.evidence()):
+            self.gathering.now.writes.append(PutEvidence(party=party, evidence=evidence))
+            self.gathering.notice("keys-contradict", party, shown.generation.counter)
 
     def grown(self, lane: Lane, now: Now) -> None:
         """A lane has grown: heads that were shown of it before must fit."""

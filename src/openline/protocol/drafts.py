@@ -85,11 +85,12 @@ class Drafts:
         body = encode_body(entry)
         self._waiting.append(Draft(token=None, urgent=lane_of(entry), entry=entry, body=body, time=now.wall))
 
-    def open_lanes(self, entry: AnyEntry, now: Now) -> None:
-        """Entry 0 of both own lanes, before anything else that waits."""
+    def open_lanes(self, entry: AnyEntry, now: Now, token: int | None = None) -> None:
+        """Entry 0 of both own lanes, before anything else that waits; `token` hears of the urgent one."""
         body = encode_body(entry)
         self._waiting[:0] = [
-            Draft(token=None, urgent=urgent, entry=entry, body=body, time=now.wall) for urgent in (True, False)
+            Draft(token=token if urgent else None, urgent=urgent, entry=entry, body=body, time=now.wall)
+            for urgent in (True, False)
         ]
 
     def acknowledge(self) -> None:

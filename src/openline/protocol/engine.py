@@ -31,6 +31,7 @@ from openline.protocol.events import (
     Now,
     Output,
     Renew,
+    Rotate,
     Stored,
     Stow,
     Strange,
@@ -74,15 +75,15 @@ class Engine:
         self.record, self.party = setup.record, setup.record.party
         self.terms = parse_terms(setup.record.terms)
         self.cards = read_cards(setup.record, self.terms)
-        self._reader, self._entropy, self._signer = reader, entropy, setup.signer
+        self._reader, self._entropy = reader, entropy
         rings = [Keyring(card.root, card.lane) for card in self.cards]
-        self.book = LaneBook(self.terms, self.party, rings, reader)
+        self.book = LaneBook(self.terms, self.party, rings, reader, (*setup.retired, setup.signer))
         self.peers = make_peers(setup, self.terms, reader)
         quotas = {party: quotas_of(self.terms.policy, Instant(now.steady)) for party in self.peers}
         self.intake = Intake(self.book, self.peers, quotas)
-        self.sending = Sending(self.book, setup.signer, entropy)
+        self.sending = Sending(self.book, entropy)
         self.transfers = Transfers(reader, self.intake.quotas)
-        self.milestones = Milestones(self.book, setup.signer)
+        self.milestones = Milestones(self.book)
         self._folding = Folding(self.book, reader, self.transfers)
         self.fold = self._folding.fold
         self._policy = self.terms.policy
@@ -100,6 +101,8 @@ class Engine:
             book=self.book, peers=self.peers, drafts=self._drafts, gathering=self.intake.gathering, entropy=entropy
         )
         self._succession.start(judge(self.terms.line, self.party, setup.mark, reader), now)
+        if self.book.signer(self.book.mine) is None:
+            raise Unknown("the lane key of this line is not in the keystore")
 
     # --- the door ---
 
@@ -128,6 +131,9 @@ class Engine:
                 outputs += self._tick(now)
             case Tick():
                 outputs += self._tick(now)
+            case Rotate():
+                refusal = self._succession.rotate(event, now)
+                return [refusal] if refusal is not None else self._begin()
             case Renew(party):
                 self.rekeying.renew(self.peers[party], now)
                 outputs += self._tick(now)

@@ -114,6 +114,8 @@ class Cause(IntEnum):
     ROTATION = 1
     SUPERSEDED = 2
     """It was shown a newer generation of its own than it knew."""
+    COMPROMISED = 3
+    """Its people hold the lane key for stolen: what stands beyond the heads named is disputed."""
 
 
 class Mode(IntEnum):

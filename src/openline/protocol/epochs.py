@@ -35,6 +35,7 @@ from openline.kernel.errors import Forged, Malformed, Replayed
 from openline.kernel.keys import EpochContext, confirmation, epoch_root, open_share, seal_share
 from openline.kernel.lane import Head
 from openline.kernel.units import Entropy
+from openline.protocol.entries import MAX_STATEMENT
 
 INIT, REPLY, FINISH, CONFIRM, NO = 20, 21, 22, 23, 24
 MAX_ATTEMPT = 2**32 - 1
@@ -47,6 +48,12 @@ PATIENCE = 4
 """Repetitions of a finish before the attempt is given up: 15 s, longer than a restart takes."""
 _SIGNED = b"openline/1 handshake\n"
 NO_ROOT = bytes(32)
+
+
+def shown_statement(members: Fields) -> bytes:
+    """The key statement that an init or reply shows; empty if it shows none. Raises Malformed or TooLarge."""
+    place = {INIT: 5, REPLY: 6}.get(members.uint(0, 255))
+    return b"" if place is None else members.bytes(place, most=MAX_STATEMENT)
 
 
 class Stage(Enum):
@@ -91,6 +98,7 @@ class Handshake:
         self._line, self._own, self._peer, self._psk, self._signer = line, own_root, peer_root, psk, signer
         self.attempt = attempt
         """The highest attempt made, answered or completed."""
+        self._statement, self._known = b"", True
         self.stage = Stage.IDLE
         self._completed = attempt
         self._tried = 0
@@ -104,6 +112,17 @@ class Handshake:
     def wait_ms(self) -> int:
         """How long to wait before `again`."""
         return RESEND_MS[min(self._tried, len(RESEND_MS) - 1)]
+
+    def speak_as(self, signer: Signer, statement: bytes, *, known: bool) -> None:
+        """Sign with that key from now on; `statement` is the root's for it, empty for the key of the terms.
+
+        Where `known`, the peer has acknowledged an entry under that key: then only a rescue shows the statement
+        again, as its other side may have lost everything (spec 10.27).
+        """
+        self._signer, self._statement, self._known = signer, statement, known
+
+    def _shown(self, base: int) -> bytes:
+        return b"" if base and self._known else self._statement
 
     def _context(self, *, initiator: bool) -> EpochContext:
         first, second = (self._own, self._peer) if initiator else (self._peer, self._own)
@@ -120,7 +139,7 @@ class Handshake:
         named: list[Value] = [
             [h.lane.number, h.lane.generation.counter, h.lane.generation.nonce, h.size, h.root] for h in heads
         ]
-        self._init = self._sign([INIT, self.attempt, base, xwing_public(self._seed), named])
+        self._init = self._sign([INIT, self.attempt, base, xwing_public(self._seed), named, self._shown(base)])
         self.stage, self._tried, self._last = Stage.CALLING, 0, self._init
         return Said(messages=(self._init,))
 
@@ -200,7 +219,7 @@ class Handshake:
     ) -> Said:
         attempt, base = members.uint(1, MAX_ATTEMPT), members.uint(2, MAX_ATTEMPT)
         offer = members.bytes(3, exactly=XWING_PUBLIC)
-        self._check(members, 5, key)
+        self._check(members, 6, key)
         if self.stage is Stage.ANSWERED and message == self._init:
             return Said(messages=(self._reply,))  # our reply was lost
         answering = self.stage is Stage.ANSWERED and attempt < self.attempt
@@ -229,13 +248,15 @@ class Handshake:
         named: list[Value] = [
             [h.lane.number, h.lane.generation.counter, h.lane.generation.nonce, h.size, h.root] for h in heads
         ]
-        self._reply = self._sign([REPLY, attempt, heard, xwing_public(self._seed), sealed, named])
+        self._reply = self._sign(
+            [REPLY, attempt, heard, xwing_public(self._seed), sealed, named, self._shown(base)]
+        )
         self.stage, self._tried, self._last = Stage.ANSWERED, 0, b""
         return Said(messages=(self._reply,), answered=True)
 
     def _on_reply(self, message: bytes, members: Fields, key: Verifier, entropy: Entropy) -> Said:
         offer, sealed = members.bytes(3, exactly=XWING_PUBLIC), members.bytes(4, exactly=XWING_SEALED_32)
-        self._check(members, 6, key)
+        self._check(members, 7, key)
         if self.stage is Stage.PROVED and message == self._reply:
             return Said(messages=(self._last,))  # our finish was lost
         if self.stage is not Stage.CALLING or members.bytes(2) != digest(self._init):

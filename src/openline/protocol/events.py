@@ -5,9 +5,10 @@ Spec: spec/07-delivery.md; DESIGN: commit, mark, sign, send.
 
 from dataclasses import dataclass, field
 
+from openline.kernel.crypto import Signer
 from openline.kernel.lane import Generation, Lane
 from openline.kernel.units import Instant
-from openline.protocol.entries import AnyEntry
+from openline.protocol.entries import AnyEntry, Cause
 from openline.protocol.records import EntryRow, Mark, Write
 
 
@@ -101,7 +102,21 @@ class Stow:
     data: bytes = field(repr=False)
 
 
-Input = Submit | Arrived | Strange | Stored | Committed | Link | Tick | Renew | Stow
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rotate:
+    """Write on in this generation, under a lane key that the root certified for it (spec 3.10).
+
+    Answered as a Submit is: by Accepted for its urgent entry 0, or by Rejected, and nothing changed.
+    """
+
+    token: int
+    generation: Generation
+    statement: bytes = field(repr=False)
+    signer: Signer = field(repr=False)
+    cause: Cause
+
+
+Input = Rotate | Submit | Arrived | Strange | Stored | Committed | Link | Tick | Renew | Stow
 
 
 # --- outputs ---

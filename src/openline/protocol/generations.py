@@ -16,15 +16,16 @@ from openline.protocol.records import PutGeneration
 MAX_GENERATIONS = 64
 """Generations of one party: a restore a week for a year; then terms for a new line are due."""
 MAX_CLAIMS = 8
-"""Of these, how many may rest on another member's word alone: more than one restore on the way is rare."""
+"""Of these, how many may rest on another member's word alone: more than one restore on the way is rare. One's own
+may all do so, as a rebuilt station knows none; they move no counter before their own signature has been seen."""
 
 
 class Generations:
     """The generations of all parties of a line."""
 
-    def __init__(self, parties: int, held: Callable[[int, Generation], bool]) -> None:
-        """`held` says whether any entry of a party's generation is here."""
-        self._held = held
+    def __init__(self, parties: int, held: Callable[[int, Generation], bool], own: int) -> None:
+        """`held` says whether any entry of a party's generation is here; `own` is this station's party."""
+        self._held, self._own = held, own
         self._known: list[list[Generation]] = [[] for _ in range(parties)]
         self._puts: dict[tuple[int, Generation], PutGeneration] = {}
         self._claims: dict[tuple[int, Generation], None] = {}
@@ -52,7 +53,7 @@ class Generations:
 
     def _make_room(self, party: int, *, claim: bool) -> list[Generation]:
         claims = [generation for of, generation in self._claims if of == party and not self._held(of, generation)]
-        if claim and len(claims) >= MAX_CLAIMS:
+        if claim and len(claims) >= MAX_CLAIMS and party != self._own:
             return self._forget(party, claims[0])
         known = self._known[party]
         if len(known) < MAX_GENERATIONS:

@@ -300,6 +300,7 @@ class Intake:
         known = PutGeneration(
             party=frame.party, generation=frame.generation, seed=frame.seed, statement=frame.statement
         )
+        self._auditing.statement(known)
         settled = self.book.knows(frame.party, frame.generation) and not self.book.named.open_to(known, peer.party)
         if not settled:
             gone = self.book.learn(known, claim=peer.party != frame.party)

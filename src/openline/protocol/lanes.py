@@ -9,7 +9,7 @@ Spec: spec/04-lanes.md, spec/07-delivery.md.
 
 from collections.abc import Sequence
 
-from openline.kernel.crypto import Verifier
+from openline.kernel.crypto import Signer, Verifier
 from openline.kernel.errors import Conflict, Foreign, Forged, Malformed, Refused, Unknown
 from openline.kernel.keys import Keyring, read_statement
 from openline.kernel.lane import (
@@ -44,11 +44,15 @@ MAX_REFUSED_NAMED = 128
 class LaneBook:
     """Every lane generation of a line, with its seeds and its parties' keys."""
 
-    def __init__(self, terms: Terms, party: int, rings: Sequence[Keyring], reader: LineReader) -> None:
+    def __init__(
+        self, terms: Terms, party: int, rings: Sequence[Keyring], reader: LineReader, signers: Sequence[Signer] = ()
+    ) -> None:
+        """`signers` are the lane keys of this station, in use or retired."""
         self.terms, self.party, self.rings, self.reader = terms, party, rings, reader
+        self._signers = {signer.public.ed25519_key: signer for signer in signers}
         self._states: dict[tuple[int, Generation], LaneState] = {}
         self._lanes: dict[tuple[int, Generation], Lane] = {}
-        self.named = Generations(len(terms.parties), self._holds)
+        self.named = Generations(len(terms.parties), self._holds, party)
         self.forked: set[tuple[int, Generation]] = set()
         """Lane generations whose owner has provably signed two histories: nothing more is taken or handed on."""
         self.mine = GENERATION_ZERO
@@ -66,9 +70,12 @@ class LaneBook:
         ring = self.rings[known.party]
         lane_key = None
         if known.statement:
-            lane_key = read_statement(known.statement, self.terms.line, known.party, known.generation, ring.root)
-            after = [g for g in self.named.held(known.party) if g >= known.generation]
-            if not stored and any(ring.lane(g).ed25519_key != lane_key.ed25519_key for g in after):
+            lane_key = self.stated(known.party, known.generation, known.statement)
+            if any(since == known.generation and _differ(key, lane_key) for since, key in ring.keys):
+                raise Conflict("another key for a generation that has one")
+            # Held generations that this statement would give another key: a later statement's are not among them.
+            after = [g for g in self.named.held(known.party) if ring.since(g) < known.generation <= g]
+            if not stored and any(_differ(ring.lane(g), lane_key) for g in after):
                 raise Conflict("a key for a generation that is known under another")
         gone = [
             (number, generation)
@@ -108,6 +115,28 @@ class LaneBook:
     def owner(self, lane: Lane) -> Verifier:
         """The key that signs that lane generation."""
         return self.rings[lane.party].lane(lane.generation)
+
+    def stated(self, party: int, generation: Generation, statement: bytes) -> Verifier:
+        """The lane key that a statement puts in place. Raises Refused, also for a key that is another party's."""
+        key = read_statement(statement, self.terms.line, party, generation, self.rings[party].root)
+        others = [ring for number, ring in enumerate(self.rings) if number != party]
+        taken = [known for ring in others for known in (ring.root, *(lane for _, lane in ring.keys))]
+        if any(key.ed25519_key == known.ed25519_key or key.mldsa_key == known.mldsa_key for known in taken):
+            raise Foreign("another party's key")
+        return key
+
+    def statement(self, party: int, generation: Generation) -> bytes:
+        """The statement of the key in force in that generation; empty where that is the key of the terms."""
+        since = self.rings[party].since(generation)
+        return self.named.get(party, since).statement if self.named.knows(party, since) else b""
+
+    def signer(self, generation: Generation) -> Signer | None:
+        """The own lane key that signs that generation; None if this station does not have it (any more)."""
+        return self._signers.get(self.rings[self.party].lane(generation).ed25519_key)
+
+    def add_signer(self, signer: Signer) -> None:
+        """One more lane key of this station."""
+        self._signers[signer.public.ed25519_key] = signer
 
     # --- lanes ---
 
@@ -314,6 +343,10 @@ class LaneBook:
         extension = extend_leaves(peaks, [leaf for leaf, _ in frame.items])
         self.owner(frame.lane).ed25519(frame.signature, extension.head(frame.lane).text())
         return extension
+
+
+def _differ(one: Verifier, other: Verifier) -> bool:
+    return (one.ed25519_key, one.mldsa_key) != (other.ed25519_key, other.mldsa_key)
 
 
 def read_body(entry: Entry) -> AnyEntry | None:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from openline.kernel.codec import encode
-from openline.kernel.crypto import Signer
+from openline.kernel.errors import Unknown
 from openline.kernel.lane import Head, SignedHead, sign_head
 from openline.protocol.delivery import Peer
 from openline.protocol.entries import AnyEntry, Assent, GenerationEntry, Message, Precedence, TermsEntry
@@ -34,8 +34,8 @@ QUIET_MS = 1_500
 class Milestones:
     """Which own heads are due for the second signature."""
 
-    def __init__(self, book: LaneBook, signer: Signer) -> None:
-        self._book, self._signer = book, signer
+    def __init__(self, book: LaneBook) -> None:
+        self._book = book
         self._due: dict[str, tuple[LaneState, int]] = {}
         """Lane and moment (steady, ms), by origin."""
 
@@ -58,10 +58,13 @@ class Milestones:
         return min((at for _, at in self._due.values()), default=None)
 
     def sign(self, state: LaneState) -> SignedHead:
-        """A lane's durable head under both own keys."""
+        """A lane's durable head under both own keys. Raises Unknown if they are not here any more."""
+        signer = self._book.signer(state.lane.generation)
+        if signer is None:
+            raise Unknown("the lane key of that generation is not here")
         size = state.durable
         head = Head(lane=state.lane, size=size, root=self._book.root_at(state, size))
-        return sign_head(self._signer, head, milestone=True)
+        return sign_head(signer, head, milestone=True)
 
     def cosign(self, peers: dict[int, Peer], now: int) -> list[Write]:
         """Sign what is due: writes for the store, frames for the peers' queues. One lane a call."""
@@ -69,9 +72,8 @@ class Milestones:
         if origin is None:
             return []
         state = self._due.pop(origin)[0]
-        size = state.durable  # what was acknowledged since then comes along for nothing
-        head = Head(lane=state.lane, size=size, root=self._book.root_at(state, size))
-        signed = sign_head(self._signer, head, milestone=True)
+        signed = self.sign(state)  # what was acknowledged since then comes along for nothing
+        size = signed.head.size
         frame = encode(frame_value(Cosignature(lane=state.lane, size=size, signature=signed.mldsa)))
         for peer in peers.values():
             if len(peer.bulk) < MAX_BULK:  # of a peer that is away for long; the next milestone covers all before it

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from openline.kernel.codec import Fields, decode, encode
-from openline.kernel.crypto import SIV_TAG, digest
+from openline.kernel.crypto import SIV_TAG, Verifier, digest
 from openline.kernel.envelope import HEADER, NONCE, open_handshake, seal_handshake
+from openline.kernel.errors import Unknown
+from openline.kernel.keys import statement_generation
 from openline.kernel.lane import Head
 from openline.kernel.units import BUCKETS, MAX_SEQ, Entropy
 from openline.protocol.delivery import OVERLAP_MS, Epoch, Peer
 from openline.protocol.entries import EpochEntry, Mode
-from openline.protocol.epochs import NO_ROOT, Opened, Said, Stage
+from openline.protocol.epochs import NO_ROOT, Opened, Said, Stage, shown_statement
 from openline.protocol.events import Now, Output, Transmit
 from openline.protocol.fragments import cut
 from openline.protocol.frames import FRAGMENT, Fragment, Last, frame_value, read_frames
@@ -99,6 +101,7 @@ class Rekeying:
             if peer.handshake.stage in (Stage.IDLE, Stage.ANSWERED):
                 base = peer.epoch.attempt if peer.epoch and peer.base_ok and any(peer.epoch.root) else 0
                 root = peer.epoch.root if peer.epoch and base else NO_ROOT
+                self._speak(peer)
                 said = peer.handshake.start(self._heads(), base, root, self._entropy)
                 self.started.extend((peer, sent) for sent in self._seal(peer, said.messages, now))
             else:
@@ -132,11 +135,14 @@ class Rekeying:
             if whole is None:
                 return [], None
             content = whole
+            members = Fields(decode(content))
+        peer_key = self._heard_from(peer, shown_statement(members))
+        self._speak(peer)
         roots = {e.attempt: e.root for e in (peer.epoch, peer.previous) if e is not None and any(e.root)}
         was = peer.handshake.stage
         said = peer.handshake.receive(
             content,
-            self._book.rings[peer.party].lane(self._book.current(peer.party)),
+            peer_key,
             self._heads(),
             roots,
             self._entropy,
@@ -160,6 +166,28 @@ class Rekeying:
         elif peer.handshake.stage is Stage.PROVED and was is not Stage.PROVED:
             peer.handshake_due = now.steady + peer.pace.long_patience(peer.handshake.wait_ms(), now.steady)
         return outputs, None
+
+    def _speak(self, peer: Peer) -> None:
+        """Have a handshake signed by the key in force, and show its statement where the peer may not know it."""
+        book, mine = self._book, self._book.mine
+        signer = book.signer(mine)
+        if signer is None:
+            raise Unknown("the lane key of this line is not in the keystore")
+        statement = book.statement(book.party, mine)
+        since = statement_generation(statement) if statement else mine
+        known = any(of // 2 == book.party and generation >= since and size for (of, generation), size in peer.holds.items())
+        peer.handshake.speak_as(signer, statement, known=known)
+
+    def _heard_from(self, peer: Peer, statement: bytes) -> Verifier:
+        """The key that must have signed what a peer shows with that statement (spec 10.27).
+
+        That of its latest generation held here, unless its root puts a later one in place: never an earlier one,
+        which may be the thief's. Raises Refused.
+        """
+        current = self._book.current(peer.party)
+        if statement and (generation := statement_generation(statement)) > current:
+            return self._book.stated(peer.party, generation, statement)
+        return self._book.rings[peer.party].lane(current)
 
     def _opened(self, peer: Peer, opened: Opened, said: Said, now: Now) -> Opening:
         mode = Mode.RENEWAL if opened.base else Mode.RESCUE if peer.party in self._known else Mode.FIRST

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from openline.kernel.codec import encode
 from openline.kernel.crypto import Signer
+from openline.kernel.errors import Unknown
 from openline.kernel.lane import Entry, Generation, Head, Lane, SignedHead, leaf_of
 from openline.kernel.units import MAX_ITEMS, MAX_VALUE, WINDOW, Entropy
 from openline.protocol.delivery import Peer
@@ -85,10 +86,10 @@ def introductions(book: LaneBook) -> list[bytes]:
 
 
 class Sending:
-    """Builds what goes out. Holds the lane key and the signatures it made lately."""
+    """Builds what goes out. Holds the signatures it made lately."""
 
-    def __init__(self, book: LaneBook, signer: Signer, entropy: Entropy) -> None:
-        self.book, self.signer, self.entropy = book, signer, entropy
+    def __init__(self, book: LaneBook, entropy: Entropy) -> None:
+        self.book, self.entropy = book, entropy
         self._signatures: dict[tuple[str, int], bytes] = {}
 
     def signature(self, state: LaneState, size: int) -> bytes:
@@ -97,9 +98,15 @@ class Sending:
         found = self._signatures.get(place)
         if found is None:
             head = Head(lane=state.lane, size=size, root=self.book.root_at(state, size))
-            found = self._signatures[place] = self.signer.ed25519(head.text())
+            found = self._signatures[place] = self._signer(state.lane).ed25519(head.text())
             if len(self._signatures) > 4_096:
                 del self._signatures[next(iter(self._signatures))]
+        return found
+
+    def _signer(self, lane: Lane) -> Signer:
+        found = self.book.signer(lane.generation)
+        if found is None:
+            raise Unknown("the lane key of that generation is not here")
         return found
 
     def linked(self, peer: Peer, link: Link, now: int) -> None:
@@ -281,7 +288,8 @@ class Sending:
 
         The size owed is that up to the last entry which asks for an acknowledgement; 0 if none does.
         """
-        own = state.lane.party == self.book.party
+        # A key of before that was lost with a station: what it signed goes on as another member's lanes do.
+        signer = self.book.signer(state.lane.generation) if state.lane.party == self.book.party else None
         budget = peer.capacity(1) - 160
         ahead = list(self.book.rows(state, first, min(MAX_ROWS, state.durable - first)))
         # What another member wrote goes in full: the receiver expands short forms from what their author knows of it.
@@ -291,9 +299,9 @@ class Sending:
             rows = _fitting(rows, MOST_HANDED_ON, full=True)
         counter = state.lane.generation.counter
         ambiguous = sum(known.counter == counter for known in self.book.named.held(state.lane.party)) > 1
-        if own and not full and not ambiguous:  # spec 8.13: a short form names the counter alone
+        if signer is not None and not full and not ambiguous:  # spec 8.13: a short form names the counter alone
             items = wire_items(self.book, state, rows, peer.party, peer.holds)
-        if own:
+        if signer is not None:
             rows = rows if items is not None else _fitting(ahead, budget, full=True)
             signature = self.signature(state, rows[-1].index + 1)
         else:

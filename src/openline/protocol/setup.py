@@ -16,10 +16,13 @@ from openline.protocol.records import LineReader, LineRecord, Mark
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """A line's record, this station's lane key, the pairing secrets by party, and the mark (None: it is missing)."""
+    """A line's record, this station's lane keys, the pairing secrets by party, and the mark (None: it is missing)."""
 
     record: LineRecord
     signer: Signer
+    """The lane key in use."""
+    retired: tuple[Signer, ...] = ()
+    """Lane keys of before: what they signed is signed again as it stands (spec 13.10)."""
     psks: dict[int, bytes] = field(repr=False)
     mark: Mark | None
 

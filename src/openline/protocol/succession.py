@@ -6,13 +6,14 @@ counter: a claim of somebody else changes nothing.
 Spec: spec/13-restart.md.
 """
 
-from openline.kernel.errors import TooLarge
-from openline.kernel.lane import Generation
+from openline.kernel.crypto import Verifier
+from openline.kernel.errors import Conflict, Foreign, Refused, TooLarge
+from openline.kernel.lane import GENERATION_ZERO, Generation
 from openline.kernel.units import MAX_GENERATION, Entropy
 from openline.protocol.delivery import Peer
 from openline.protocol.drafts import Drafts
 from openline.protocol.entries import MAX_NAMED_HEADS, Cause, GenerationEntry, TermsEntry
-from openline.protocol.events import Now
+from openline.protocol.events import Now, Rejected, Rotate
 from openline.protocol.fields import NamedHead
 from openline.protocol.gathering import Gathering
 from openline.protocol.lanes import LaneBook
@@ -42,8 +43,31 @@ class Succession:
         book.mine = verdict.generation
         if not book.knows(book.party, book.mine):
             self._learn(book.mine)
-        if not book.own(urgent=True).size:
+        if book.own(urgent=True).size:
+            return
+        if book.mine == GENERATION_ZERO:
             self._drafts.open_lanes(TermsEntry(book.terms.raw), now)
+        else:  # a rebuilt station: its root certified this generation, and nothing else of its own is here yet
+            self._open(book.mine, Cause.RESTORED, now)
+
+    def rotate(self, event: Rotate, now: Now) -> Rejected | None:
+        """Go on in that generation under that key, or say why not; then nothing has changed."""
+        book = self._book
+        try:
+            _same_key(book.stated(book.party, event.generation, event.statement), event.signer.public)
+            above = max([book.mine, *book.generations(book.party)])
+            if event.generation.counter <= above.counter:
+                raise Conflict("that generation is not above all that are known: ask for a new one")
+            known = PutGeneration(
+                party=book.party, generation=event.generation, seed=self._entropy(32), statement=event.statement
+            )
+            book.learn(known, stored=True)
+        except Refused as refusal:
+            return Rejected(token=event.token, code=refusal.code, reason=str(refusal))
+        book.add_signer(event.signer)
+        self._announce(known)
+        self._open(event.generation, event.cause, now, event.token)
+        return None
 
     def settle(self, now: Now) -> None:
         """What was shown of one's own lanes, under one's own signature, may end the generation (spec 13.11)."""
@@ -64,6 +88,9 @@ class Succession:
     def _learn(self, generation: Generation) -> None:
         known = PutGeneration(party=self._book.party, generation=generation, seed=self._entropy(32))
         self._book.learn(known, stored=True)
+        self._announce(known)
+
+    def _announce(self, known: PutGeneration) -> None:
         self._gathering.now.writes.append(known)
         for peer in self._peers.values():
             if peer.epoch is not None:
@@ -72,16 +99,28 @@ class Succession:
     def _succeed(self, above: int, cause: Cause, now: Now) -> None:
         """Open a successor generation; the old lanes are never continued (spec 13.6). Raises TooLarge: the table is full."""
         book = self._book
-        held = book.named.held(book.party)
+        counter = max([above, *(generation.counter for generation in book.named.held(book.party))]) + 1
+        successor = Generation(min(counter, MAX_GENERATION), self._entropy(8))
+        self._learn(successor)
+        self._open(successor, cause, now)
+        self._gathering.notice("restored", book.party, successor.counter)
+
+    def _open(self, successor: Generation, cause: Cause, now: Now, token: int | None = None) -> None:
+        """Write on in a generation that is known."""
+        book = self._book
+        held = [generation for generation in book.named.held(book.party) if generation < successor]
         named = []
         for number in (2 * book.party, 2 * book.party + 1):
             for generation in held[-(MAX_NAMED_HEADS // 2) :]:
                 state = book.state(book.lane(number, generation))
                 if state.size:
                     named.append(NamedHead(lane=number, generation=generation, size=state.size, root=state.root))
-        counter = max([above, *(generation.counter for generation in held)]) + 1
-        successor = Generation(min(counter, MAX_GENERATION), self._entropy(8))
-        self._learn(successor)
         book.mine = successor
-        self._drafts.open_lanes(GenerationEntry(heads=tuple(named), cause=cause), now)
-        self._gathering.notice("restored", book.party, successor.counter)
+        statement = book.named.get(book.party, successor).statement
+        opening = GenerationEntry(heads=tuple(named), cause=cause, statement=statement)
+        self._drafts.open_lanes(opening, now, token)
+
+
+def _same_key(stated: Verifier, ours: Verifier) -> None:
+    if (stated.ed25519_key, stated.mldsa_key) != (ours.ed25519_key, ours.mldsa_key):
+        raise Foreign("the statement is for another key than this station has made")

@@ -1,0 +1,307 @@
+"""New lane keys on a line that stands, between real engines: planned, after a theft, and after a loss. Spec 3, 10, 11, 13."""
+
+from collections import deque
+
+import pytest
+
+from openline.kernel.codec import encode
+from openline.kernel.envelope import handshake_key, seal_handshake
+from openline.kernel.errors import Conflict, Foreign, Refused
+from openline.kernel.keys import make_statement
+from openline.kernel.lane import Generation
+from openline.protocol.entries import Cause, EpochEntry, GenerationEntry, Mode
+from openline.protocol.epochs import NO_ROOT, Handshake
+from openline.protocol.events import Arrived, Renew
+from openline.protocol.frames import GenerationSeed
+from openline.protocol.records import Mark, PutGeneration
+from openline.protocol.statements import decode_contradiction, encode_contradiction
+from tests.sim.memory_store import MemoryStore
+from tests.spec import parties
+from tests.spec.line import Host, Line, message
+
+
+def rotated(line: Line) -> Generation:
+    """The first party goes on under another key."""
+    generation, _ = line.hosts[0].rotate("second key")
+    line.settle()
+    return generation
+
+
+def openings(host: Host, party: int) -> list[GenerationEntry]:
+    return [
+        shown.entry for shown in host.shown()
+        if isinstance(shown.entry, GenerationEntry) and shown.lane.party == party and shown.lane.urgent
+    ]  # fmt: skip
+
+
+def both_agree(line: Line) -> bool:
+    return len({host.engine.fold.digest() for host in line.hosts}) == 1
+
+
+def modes(host: Host) -> list[Mode]:
+    return [s.entry.mode for s in host.shown() if isinstance(s.entry, EpochEntry) and s.lane.party == host.party]
+
+
+def test_3_10_the_root_and_the_new_key_suffice_to_rotate() -> None:
+    line = Line()
+    alpha, bravo = line.hosts
+    alpha.say(message("under the first"))
+    line.settle()
+    generation = rotated(line)
+    alpha.say(message("under the second"))
+    bravo.say(message("heard"))
+    line.settle()
+    assert bravo.texts(0) == ["under the first", "under the second"]
+    assert alpha.texts(1) == ["heard"]
+    assert [entry.cause for entry in openings(bravo, 0)] == [Cause.ROTATION]
+    lane = bravo.engine.book.lane(1, generation)
+    assert bravo.engine.book.owner(lane).ed25519_key == parties.signer("second key").public.ed25519_key
+    assert both_agree(line)
+
+
+def test_3_10_a_message_that_waits_when_the_key_changes_is_said_once() -> None:
+    line = Line()
+    alpha, bravo = line.hosts
+    alpha.held = deque()
+    alpha.say(message("one"))
+    alpha.say(message("two"))
+    alpha.rotate("second key")
+    alpha.say(message("three"))
+    alpha.release()
+    line.settle()
+    assert sorted(bravo.texts(0)) == ["one", "three", "two"]
+    assert both_agree(line)
+
+
+def test_3_10_the_first_generation_stays_verifiable_and_is_signed_again_as_it_stands() -> None:
+    """And 13.10: a peer that was restored gets both generations again, each under its own key."""
+    line = Line()
+    alpha, bravo = line.hosts
+    state = bravo.store.backup()
+    alpha.say(message("under the first"))
+    line.settle()
+    rotated(line)
+    alpha.say(message("under the second"))
+    line.settle()
+    alpha.boot()
+    bravo.restore(state)
+    line.link_all()
+    line.settle()
+    line.pass_time(20_000)
+    assert sorted(set(bravo.texts(0))) == ["under the first", "under the second"]
+    assert both_agree(line)
+
+
+def test_3_14_what_the_root_did_not_sign_for_this_place_changes_nothing() -> None:
+    line = Line()
+    alpha, bravo = line.hosts
+    before = alpha.engine.book.mine
+    alpha.rotate("second key", root=parties.signer("a stranger"))
+    stale = Generation(0, parties.secret("nonce")[:8])
+    key = parties.signer("second key")
+    for place, by in ((bytes(32), 0), (line.terms.line, 1)):
+        statement = make_statement(place, by, Generation(1, bytes(8)), key.public, parties.ROOTS[alpha.name])
+        with pytest.raises(Foreign):
+            alpha.engine.book.stated(0, Generation(1, bytes(8)), statement)
+    assert [each.code for each in alpha.rejected()] == ["forged"]
+    assert alpha.engine.book.mine == before
+    assert stale not in alpha.engine.book.generations(0)
+    alpha.say(message("as before"))
+    line.settle()
+    assert bravo.texts(0) == ["as before"]
+
+
+def test_3_14_a_generation_that_is_not_above_all_known_is_not_opened() -> None:
+    line = Line()
+    alpha = line.hosts[0]
+    generation = rotated(line)
+    alpha.rotate("third key", generation.counter)
+    assert [each.code for each in alpha.rejected()] == [Conflict.code]
+    assert alpha.engine.book.mine == generation
+
+
+def test_3_6_a_key_of_another_party_is_not_put_in_place() -> None:
+    line = Line()
+    alpha, bravo = line.hosts
+    theirs = parties.LANES[bravo.name].public
+    statement = make_statement(line.terms.line, 0, Generation(1, bytes(8)), theirs, parties.ROOTS[alpha.name])
+    frame = GenerationSeed(party=0, generation=Generation(1, bytes(8)), seed=bytes(32), statement=statement)
+    alpha.lie(1, frame)
+    line.settle()
+    assert not bravo.engine.book.knows(0, Generation(1, bytes(8)))
+    assert bravo.noticed("frame-refused")
+
+
+def test_10_27_a_rescue_after_a_rotation_shows_the_statement() -> None:
+    """The peer rotated while we were down, and our backup is from before: its answer proves its new key by its root."""
+    line = Line()
+    alpha, bravo = line.hosts
+    state = bravo.store.backup()
+    line.cut(0, 1)
+    alpha.rotate("second key")
+    alpha.say(message("under the second"))
+    line.settle()
+    bravo.restore(state)
+    line.link_all()
+    line.settle()
+    line.pass_time(20_000)
+    assert bravo.texts(0) == ["under the second"]
+    assert modes(bravo)[-1] is Mode.RESCUE
+
+
+def test_10_27_who_calls_under_a_key_the_peer_has_not_seen_shows_the_statement() -> None:
+    line = Line()
+    alpha, bravo = line.hosts
+    line.cut(0, 1)
+    alpha.rotate("second key")
+    line.settle()
+    alpha.boot()
+    alpha.give(Renew(1))
+    line.join(0, 1)
+    line.settle()
+    line.pass_time(10_000)
+    alpha.say(message("after"))
+    line.settle()
+    assert bravo.texts(0) == ["after"]
+
+
+def test_10_27_a_renewal_does_not_repeat_a_statement_that_the_peer_has_acknowledged() -> None:
+    line = Line()
+    alpha, _ = line.hosts
+    rotated(line)
+    line.pass_time(5_000)
+    alpha.give(Renew(1))
+    sizes = [len(sent.envelope) for sender, sent in line.under_way if sender == 0]
+    assert sizes
+    assert max(sizes) <= 4_096
+    line.settle()
+    assert modes(alpha)[-1] is Mode.RENEWAL
+
+
+def thief(line: Line, key: str, statement: bytes) -> Handshake:
+    """Whoever has the pairing secret and a lane key of the first party."""
+    handshake = Handshake(
+        line=line.terms.line, own_root=line.terms.parties[0].root, peer_root=line.terms.parties[1].root,
+        psk=line.psks(0)[1], signer=parties.LANES[line.hosts[0].name] if not key else parties.signer(key), attempt=7,
+    )  # fmt: skip
+    handshake.speak_as(handshake._signer, statement, known=False)
+    return handshake
+
+
+def call(line: Line, handshake: Handshake) -> None:
+    key = handshake_key(line.psks(0)[1], line.terms.line, 0, 1)
+    init = handshake.start([], 0, NO_ROOT, line.hosts[0].entropy).messages[0]
+    line.hosts[1].give(Arrived(seal_handshake(key, init, line.hosts[0].entropy)))
+
+
+def test_10_27_a_key_that_was_replaced_opens_no_epoch_any_more() -> None:
+    line = Line()
+    _, bravo = line.hosts
+    rotated(line)
+    for statement in (b"", b"\x83"):
+        before = len(bravo.transmitted())
+        call(line, thief(line, "", statement))
+        assert len(bravo.transmitted()) == before
+    assert len(bravo.noticed("handshake-refused")) == 2
+
+
+def test_10_27_a_statement_of_an_earlier_generation_is_not_believed_again() -> None:
+    line = Line()
+    alpha, bravo = line.hosts
+    _, first = alpha.rotate("second key")
+    line.settle()
+    alpha.rotate("third key")
+    line.settle()
+    before = len(bravo.transmitted())
+    call(line, thief(line, "second key", first))
+    assert len(bravo.transmitted()) == before
+    assert len(bravo.noticed("handshake-refused")) == 1
+
+
+def test_13_15_a_station_whose_root_certified_a_generation_opens_it_with_nothing_else_left() -> None:
+    """The station is gone with everything in it; its root signs for a new key, and the peer gives back what it holds."""
+    line = Line()
+    alpha, bravo = line.hosts
+    alpha.say(message("before the fire"))
+    bravo.say(message("answered"))
+    line.settle()
+    line.cut(0, 1)
+    rebuild(line, Generation(5, parties.secret("nonce")[:8]))
+    line.link_all()
+    line.settle()
+    line.pass_time(30_000)
+    alpha.say(message("after the fire"))
+    line.settle()
+    assert sorted(set(alpha.texts())) == ["after the fire", "answered", "before the fire"]
+    assert bravo.texts(0)[-1] == "after the fire"
+    assert both_agree(line)
+    assert [entry.cause for entry in openings(bravo, 0)] == [Cause.RESTORED]
+
+
+def rebuild(line: Line, generation: Generation) -> None:
+    """An empty store and the root's word."""
+    alpha, new = line.hosts[0], parties.signer("key after the fire")
+    statement = make_statement(line.terms.line, 0, generation, new.public, parties.ROOTS[alpha.name])
+    alpha.signer, alpha.retired = new, []
+    alpha.store = MemoryStore(line.terms.line)
+    alpha.store.commit(
+        [PutGeneration(party=0, generation=generation, seed=parties.secret("seed of it"), statement=statement)]
+    )
+    alpha.mark = Mark(generation=generation, urgent=0, traffic=0)
+    alpha.outputs.clear()
+    alpha.boot()
+
+
+def test_13_15_a_rebuilt_station_gets_back_many_generations_under_several_keys() -> None:
+    line = Line()
+    alpha, bravo = line.hosts
+    for number in range(12):
+        alpha.say(message(f"number {number}"))
+        bravo.say(message(f"answer {number}"))
+        line.settle()
+        if number % 3:
+            alpha.restore(alpha.store.backup())
+            line.link_all()
+        else:
+            alpha.rotate(f"key {number}")
+        line.settle()
+        line.pass_time(3_000)
+    top = bravo.engine.book.generations(0)[-1].counter
+    rebuild(line, Generation(top + 1, parties.secret("nonce")[:8]))
+    line.link_all()
+    line.settle(rounds=2_000)
+    line.pass_time(120_000)
+    assert len(set(alpha.texts())) == 24
+    assert both_agree(line)
+
+
+def test_11_7_a_second_statement_for_one_generation_is_refused_and_kept_as_evidence() -> None:
+    """And 11.13: in one form, which whoever has the root key can check."""
+    line = Line()
+    alpha, bravo = line.hosts
+    generation, first = alpha.rotate("second key")
+    line.settle()
+    other = parties.signer("third key").public
+    second = make_statement(line.terms.line, 0, generation, other, parties.ROOTS[alpha.name])
+    for _ in range(2):
+        alpha.lie(1, GenerationSeed(party=0, generation=generation, seed=bytes(32), statement=second))
+        line.settle()
+    kept = [put.evidence for put in bravo.store.evidence()]
+    assert len(kept) == 1
+    assert first in kept[0]
+    assert second in kept[0]
+    found = decode_contradiction(kept[0], line.terms.line)
+    found.check(parties.ROOTS[alpha.name].public)
+    assert encode_contradiction(found) == kept[0]
+    assert (found.party, found.generation) == (0, generation)
+    for root, raw in ((bravo.name, kept[0]), (alpha.name, encode([2, line.terms.line, 0, 1, bytes(8), first, first]))):
+        with pytest.raises(Refused):
+            decode_contradiction(raw, line.terms.line).check(parties.ROOTS[root].public)
+    with pytest.raises(Foreign):
+        decode_contradiction(kept[0], bytes(32))
+    assert bravo.noticed("keys-contradict")
+    bravo.boot()
+    line.link_all()
+    alpha.say(message("goes on under the one in place"))
+    line.settle()
+    assert bravo.texts(0)[-1] == "goes on under the one in place"
