@@ -57,7 +57,6 @@ MAP: dict[str, str] = {
     "protocol/sending.py": "protocol",
     "protocol/setup.py": "protocol",
     "protocol/statements.py": "protocol",
-    "protocol/statements.py": "protocol",
     "protocol/transfers.py": "protocol",
     "protocol/wire.py": "protocol",
     "protocol/pairing.py": "protocol",
@@ -91,7 +90,7 @@ MAP: dict[str, str] = {
     "bearers/tls/": "bearers",
     "bearers/certificate.py": "bearers",
     "bearers/outbox.py": "bearers",
-    "bearers/mail.py": "bearers",
+    "bearers/mail/": "bearers",
     "bearers/nats/": "bearers",
     "bearers/drop/": "bearers",
     "bearers/serial/": "bearers",
@@ -235,6 +234,7 @@ LIBRARIES_OF: dict[str, frozenset[str]] = {
     "stores/sealing.py": frozenset({"cryptography"}),  # rows at rest
     "station/cards.py": frozenset({"segno"}),  # fingerprints as QR
     "bearers/certificate.py": frozenset({"cryptography"}),  # makes the certificate that carries the pinned key
+    "bearers/mail/smtp.py": frozenset({"aiosmtplib"}),
     "bearers/nats/credentials.py": frozenset({"cryptography"}),  # answers a relay's challenge
 }
 
