@@ -1,0 +1,260 @@
+"""Real mail servers, as processes of their own in temporary folders, on free ports.
+
+Dovecot holds the mailboxes (IMAP) and takes what is delivered (LMTP); aiosmtpd
+takes mails (SMTP) and can be told to refuse. Whoever runs the tests as root
+gets a Dovecot that runs as nobody; otherwise it runs as oneself.
+"""
+
+import contextlib
+import datetime
+import functools
+import hashlib
+import ipaddress
+import os
+import pwd
+import shutil
+import signal
+import smtplib
+import socket
+import ssl
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.waiting import until
+
+PASSWORD = "correct-horse-3"
+DOMAIN = "mail.example"
+MISSING = "dovecot (packages dovecot-imapd, dovecot-lmtpd) is not installed"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Certificate:
+    """Of a mail server on loopback, signed by itself."""
+
+    def __init__(self, folder: Path) -> None:
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail")])
+        now = datetime.datetime.now(datetime.UTC)
+        alternative = x509.SubjectAlternativeName(
+            [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("mail.example")]
+        )
+        signed = (
+            x509.CertificateBuilder(
+                name, name, key.public_key(), 1, now - datetime.timedelta(1), now + datetime.timedelta(1)
+            )
+            .add_extension(alternative, critical=False)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        self.pem = signed.public_bytes(serialization.Encoding.PEM).decode()
+        self.digest = hashlib.sha256(signed.public_bytes(serialization.Encoding.DER)).digest()
+        self.file = folder / "mail.pem"
+        plain = serialization.NoEncryption()
+        private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+        self.file.write_bytes(private + self.pem.encode())
+
+    def context(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.file)
+        return context
+
+
+CONFIG = """
+protocols = imap lmtp
+base_dir = {folder}/run
+state_dir = {folder}/state
+log_path = {folder}/log
+listen = 127.0.0.1
+default_internal_user = {user}
+default_internal_group = {group}
+default_login_user = {user}
+first_valid_uid = 1
+first_valid_gid = 0
+mail_location = maildir:{folder}/mail/%Ln
+mail_fsync = never
+disable_plaintext_auth = no
+auth_username_format = %Ln
+auth_failure_delay = 0
+ssl = yes
+ssl_cert = <{certificate}
+ssl_key = <{certificate}
+mail_max_userip_connections = 100
+passdb {{
+  driver = static
+  args = password={password}
+}}
+userdb {{
+  driver = static
+  args = uid={user} gid={group} home={folder}/mail/%Ln allow_all_users=yes
+}}
+service imap-login {{
+  chroot =
+  inet_listener imap {{
+    port = {imap}
+  }}
+  inet_listener imaps {{
+    port = {imaps}
+    ssl = yes
+  }}
+}}
+service anvil {{
+  chroot =
+}}
+service stats {{
+  chroot =
+}}
+service lmtp {{
+  unix_listener lmtp {{
+    mode = 0600
+  }}
+}}
+{extra}
+"""
+
+
+class Dovecot:
+    """The server that holds mailboxes; any user name opens one, with PASSWORD."""
+
+    def __init__(self, extra: str = "") -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="dovecot-"))
+        self._owner = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
+        self.certificate = Certificate(self.folder)
+        self.imap, self.imaps = free_port(), free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        group = subprocess.run(["id", "-gn", self._owner.pw_name], capture_output=True, text=True, check=True).stdout
+        written = CONFIG.format(
+            folder=self.folder, user=self._owner.pw_name, group=group.strip(), certificate=self.certificate.file,
+            password=PASSWORD, imap=self.imap, imaps=self.imaps, extra=extra,
+        )  # fmt: skip
+        (self.folder / "dovecot.conf").write_text(written)
+        for path in (self.folder, *self.folder.iterdir()):
+            os.chown(path, self._owner.pw_uid, self._owner.pw_gid)
+
+    @property
+    def lmtp(self) -> str:
+        return str(self.folder / "run" / "lmtp")
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        who = {"user": self._owner.pw_uid, "group": self._owner.pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
+        self._process = subprocess.Popen(
+            ["/usr/sbin/dovecot", "-F", "-c", str(self.folder / "dovecot.conf")],
+            start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **who,  # type: ignore[call-overload]
+        )  # fmt: skip
+        until(self._answers, deadline_s=30)
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        process, self._process = self._process, None
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def stop(self) -> None:
+        """End it and forget its mailboxes."""
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def put(self, user: str, mail: bytes) -> None:
+        """Deliver one mail."""
+        with smtplib.LMTP(self.lmtp, 0) as post:
+            post.sendmail("somebody@example.org", [f"{user}@{DOMAIN}"], mail)
+
+    def files(self, user: str) -> list[Path]:
+        """The mails in a mailbox."""
+        return [path for part in ("new", "cur") for path in sorted((self.folder / "mail" / user / part).glob("*"))]
+
+    def _answers(self) -> bool:
+        if self._process is None or self._process.poll() is not None:
+            log = self.folder / "log"
+            raise AssertionError(log.read_text() if log.exists() else "dovecot does not start")
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.imap), 1) as probe:
+            return probe.recv(100).startswith(b"* OK") and Path(self.lmtp).exists()
+        return False
+
+
+@functools.cache
+def dovecot() -> Dovecot:
+    """One for all tests of this process, with a mailbox for each that asks."""
+    if not Path("/usr/sbin/dovecot").exists() or not Path("/usr/lib/dovecot/lmtp").exists():
+        pytest.skip(MISSING)
+    server = Dovecot()
+    server.start()
+    return server
+
+
+class PostOffice:
+    """An SMTP server that hands on what it takes, and refuses what it is told to refuse."""
+
+    def __init__(
+        self, target: Dovecot, *, login: bool = True, implicit_tls: bool = False, starttls: bool = False
+    ) -> None:
+        self._target = target
+        self.refuse_recipient = self.refuse_mail = ""
+        """What to answer instead of accepting; empty: accept."""
+        self.mails: list[bytes] = []
+        """All that came, refused ones too."""
+        self.recipients: list[str] = []
+        self._login = login
+        context = target.certificate.context() if implicit_tls or starttls else None
+        self._controller = Controller(
+            self,
+            "127.0.0.1",
+            free_port(),
+            server_hostname="mail.example",
+            ssl_context=context if implicit_tls else None,
+            tls_context=context if starttls else None,
+            require_starttls=starttls,
+            authenticator=self._authenticate if login else None,
+            auth_require_tls=False,
+        )
+
+    @property
+    def port(self) -> int:
+        return self._controller.port
+
+    def start(self) -> None:
+        self._controller.start()
+
+    def stop(self) -> None:
+        self._controller.stop(no_assert=True)
+
+    @staticmethod
+    def _authenticate(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: object) -> AuthResult:
+        good = isinstance(data, LoginPassword) and data.password == PASSWORD.encode()
+        return AuthResult(success=good, handled=False)
+
+    async def handle_RCPT(  # noqa: N802 - theirs
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        self.recipients.append(address)
+        if self._login and not session.authenticated:
+            return "530 log in first"
+        if self.refuse_recipient:
+            return self.refuse_recipient
+        envelope.rcpt_tos.append(address)
+        return "250 ok"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - theirs
+        assert isinstance(envelope.content, bytes)
+        self.mails.append(envelope.content)
+        if self.refuse_mail:
+            return self.refuse_mail
+        with smtplib.LMTP(self._target.lmtp, 0) as post:
+            post.sendmail(envelope.mail_from or "", envelope.rcpt_tos, envelope.content)
+        return "250 taken"
