@@ -232,7 +232,9 @@ class PostOffice:
         self._controller.start()
 
     def stop(self) -> None:
-        self._controller.stop(no_assert=True)
+        """End it. Harmless when repeated."""
+        if self._controller.loop.is_running():
+            self._controller.stop()
 
     @staticmethod
     def _authenticate(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: object) -> AuthResult:

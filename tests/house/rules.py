@@ -42,7 +42,8 @@ def python_files() -> list[str]:
 
 def placed(module: str) -> str | None:
     """The layer that the map gives a module, by its own line or its folder's."""
-    folder = next((each for each in layout.MAP if each.endswith("/") and module.startswith(each)), module)
+    inside = module.removesuffix(".py") + "/"  # a package is imported by its folder's name
+    folder = next((each for each in layout.MAP if each.endswith("/") and inside.startswith(each)), module)
     return layout.MAP.get(module) or layout.MAP.get(folder)
 
 
