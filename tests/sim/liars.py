@@ -263,7 +263,7 @@ def _garbles(world: "World", station: Station) -> None:
         if dice.random() < 0.3:
             world.count("lie: handshake noise")
             message = _handshake_noise(engine, peer, dice)
-            envelope = seal_handshake(peer.handshake_out, message[:16_000], station.entropy)
+            envelope = seal_handshake(peer.secrets.all[0].outgoing, message[:16_000], station.entropy)
             world.carry(station, Transmit(party=peer.party, envelope=envelope, precedence=1))
             return
         world.count("lie: garbled frames")

@@ -50,6 +50,7 @@ EXAMPLES: list[AnyEntry] = [
     k.Decline(of=REF, reason="r", role=OFFICER, sign="K7"),
     k.Attachment(name="map.png", media_type="image/png", size=1, digest=bytes(32), chunk=256),
     k.AttachmentReceipt(of=REF, state=k.AttachmentState.HELD),
+    k.KeyNotice(role=k.KeyRole.LANE, stolen=True, key=bytes(32)),
 ]
 
 GENERATIONS = st.just(GENERATION_ZERO) | st.builds(
@@ -87,6 +88,14 @@ ENTRIES: st.SearchStrategy[AnyEntry] = st.one_of(
     ),
     st.builds(k.Watch, attended=st.booleans(), role=ROLES, sign=SIGNS),
     st.builds(k.Service, text=TEXTS, language=LANGUAGES, sign=SIGNS),
+    st.builds(
+        k.KeyNotice,
+        role=st.sampled_from([role for role in k.KeyRole if role is not k.KeyRole.PSK]),
+        stolen=st.booleans(),
+        key=HASHES,
+        card=st.binary(max_size=99),
+    ),
+    st.builds(k.KeyNotice, role=st.just(k.KeyRole.PSK), stolen=st.booleans(), key=HASHES, peer=st.integers(0, 15)),
     st.builds(
         k.Message,
         precedence=st.sampled_from(Precedence),

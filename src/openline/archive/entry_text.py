@@ -20,6 +20,7 @@ from openline.protocol.entries import (
     EpochEntry,
     GenerationEntry,
     Interim,
+    KeyNotice,
     Lift,
     Message,
     Propose,
@@ -132,7 +133,8 @@ def describe(entry: AnyEntry, names: Sequence[str]) -> list[str]:
 
 
 def _state(
-    entry: TermsEntry | GenerationEntry | Propose | Assent | Test | EpochEntry | Watch | Unknown, names: Sequence[str]
+    entry: TermsEntry | GenerationEntry | Propose | Assent | Test | EpochEntry | Watch | KeyNotice | Unknown,
+    names: Sequence[str],
 ) -> list[str]:
     match entry:
         case TermsEntry():
@@ -155,6 +157,12 @@ def _state(
         case EpochEntry():
             peer = names[entry.peer] if entry.peer < len(names) else f"party {entry.peer}"
             return [f"EPOCH {entry.attempt} with {peer}, {entry.mode.name}"]
+        case KeyNotice():
+            shared = names[entry.peer] if entry.peer is not None and entry.peer < len(names) else ""
+            word = "HELD FOR STOLEN" if entry.stolen else "RENEWED"
+            card = ", with a card" if entry.card else ""
+            with_ = f" with {shared}" if shared else ""
+            return [f"KEY {entry.role.name}{with_} {entry.key.hex()} {word}{card}"]
         case Watch():
             return [f"WATCH {'ATTENDED' if entry.attended else 'UNATTENDED'} {_by(entry.role, entry.sign)}"]
         case Unknown():

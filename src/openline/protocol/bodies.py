@@ -39,6 +39,8 @@ from openline.protocol.entries import (
     EpochEntry,
     GenerationEntry,
     Interim,
+    KeyNotice,
+    KeyRole,
     Kind,
     Lift,
     Message,
@@ -123,6 +125,9 @@ def _members(entry: AnyEntry) -> dict[int, Value]:
             return {0: entry.peer, 1: entry.attempt, 2: entry.mode, 3: entry.handshake}
         case Watch():
             return {0: entry.attended, 1: entry.role, 2: entry.sign}
+        case KeyNotice():
+            members = {0: entry.role, 1: entry.stolen, 2: entry.key}
+            return members | _given(3, entry.peer) | _given(4, entry.card or None)
         case Service():
             return {0: entry.text, 1: entry.language, 2: entry.sign}
         case Interim():
@@ -236,6 +241,7 @@ _ROLES = {int(r): r for r in Role}
 _STEPS = {int(s): s for s in Step}
 _CAUSES = {int(c): c for c in Cause}
 _MODES = {int(m): m for m in Mode}
+_KEY_ROLES = {int(r): r for r in KeyRole}
 _ATTACHMENT_STATES = {int(s): s for s in AttachmentState}
 
 
@@ -313,6 +319,19 @@ def _read_watch(members: _Members) -> Watch:
     return Watch(attended=_flag(members, 0), role=_one_of(members, 1, _ROLES), sign=_sign(members, 2))
 
 
+def _read_keys(members: _Members) -> KeyNotice:
+    role = _one_of(members, 0, _KEY_ROLES)
+    if (role is KeyRole.PSK) is not (3 in members):
+        raise Malformed("a pairing secret, and nothing else, is shared with one party")
+    return KeyNotice(
+        role=role,
+        stolen=_flag(members, 1),
+        key=_hash(members, 2),
+        peer=_uint(members, 3, MAX_PARTIES - 1) if 3 in members else None,
+        card=_bytes(members, 4, MAX_STATEMENT) if 4 in members else b"",
+    )
+
+
 def _read_service(members: _Members) -> Service:
     return Service(text=_text(members, 0, MAX_TEXT), language=_language(members, 1), sign=_sign(members, 2))
 
@@ -360,6 +379,7 @@ _READERS: dict[int, Callable[[_Members], AnyEntry]] = {
     Kind.EPOCH: _read_epoch,
     Kind.WATCH: _read_watch,
     Kind.SERVICE: _read_service,
+    Kind.KEYS: _read_keys,
     Kind.MESSAGE: _read_message,
     Kind.RECEIPT: _read_receipt,
     Kind.INTERIM: _read_interim,

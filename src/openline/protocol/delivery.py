@@ -23,6 +23,7 @@ from openline.protocol.fragments import Streams, cut
 from openline.protocol.frames import encode_content
 from openline.protocol.pacing import Pace
 from openline.protocol.records import EpochRecord, PutPeer
+from openline.protocol.secrets import Secrets
 
 RETRY_MS = (1_000, 2_000, 4_000, 8_000, 16_000, 30_000)
 """Waits before an unopened envelope is offered again: a lost one costs a second, a dead link two an minute."""
@@ -108,9 +109,8 @@ class Epoch:
 class Peer:
     """Everything about one other party that delivery needs."""
 
-    def __init__(self, party: int, handshake: Handshake, keys: tuple[bytes, bytes], kept: PutPeer | None) -> None:
-        self.party, self.handshake = party, handshake
-        self.handshake_out, self.handshake_in = keys
+    def __init__(self, party: int, handshake: Handshake, secrets: Secrets, kept: PutPeer | None) -> None:
+        self.party, self.handshake, self.secrets = party, handshake, secrets
         self.epoch = Epoch(kept.epoch) if kept and kept.epoch else None
         self.previous = Epoch(kept.previous) if kept and kept.previous else None
         self.previous_ends: tuple[int, int] | None = None  # (last index, steady deadline)

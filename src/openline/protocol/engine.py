@@ -12,7 +12,6 @@ engine away and makes a new one from the store.
 Spec: spec/07-delivery.md, spec/13-restart.md.
 """
 
-from openline.kernel.envelope import is_handshake
 from openline.kernel.errors import Bug, Refused, Unknown
 from openline.kernel.keys import Keyring
 from openline.kernel.lane import SignedHead
@@ -32,6 +31,7 @@ from openline.protocol.events import (
     Output,
     Renew,
     Rotate,
+    Secret,
     Stored,
     Stow,
     Strange,
@@ -89,7 +89,7 @@ class Engine:
         self._policy = self.terms.policy
         self._follow_policy(now)
         known = {p for p in self.peers if self.fold.epoch(self.party, p) is not None}
-        self.rekeying = Rekeying(self.book, self.peers, entropy, known)
+        self.rekeying = Rekeying(self.book, self.peers, entropy, known, self._stolen)
         self._drafts = Drafts(self.book, self.suspended)
         self._after: list[Transmit] = []
         self._batch: Batch | None = None
@@ -131,6 +131,9 @@ class Engine:
                 outputs += self._tick(now)
             case Tick():
                 outputs += self._tick(now)
+            case Secret(party, psk):
+                self.rekeying.secret(self.peers[party], psk, now)
+                outputs += self._tick(now)
             case Rotate():
                 refusal = self._succession.rotate(event, now)
                 return [refusal] if refusal is not None else self._begin()
@@ -147,6 +150,10 @@ class Engine:
         """The parties whose suspension stands."""
         return [party for party in range(len(self.terms.parties)) if self.fold.suspension(party) is not None]
 
+    def _stolen(self, name: bytes) -> bool:
+        """Whether either side holds the pairing secret of that name for stolen (spec 10.22)."""
+        return any(notice.stolen and notice.key == name for _, notice in self.fold.key_notices())
+
     # --- what arrives ---
 
     def _arrived(self, envelope: bytes, now: Now, *, known: bool) -> list[Output]:
@@ -155,7 +162,7 @@ class Engine:
                 if epoch is not None and epoch.incoming.knows(envelope):
                     return self._open(peer, epoch, envelope, now)
         for peer in self.peers.values():
-            if is_handshake(peer.handshake_in, envelope):
+            if peer.secrets.of(envelope) is not None:
                 return self._handshake(peer, envelope, now)
             if peer.seen_again(envelope):
                 return []
@@ -198,6 +205,9 @@ class Engine:
         self.intake.gathered.outputs.append(
             Noticed(what="epoch-opened", party=peer.party, number=opening.entry.attempt)
         )
+        self.intake.gathered.outputs += [
+            Noticed(what="secret-agreed", party=party) for party in self.rekeying.take_agreed()
+        ]
         self._after += opening.after
         self._drafts.add(opening.entry, now)
         waiting, self._unknown = self._unknown, []

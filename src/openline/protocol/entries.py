@@ -56,6 +56,7 @@ class Kind(IntEnum):
     EPOCH = 9
     WATCH = 10
     SERVICE = 11
+    KEYS = 12
     MESSAGE = 16
     RECEIPT = 17
     INTERIM = 18
@@ -124,6 +125,16 @@ class Mode(IntEnum):
     FIRST = 0
     RENEWAL = 1
     RESCUE = 2
+
+
+class KeyRole(IntEnum):
+    """What a key is for (spec 3.6)."""
+
+    ROOT = 0
+    LANE = 1
+    CERTIFICATE = 2
+    DATA = 3
+    PSK = 4
 
 
 class AttachmentState(IntEnum):
@@ -232,6 +243,20 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeyNotice:
+    """A party's word about one of its keys: it was renewed, or its people hold it for stolen."""
+
+    role: KeyRole
+    stolen: bool
+    key: bytes
+    """What names the key concerned (spec 6.26): the new one, or the one held for stolen."""
+    peer: int | None = None
+    """With whom the pairing secret is shared; None for every other role."""
+    card: bytes = b""
+    """The party's card of now, if it has another than before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """A message from one party to all others, addressed by role."""
 
@@ -313,7 +338,7 @@ class Unknown:
 
 
 AnyEntry = (
-    TermsEntry | GenerationEntry | Ack | Propose | Assent | Suspend | Lift | Test | EpochEntry | Watch | Service
+    TermsEntry | GenerationEntry | Ack | Propose | Assent | Suspend | Lift | Test | EpochEntry | Watch | Service | KeyNotice
     | Message | Receipt | Interim | Decline | Attachment | AttachmentReceipt | Unknown
 )  # fmt: skip
 
@@ -329,6 +354,7 @@ _KINDS: dict[type[AnyEntry], Kind] = {
     EpochEntry: Kind.EPOCH,
     Watch: Kind.WATCH,
     Service: Kind.SERVICE,
+    KeyNotice: Kind.KEYS,
     Message: Kind.MESSAGE,
     Receipt: Kind.RECEIPT,
     Interim: Kind.INTERIM,

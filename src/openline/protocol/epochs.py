@@ -121,6 +121,10 @@ class Handshake:
         """
         self._signer, self._statement, self._known = signer, statement, known
 
+    def use(self, psk: bytes) -> None:
+        """The pairing secret that the attempt under way goes on with: that of the peer's last message."""
+        self._psk = psk
+
     def _shown(self, base: int) -> bytes:
         return b"" if base and self._known else self._statement
 
@@ -169,13 +173,14 @@ class Handshake:
         yields: bool,
         may_refuse: bool = True,
         may_answer: bool = True,
+        may_rescue: bool = True,
     ) -> Said:
         """Take a message of the peer.
 
         `roots` are the epoch roots at hand by attempt; `yields` says that at
         equal attempts the peer's init stands (it has the lower party number).
         Without `may_refuse` or `may_answer`, what would be a `no` or the answer
-        to a new init is nothing at all.
+        to a new init is nothing at all; without `may_rescue`, one without a base is refused (spec 10.22).
         Raises Malformed, Forged or Replayed: nothing changed.
         """
         members = Fields(decode(message))
@@ -183,7 +188,7 @@ class Handshake:
             case 20:
                 return self._on_init(
                     message, members, peer_key, heads, roots, entropy,
-                    yields=yields, may_refuse=may_refuse, may_answer=may_answer,
+                    yields=yields, may_refuse=may_refuse, may_answer=may_answer, may_rescue=may_rescue,
                 )  # fmt: skip
             case 21:
                 return self._on_reply(message, members, peer_key, entropy)
@@ -214,8 +219,9 @@ class Handshake:
         entropy: Entropy,
         *,
         yields: bool,
-        may_refuse: bool = True,
-        may_answer: bool = True,
+        may_refuse: bool,
+        may_answer: bool,
+        may_rescue: bool,
     ) -> Said:
         attempt, base = members.uint(1, MAX_ATTEMPT), members.uint(2, MAX_ATTEMPT)
         offer = members.bytes(3, exactly=XWING_PUBLIC)
@@ -224,7 +230,8 @@ class Handshake:
             return Said(messages=(self._reply,))  # our reply was lost
         answering = self.stage is Stage.ANSWERED and attempt < self.attempt
         far = attempt > max(self.attempt, self._completed) + self._reach
-        if attempt <= self._completed or answering or far or (base and base not in roots):
+        barred = not base and not may_rescue
+        if attempt <= self._completed or answering or far or barred or (base and base not in roots):
             if not may_refuse:
                 return Said()
             if far:
@@ -248,9 +255,7 @@ class Handshake:
         named: list[Value] = [
             [h.lane.number, h.lane.generation.counter, h.lane.generation.nonce, h.size, h.root] for h in heads
         ]
-        self._reply = self._sign(
-            [REPLY, attempt, heard, xwing_public(self._seed), sealed, named, self._shown(base)]
-        )
+        self._reply = self._sign([REPLY, attempt, heard, xwing_public(self._seed), sealed, named, self._shown(base)])
         self.stage, self._tried, self._last = Stage.ANSWERED, 0, b""
         return Said(messages=(self._reply,), answered=True)
 

@@ -116,7 +116,15 @@ class Rotate:
     cause: Cause
 
 
-Input = Rotate | Submit | Arrived | Strange | Stored | Committed | Link | Tick | Renew | Stow
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """People here have accepted a new pairing secret with that party (spec 15.22); it is kept already."""
+
+    party: int
+    psk: bytes = field(repr=False)
+
+
+Input = Rotate | Secret | Submit | Arrived | Strange | Stored | Committed | Link | Tick | Renew | Stow
 
 
 # --- outputs ---

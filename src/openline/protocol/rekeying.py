@@ -3,8 +3,9 @@
 Spec: spec/10-epochs.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 
 from openline.kernel.codec import Fields, decode, encode
 from openline.kernel.crypto import SIV_TAG, Verifier, digest
@@ -55,8 +56,18 @@ class Opening:
 class Rekeying:
     """Runs every peer's handshake on the engine's clock."""
 
-    def __init__(self, book: LaneBook, peers: dict[int, Peer], entropy: Entropy, known: set[int]) -> None:
-        self._book, self._peers, self._entropy = book, peers, entropy
+    def __init__(
+        self,
+        book: LaneBook,
+        peers: dict[int, Peer],
+        entropy: Entropy,
+        known: set[int],
+        stolen: Callable[[bytes], bool],
+    ) -> None:
+        """`stolen` says of a pairing secret's name whether either side holds it for stolen (spec 10.22)."""
+        self._book, self._peers, self._entropy, self._stolen = book, peers, entropy, stolen
+        self.agreed: list[int] = []
+        """Parties with whom an epoch was opened under a newer pairing secret: the one before may be destroyed."""
         self._known = known
         """Peers with whom some epoch was opened before: without a base, the next one is a rescue."""
         self.started: list[tuple[Peer, Transmit]] = []
@@ -80,6 +91,18 @@ class Rekeying:
         """Open a new epoch as soon as possible."""
         self._call_at(peer, now.steady)
 
+    def take_agreed(self) -> list[int]:
+        """Once: the parties with whom an epoch was opened under a newer pairing secret."""
+        agreed, self.agreed = self.agreed, []
+        return agreed
+
+    def secret(self, peer: Peer, psk: bytes, now: Now) -> None:
+        """A new pairing secret was accepted here: it is tried at once."""
+        peer.secrets.add(psk)
+        peer.handshake.abandon()
+        peer.refuse_after = peer.answer_after = now.steady
+        self._call_at(peer, now.steady)
+
     def _heads(self) -> list[Head]:
         """One's own heads as far as they are durable."""
         own = [self._book.own(urgent=urgent) for urgent in (True, False)]
@@ -101,6 +124,10 @@ class Rekeying:
             if peer.handshake.stage in (Stage.IDLE, Stage.ANSWERED):
                 base = peer.epoch.attempt if peer.epoch and peer.base_ok and any(peer.epoch.root) else 0
                 root = peer.epoch.root if peer.epoch and base else NO_ROOT
+                peer.secrets.chosen = None
+                if not self._speakable(peer, base):
+                    peer.handshake_due = now.steady + 60_000  # people must pair again (spec 10.22)
+                    continue
                 self._speak(peer)
                 said = peer.handshake.start(self._heads(), base, root, self._entropy)
                 self.started.extend((peer, sent) for sent in self._seal(peer, said.messages, now))
@@ -108,6 +135,10 @@ class Rekeying:
                 outputs.extend(self._seal(peer, peer.handshake.again().messages, now))
             peer.handshake_due = now.steady + peer.pace.long_patience(peer.handshake.wait_ms(), now.steady)
         return outputs
+
+    def _speakable(self, peer: Peer, base: int) -> bool:
+        """Whether some pairing secret may open an epoch on that base."""
+        return any(base or not self._stolen(secret.name) for secret in peer.secrets.all)
 
     def _watch(self, peer: Peer, now: Now) -> None:
         """Notice when an epoch has to be renewed, or no longer serves."""
@@ -127,7 +158,10 @@ class Rekeying:
 
     def receive(self, peer: Peer, envelope: bytes, now: Now) -> tuple[list[Output], Opening | None]:
         """Take a handshake envelope. Raises Refused: nothing changed."""
-        content = open_handshake(peer.handshake_in, envelope)
+        secret = peer.secrets.of(envelope)
+        if secret is None:
+            raise Unknown("no handshake envelope of this peer")
+        content = open_handshake(secret.incoming, envelope)
         members = Fields(decode(content))
         if members.uint(0, 255) == FRAGMENT:
             frames, _ = read_frames(self._book.terms.line, [decode(content)])
@@ -140,6 +174,7 @@ class Rekeying:
         self._speak(peer)
         roots = {e.attempt: e.root for e in (peer.epoch, peer.previous) if e is not None and any(e.root)}
         was = peer.handshake.stage
+        peer.handshake.use(secret.psk)
         said = peer.handshake.receive(
             content,
             peer_key,
@@ -149,7 +184,9 @@ class Rekeying:
             yields=peer.party < self._book.party,
             may_refuse=now.steady >= peer.refuse_after,
             may_answer=now.steady >= peer.answer_after,
+            may_rescue=not self._stolen(secret.name),
         )
+        peer.secrets.chosen = secret
         if said.refused:
             peer.refuse_after = now.steady + NO_EVERY_MS
         if said.answered:
@@ -194,6 +231,10 @@ class Rekeying:
         self._known.add(peer.party)
         old = peer.epoch.attempt if peer.epoch else None
         left = peer.switch(Epoch.begin(opened, self._book.party, peer.party, now.wall), now.steady)
+        if peer.secrets.served():
+            self.agreed.append(peer.party)
+        elif len(peer.secrets.all) > 1:
+            self._call_at(peer, now.steady + RESCUE_AGAIN_MS)  # the peer may have accepted the newer one by then
         peer.heard_at = now.steady
         peer.progress(now.steady)
         peer.control.clear()
@@ -204,7 +245,13 @@ class Rekeying:
         return Opening(entry=entry, peer=peer, after=self._seal(peer, said.messages, now))
 
     def _seal(self, peer: Peer, messages: Sequence[bytes], now: Now) -> list[Transmit]:
-        """Handshake messages in envelopes that the widest bearer to this peer carries (spec 9.22)."""
+        """Handshake messages in envelopes that the widest bearer to this peer carries (spec 9.22).
+
+        What begins an attempt goes out under every pairing secret that may serve, what answers under the one that
+        the peer spoke by.
+        """
+        chosen = peer.secrets.chosen
+        secrets = peer.secrets.all if chosen is None else [chosen]
         limit = peer.widest or BUCKETS[-1]
         room = max((bucket for bucket in BUCKETS if bucket <= limit), default=BUCKETS[0])
         room -= HEADER + NONCE + SIV_TAG + 2
@@ -213,8 +260,8 @@ class Rekeying:
             # A repeated message is cut into the same parts under the same id, so that each fills a gap of the former.
             stream = int.from_bytes(digest(message)[:4], "big") | 1
             parts = [message] if len(message) <= room else cut(message, stream, room - 24)
-            for part in parts:
-                envelope = seal_handshake(peer.handshake_out, part, self._entropy)
+            for secret, part in product(secrets, parts):
+                envelope = seal_handshake(secret.outgoing, part, self._entropy)
                 if peer.widest == peer.largest:
                     peer.pace.took(len(envelope), now.steady, bulk=False)
                 sealed.append(Transmit(party=peer.party, envelope=envelope, precedence=2))

@@ -6,12 +6,12 @@ Spec: spec/03-terms.md, spec/10-epochs.md.
 from dataclasses import dataclass, field
 
 from openline.kernel.crypto import Signer
-from openline.kernel.envelope import handshake_key
 from openline.kernel.keys import Card, check_member, read_card
 from openline.kernel.terms import Terms
 from openline.protocol.delivery import Peer
 from openline.protocol.epochs import Handshake
 from openline.protocol.records import LineReader, LineRecord, Mark
+from openline.protocol.secrets import Secrets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,9 @@ class Setup:
     retired: tuple[Signer, ...] = ()
     """Lane keys of before: what they signed is signed again as it stands (spec 13.10)."""
     psks: dict[int, bytes] = field(repr=False)
+    """By party; a party that is missing has to be paired with again before an epoch can open."""
+    new_psks: dict[int, bytes] = field(default_factory=dict, repr=False)
+    """Secrets that people here have accepted, and the other floor perhaps not yet (spec 15.22)."""
     mark: Mark | None
 
 
@@ -43,15 +46,15 @@ def make_peers(setup: Setup, terms: Terms, reader: LineReader) -> dict[int, Peer
     for party, member in enumerate(terms.parties):
         if party == own:
             continue
-        psk, known = setup.psks[party], kept.get(party)
+        known = kept.get(party)
+        psks = [held[party] for held in (setup.new_psks, setup.psks) if party in held]
         handshake = Handshake(
             line=terms.line,
             own_root=terms.parties[own].root,
             peer_root=member.root,
-            psk=psk,
+            psk=psks[0] if psks else b"",
             signer=setup.signer,
             attempt=known.attempt if known else 0,
         )
-        keys = (handshake_key(psk, terms.line, own, party), handshake_key(psk, terms.line, party, own))
-        peers[party] = Peer(party, handshake, keys, known)
+        peers[party] = Peer(party, handshake, Secrets(terms.line, own, party, psks), known)
     return peers

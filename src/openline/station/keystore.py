@@ -2,7 +2,8 @@
 
     station.key        32 random bytes from which the store's key and those of the other files derive;
                        sealed by the station's passphrase or key file
-    lane.key           seeds of the lane keys (Ed25519, ML-DSA-44) and of the TLS key; sealed under station.key
+    lane.key           seeds of the lane keys (Ed25519, ML-DSA-44) and of the TLS keys, those of before and one that
+                       is being put in place among them; sealed under station.key
     root.key           seeds of the root keys; sealed by a passphrase or key file of its own. It certifies cards
                        and key statements, nothing else needs it: move it offline
     psk/<line>.<n>     the pairing key with party n of a line; sealed under station.key
@@ -13,13 +14,14 @@ Spec: spec/03-terms.md (roles of keys), spec/10-epochs.md (the PSK stands outsid
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from openline.bearers.certificate import new_certificate, new_key
 from openline.kernel.crypto import Signer, derive
 from openline.kernel.errors import Conflict, Malformed, Unavailable, Unknown
-from openline.kernel.units import Entropy
+from openline.kernel.units import Entropy, Instant
 from openline.station.files import private_folder, read_private, write_private
+from openline.station.key_ring import Made, OwnKeys, decode_keys, encode_keys, new_keys
 from openline.station.unlock import MAX_SECRET, Unlock, open_secret, open_under, seal_secret, seal_under
 
 STATION, LANE, ROOT, PSKS = "station.key", "lane.key", "root.key", "psk"
@@ -30,23 +32,49 @@ _SEED = 32
 class Keystore:
     """The opened keys of one station. Make them with `create`, later `open`."""
 
-    def __init__(self, folder: Path, master: bytes, lane_seeds: bytes, entropy: Entropy) -> None:
-        """Raises Malformed unless the seeds are three of 32 bytes."""
-        if len(master) != _SEED or len(lane_seeds) != 3 * _SEED:
+    def __init__(self, folder: Path, master: bytes, keys: OwnKeys, entropy: Entropy) -> None:
+        """Raises Malformed unless the station's key has 32 bytes."""
+        if len(master) != _SEED:
             raise Malformed("a key file of another shape")
         self._folder, self._entropy = folder, entropy
         self._under = derive(master, b"openline/1 keys")
         self.data_key = derive(master, b"openline/1 store")
         """The store's key."""
-        self.lane = Signer(lane_seeds[:_SEED], lane_seeds[_SEED : 2 * _SEED])
-        self.tls_key = new_key(lane_seeds[2 * _SEED :])
-        """PKCS8 DER."""
-        self.certificate = new_certificate(self.tls_key)
+        self.own = keys
+        """All lane and TLS keys."""
+
+    @property
+    def lane(self) -> Signer:
+        """The lane keys in use: those of the card."""
+        return self.own.lane
+
+    @property
+    def retired(self) -> tuple[Signer, ...]:
+        """All other lane keys that are here."""
+        return self.own.retired
+
+    @property
+    def tls_key(self) -> bytes:
+        """The TLS key in use, PKCS8 DER."""
+        return self.own.tls_key
+
+    @property
+    def certificate(self) -> bytes:
         """DER; always the same for one key."""
+        return self.own.certificate
 
     @classmethod
-    def create(cls, folder: Path, unlock: Unlock, entropy: Entropy, *, root_unlock: Unlock | None = None) -> "Keystore":
-        """New keys. `root_unlock` seals the root key; without it, `unlock` does.
+    def create(
+        cls,
+        folder: Path,
+        unlock: Unlock,
+        entropy: Entropy,
+        *,
+        root_unlock: Unlock | None = None,
+        made: Instant | None = None,
+        with_root: bool = True,
+    ) -> "Keystore":
+        """New keys. `root_unlock` seals the root key; without it, `unlock` does. Without `with_root` there is one already.
 
         Raises Conflict if there are keys, Forbidden (short passphrase, folder
         or key file open to others) or Unavailable.
@@ -54,10 +82,12 @@ class Keystore:
         private_folder(folder)
         if any((folder / name).exists() for name in (STATION, LANE, ROOT)):
             raise Conflict("there are keys here already")
-        master, seeds, root = entropy(_SEED), entropy(3 * _SEED), entropy(2 * _SEED)
-        store = cls(folder, master, seeds, entropy)
-        write_private(folder / ROOT, seal_secret(root_unlock or unlock, root, ROOT.encode(), entropy))
-        store.put_lane_seeds(seeds)
+        master, keys = entropy(_SEED), new_keys(entropy, made or Instant(0))
+        store = cls(folder, master, keys, entropy)
+        if with_root:
+            root = seal_secret(root_unlock or unlock, entropy(2 * _SEED), ROOT.encode(), entropy)
+            write_private(folder / ROOT, root)
+        store.put_keys(keys)
         # Last: a station that has it has the others.
         write_private(folder / STATION, seal_secret(unlock, master, STATION.encode(), entropy))
         return store
@@ -72,7 +102,7 @@ class Keystore:
         """
         master = open_secret(unlock, _read(folder / STATION), STATION.encode())
         seeds = open_under(derive(master, b"openline/1 keys"), _read(folder / LANE), LANE.encode())
-        return cls(folder, master, seeds, entropy)
+        return cls(folder, master, decode_keys(seeds), entropy)
 
     @classmethod
     def put_back(cls, folder: Path, unlock: Unlock, entropy: Entropy, files: Mapping[str, bytes]) -> "Keystore":
@@ -82,9 +112,9 @@ class Keystore:
             raise Conflict("there are keys here already")
         if not {STATION, LANE} <= set(files):
             raise Malformed("keys are missing")
-        master, seeds = files[STATION], files[LANE]
-        store = cls(folder, master, seeds, entropy)
-        store.put_lane_seeds(seeds)
+        master, keys = files[STATION], decode_keys(files[LANE])
+        store = cls(folder, master, keys, entropy)
+        store.put_keys(keys)
         for name, psk in files.items():
             if name.startswith(PSKS + "/"):
                 line, party = _parsed(name.removeprefix(PSKS + "/"))
@@ -102,9 +132,38 @@ class Keystore:
             found[f"{PSKS}/{path.name}"] = self.psk(*_parsed(path.name))
         return found
 
-    def put_lane_seeds(self, seeds: bytes) -> None:
-        """Write lane.key. Raises Unavailable."""
-        write_private(self._folder / LANE, seal_under(self._under, seeds, LANE.encode(), self._entropy))
+    def put_keys(self, keys: OwnKeys) -> None:
+        """Write lane.key; then these are the lane and TLS keys. Raises Unavailable: then those of before are."""
+        sealed = seal_under(self._under, encode_keys(keys), LANE.encode(), self._entropy)
+        write_private(self._folder / LANE, sealed)
+        self.own = keys
+
+    def next_lane(self, now: Instant) -> Signer:
+        """A new lane key, kept and not in use; the one that waits already, if there is one. Raises Unavailable."""
+        if self.own.next_lane is None:
+            made = Made(seed=self._entropy(2 * _SEED), at=now)
+            self.put_keys(replace(self.own, lanes=(*self.own.lanes, made)))
+        waits = self.own.next_lane
+        if waits is None:
+            raise Unavailable("the new lane key was not kept")
+        return waits
+
+    def use_next_lane(self) -> None:
+        """The lane key that waits is in use from now on; the others are kept for what they signed. Raises Unavailable."""
+        self.put_keys(replace(self.own, lane_in_use=len(self.own.lanes) - 1))
+
+    def next_certificate(self, now: Instant) -> bytes:
+        """A new TLS key, kept and not in use, as its certificate (DER); the one that waits, if there is one."""
+        if self.own.next_certificate is None:
+            self.put_keys(replace(self.own, tls=(*self.own.tls, Made(seed=self._entropy(_SEED), at=now))))
+        waits = self.own.next_certificate
+        if waits is None:
+            raise Unavailable("the new TLS key was not kept")
+        return waits
+
+    def use_next_certificate(self) -> None:
+        """The TLS key that waits is in use from now on, and the one before is destroyed. Raises Unavailable."""
+        self.put_keys(replace(self.own, tls=self.own.tls[-1:]))
 
     def change_unlock(self, old: Unlock, new: Unlock) -> None:
         """Seal station.key anew. Raises as `open` and `create`; the old one stands then."""
@@ -113,13 +172,9 @@ class Keystore:
 
     def root(self, unlock: Unlock) -> Signer:
         """The root keys, to certify with. Raises Unknown if they are elsewhere, and as `open`."""
-        path = self._folder / ROOT
-        if not path.exists():
-            raise Unknown("the root key is not here: bring root.key back to certify")
-        seeds = open_secret(unlock, _read(path), ROOT.encode())
-        return Signer(seeds[:_SEED], seeds[_SEED:])
+        return open_root(self._folder / ROOT, unlock)
 
-    # --- pairing keys --------------------------------------------------------------------------------------
+    # --- pairing keys, and those that are being put in their place --------------------------------------------------------------------------------------
 
     def put_psk(self, line: bytes, party: int, psk: bytes) -> None:
         """Keep the pairing key with a party of a line; replaces the one before. Raises Malformed or Unavailable."""
@@ -156,6 +211,16 @@ class Keystore:
 
     def _psk_files(self) -> list[Path]:
         return sorted(path for path in (self._folder / PSKS).glob("*.*") if _is_psk(path.name))
+
+
+def open_root(path: Path, unlock: Unlock) -> Signer:
+    """The root keys in a file, to certify with. Raises Unknown if there is none, and as `Keystore.open`."""
+    if not path.exists():
+        raise Unknown("the root key is not here: bring root.key back to certify")
+    seeds = open_secret(unlock, _read(path), ROOT.encode())
+    if len(seeds) != 2 * _SEED:
+        raise Malformed("a key file of another shape")
+    return Signer(seeds[:_SEED], seeds[_SEED:])
 
 
 def _read(path: Path) -> bytes:

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from openline.kernel.envelope import is_handshake
 from openline.ports import Bearer
 from openline.protocol.delivery import Peer
 from openline.protocol.events import Link, Transmit
@@ -208,4 +207,4 @@ def _expects(route: _Route, envelope: bytes) -> bool:
     for epoch in (peer.epoch, peer.previous):
         if epoch is not None and epoch.incoming.knows(envelope):
             return True
-    return envelope[:7] in peer.consumed or is_handshake(peer.handshake_in, envelope)
+    return envelope[:7] in peer.consumed or peer.secrets.of(envelope) is not None

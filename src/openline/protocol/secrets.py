@@ -1,0 +1,69 @@
+"""The pairing secrets that may open epochs with one peer: the newest, and the one before until the newest has served.
+
+People accept a new secret on one floor and then on the other. Between the two moments, and if the second never
+comes, both secrets are tried: what starts goes out under each, what comes is opened by either. Once an epoch was
+opened under the newest, the peer has it too, and the one before is forgotten.
+
+Spec: spec/10-epochs.md (10.22, 10.23), spec/15-pairing.md (15.22).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from openline.kernel.crypto import derive
+from openline.kernel.envelope import handshake_key, is_handshake
+
+NAME_LABEL = b"openline/1 psk name"
+
+
+def secret_name(psk: bytes) -> bytes:
+    """What names a pairing secret and tells nothing of it (spec 6.26)."""
+    return derive(psk, NAME_LABEL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secret:
+    """A pairing secret with the keys of its handshake envelopes."""
+
+    psk: bytes = field(repr=False)
+    outgoing: bytes = field(repr=False)
+    incoming: bytes = field(repr=False)
+
+    @property
+    def name(self) -> bytes:
+        """See `secret_name`."""
+        return secret_name(self.psk)
+
+
+class Secrets:
+    """Those of one peer, the newest first; there may be none, as in a station that was rebuilt."""
+
+    def __init__(self, line: bytes, own: int, peer: int, psks: Sequence[bytes]) -> None:
+        self._line, self._own, self._peer = line, own, peer
+        self.all = [self._secret(psk) for psk in psks]
+        self.chosen: Secret | None = None
+        """Under which the handshake under way goes on, once the peer has answered."""
+
+    def _secret(self, psk: bytes) -> Secret:
+        return Secret(
+            psk=psk,
+            outgoing=handshake_key(psk, self._line, self._own, self._peer),
+            incoming=handshake_key(psk, self._line, self._peer, self._own),
+        )
+
+    def of(self, envelope: bytes) -> Secret | None:
+        """The secret whose handshake envelope this is."""
+        return next((secret for secret in self.all if is_handshake(secret.incoming, envelope)), None)
+
+    def add(self, psk: bytes) -> None:
+        """A newer one; only the newest before it stays."""
+        if all(secret.psk != psk for secret in self.all):
+            self.all = [self._secret(psk), *self.all[:1]]
+
+    def served(self) -> bool:
+        """An epoch was opened under the chosen one: if it is the newest, it stays alone. Returns whether any left."""
+        if self.chosen is None or not self.all or self.chosen.psk != self.all[0].psk:
+            return False
+        left = len(self.all) > 1
+        del self.all[1:]
+        return left
