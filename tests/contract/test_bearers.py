@@ -6,8 +6,8 @@ import pytest
 
 from tests.contract.bearer_contract import CHECKS, ONE_WAY_CHECKS, SLOW_CHECKS, Check, Factory
 from tests.contract.drop_rig import diode_rig, share_rig
-from tests.contract.nats_rig import NatsRig, needs_nats
 from tests.contract.mail_rig import MailRig
+from tests.contract.nats_rig import NatsRig, needs_nats
 from tests.contract.serial_rig import serial_rig
 from tests.contract.simulated import SimulatedRig, one_way_rig
 from tests.contract.tls_rig import ipv4_rig, ipv6_rig
@@ -56,7 +56,7 @@ def test_a_bearer_over_a_relay(rig: Factory, check: Check) -> None:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("check", (*CHECKS, *SLOW_CHECKS), ids=named)
+@pytest.mark.parametrize("check", [*CHECKS, *SLOW_CHECKS], ids=named)
 @pytest.mark.parametrize("rig", [MailRig], ids=["mail"])
 def test_a_bearer_by_mail(rig: Factory, check: Check) -> None:
     asyncio.run(check(rig))
