@@ -141,6 +141,8 @@ MAP: dict[str, str] = {
     "station/links.py": "station",
     "station/ways.py": "station",
     "station/bearers.py": "station",
+    "station/bearer_makers.py": "station",
+    "station/bearer_tables.py": "station",
     "station/bearer_state.py": "station",
     "station/main.py": "station",
     "station/openapi.py": "station",

@@ -13,38 +13,19 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from functools import partial
 
 from openline.kernel.errors import Bug, Refused, Unavailable
 from openline.kernel.keys import Card
-from openline.kernel.units import Entropy
-from openline.ports import Bearer
-from openline.station.config import Config, peer_addresses
-from openline.station.keystore import Keystore
-from openline.station.links import Links
-from openline.station.log import Log
-
-if TYPE_CHECKING:
-    from openline.bearers.tls import TlsBearer
+from openline.station import bearer_makers as makers
+from openline.station.bearer_makers import Host, Made
+from openline.station.config import peer_addresses
 
 RETRY_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """Pauses before a bearer that failed is tried again."""
+NOT_INSTALLED = "a package that this bearer needs is not installed: pip install 'openline[bearers]'"
 LISTEN_S = 2.0
 """How long a start waits for the TLS bearer to listen, so that who has started a station can be called at once."""
-
-
-class Host(Protocol):
-    """What the bearers need of their station."""
-
-    home: Path
-    config: Config
-    keystore: Keystore
-    entropy: Entropy
-    links: Links
-    log: Log
-    card: Card
-    tls: "TlsBearer | None"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,38 +33,16 @@ class Plan:
     """One bearer of the configuration. Its own module is imported when it is made, and not before."""
 
     name: str
-    make: Callable[[], "Made"]
+    make: Callable[[], Made]
     """Raises Unavailable (its package is not installed: the message says what to do) or Refused (wrongly configured)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
-    """A bearer, and how it is told where a station is."""
-
-    bearer: Bearer
-    place: Callable[[str, Card, tuple[str, ...]], bool]
-    """(station id, card, places) -> whether it knows now where that station is. Raises Refused."""
-    drop: Callable[[str], None]
-
-
 def planned(host: Host) -> Iterator[Plan]:
-    """The bearers of this configuration."""
-    yield Plan(name="tls", make=lambda: _tls(host))
-
-
-def _tls(host: Host) -> Made:
-    from openline.bearers.tls import TlsBearer, TlsConfig
-
-    keys = host.keystore
-    config = TlsConfig(listen=host.config.tls.listen, certificate=keys.certificate, key=keys.tls_key)
-    bearer = TlsBearer(config, host.links, host.entropy)
-    host.tls = bearer
-
-    def place(station: str, card: Card, places: tuple[str, ...]) -> bool:
-        bearer.set_peer(station, card.certificate, places)
-        return True
-
-    return Made(bearer=bearer, place=place, drop=bearer.drop_peer)
+    """The bearers of this configuration. A new bearer is one more entry here."""
+    config = host.config
+    yield Plan(name="tls", make=lambda: makers.tls(host))
+    for line in config.serials:
+        yield Plan(name=line.name, make=partial(makers.serial, host, line))
 
 
 class Bearers:
@@ -153,6 +112,9 @@ class Bearers:
         """The bearer, told of everybody; None, and the reason is noted, if it cannot be made."""
         try:
             made = plan.make()
+        except ImportError:
+            self._trouble(plan.name, Unavailable(NOT_INSTALLED))
+            return None
         except (Unavailable, Refused) as trouble:
             self._trouble(plan.name, trouble)
             return None

@@ -15,6 +15,7 @@ import msgspec
 
 from openline.kernel.errors import Malformed, TooLarge, Unavailable, Unknown
 from openline.kernel.terms import check_language, check_name
+from openline.station.bearer_tables import Drop, Mail, Nats, Serial
 from openline.station.people import ROLES, Actor, People
 
 FILE = "config.toml"
@@ -75,9 +76,13 @@ class Person(_Data, frozen=True, kw_only=True):
 
 
 class PeerPlace(_Data, frozen=True, kw_only=True):
-    """Where a peer is reached, when its card is out of date."""
+    """Where a peer is reached, when its card is out of date or does not say."""
 
     tls: tuple[str, ...] = ()
+    mail: str = ""
+    """Its mail address."""
+    drop: str = ""
+    """Its own drop folder, instead of those of [drop]."""
 
 
 class Config(_Data, frozen=True, kw_only=True):
@@ -96,6 +101,16 @@ class Config(_Data, frozen=True, kw_only=True):
     people: dict[str, Person] = msgspec.field(default_factory=dict)
     """User name or number -> person."""
     peers: dict[StationId, PeerPlace] = msgspec.field(default_factory=dict)
+    mail: Mail | None = None
+    nats: Nats | None = None
+    drop: Drop | None = None
+    serial: Serial | tuple[Serial, ...] = ()
+    """One table, or several (`[[serial]]`)."""
+
+    @property
+    def serials(self) -> tuple[Serial, ...]:
+        """The serial lines."""
+        return self.serial if isinstance(self.serial, tuple) else (self.serial,)
 
 
 def load_config(home: Path) -> Config:
@@ -129,6 +144,8 @@ def parse_config(text: str) -> Config:
         raise Malformed(message) from None
     check_name(config.name)
     check_language(config.language)
+    if len({each.name for each in config.serials}) < len(config.serials):
+        raise Malformed("config.toml: serial: each line needs a name of its own")
     people_of(config)
     return config
 
@@ -207,6 +224,25 @@ roles = ["all"]
 # Where a peer is reached when the addresses of its card are out of date:
 # [peers.<the peer's fingerprint in hexadecimal>]
 # tls = ["192.0.2.2:7601"]
+# mail = "openline@example.org"
+
+# Further bearers, each used when its table is there. Envelopes are sealed: none of these is trusted with anything.
+#
+# [mail]
+# address = "openline@example.org"
+# smtp = {{host = "192.0.2.25", port = 465, user = "openline", password_file = "keys/mail.password"}}
+# imap = {{host = "192.0.2.25", port = 993, user = "openline", password_file = "keys/mail.password"}}
+#
+# [nats]
+# servers = ["192.0.2.42:4222"]
+#
+# [drop]
+# out = "/mnt/share/openline"
+# into = "/mnt/share/openline"
+#
+# [[serial]]
+# device = "/dev/ttyS0"
+# bits_per_second = 1200
 """
 
 
@@ -236,11 +272,12 @@ def marks_folder(home: Path, config: Config) -> Path | None:
 
 def peer_addresses(config: Config, station: str, card_addresses: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
     """Where a peer is reached, by bearer: what the configuration says, else what its card says (spec 9.36)."""
-    override = config.peers.get(station)
-    if override is not None and override.tls:
-        return {"tls": override.tls}
     found: dict[str, tuple[str, ...]] = {}
     for address in card_addresses:
         bearer, _, place = address.partition(":")
         found[bearer] = (*found.get(bearer, ()), place)
+    override = config.peers.get(station)
+    if override is not None:
+        given = {"tls": override.tls, "mail": (override.mail,), "drop": (override.drop,)}
+        found.update({bearer: places for bearer, places in given.items() if any(places)})
     return found

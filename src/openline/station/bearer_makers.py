@@ -1,0 +1,105 @@
+"""Each bearer of the configuration, made: its own module is imported here, when it is made and not before.
+
+Every maker raises Refused (wrongly configured), Unavailable, or ImportError
+if a package that the bearer needs is not installed.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from openline.kernel.errors import Unavailable
+from openline.kernel.keys import Card
+from openline.kernel.units import Entropy
+from openline.ports import Bearer
+from openline.station.bearer_tables import Serial
+from openline.station.clock import StationClock
+from openline.station.config import Config
+from openline.station.keystore import Keystore
+from openline.station.links import Links
+from openline.station.log import Log
+
+if TYPE_CHECKING:
+    from openline.bearers.tls import TlsBearer
+
+MAX_FILE_BYTES = 262_144
+"""Of a password, a credentials file or certificates."""
+
+
+class Host(Protocol):
+    """What the bearers need of their station."""
+
+    home: Path
+    config: Config
+    keystore: Keystore
+    entropy: Entropy
+    clock: StationClock
+    links: Links
+    log: Log
+    card: Card
+    tls: "TlsBearer | None"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A bearer, and how it is told where a station is."""
+
+    bearer: Bearer
+    place: Callable[[str, Card, tuple[str, ...]], bool]
+    """(station id, card, places) -> whether it knows now where that station is. Raises Refused."""
+    drop: Callable[[str], None]
+
+
+def tls(host: Host) -> Made:
+    """TLS over TCP; it carries pairing too."""
+    from openline.bearers.tls import TlsBearer, TlsConfig
+
+    keys = host.keystore
+    config = TlsConfig(listen=host.config.tls.listen, certificate=keys.certificate, key=keys.tls_key)
+    bearer = TlsBearer(config, host.links, host.entropy)
+    host.tls = bearer
+
+    def place(station: str, card: Card, places: tuple[str, ...]) -> bool:
+        bearer.set_peer(station, card.certificate, places)
+        return True
+
+    return Made(bearer=bearer, place=place, drop=bearer.drop_peer)
+
+
+def serial(host: Host, table: Serial) -> Made:
+    """A serial line or a modem."""
+    from openline.bearers.serial import SerialBearer, SerialConfig, Step
+
+    config = SerialConfig(
+        device=Path(table.device),
+        bits_per_second=table.bits_per_second,
+        name=table.name,
+        baud=table.baud,
+        delay_ms=table.delay_ms,
+        half_duplex=table.half_duplex,
+        hardware_flow=table.hardware_flow,
+        chat=tuple(Step(send=step.send, expect=step.expect, wait_s=step.wait_s) for step in table.chat),
+    )
+    if table.frame:
+        config = replace(config, frame=table.frame)
+    bearer = SerialBearer(config, host.links, host.entropy)
+
+    def place(station: str, _card: Card, _places: tuple[str, ...]) -> bool:
+        if table.peer not in {None, station}:
+            return False
+        bearer.set_peer(station)
+        return True
+
+    return Made(bearer=bearer, place=place, drop=bearer.drop_peer)
+
+
+def _file(host: Host, name: str) -> bytes:
+    """A file that the configuration names; empty without a name. Raises Unavailable."""
+    if not name:
+        return b""
+    try:
+        with (host.home / name).open("rb") as file:
+            return file.read(MAX_FILE_BYTES)
+    except OSError:
+        raise Unavailable("a file that the bearer's table names cannot be read") from None
