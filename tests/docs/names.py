@@ -4,7 +4,8 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args, get_origin
+from types import UnionType
+from typing import TypeGuard, Union, get_args, get_origin
 
 import msgspec
 
@@ -50,13 +51,21 @@ def settings(struct: type[msgspec.Struct] = Config, before: str = "") -> Iterato
     for field in msgspec.structs.fields(struct):
         path = f"{before}{field.encode_name}"
         inner = field.type
-        if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
+        if get_origin(inner) in {Union, UnionType}:  # a table that may be left out, or be there several times
+            inner = next((each for each in get_args(inner) if _is_table(each)), inner)
+        if _is_table(inner):
             yield from settings(inner, f"{path}.")
         elif get_origin(inner) is dict:
             holder = {"people": "NAME", "peers": "FINGERPRINT"}[field.encode_name]
             yield from settings(get_args(inner)[1], f"{path}.{holder}.")
+        elif get_origin(inner) is tuple and _is_table(get_args(inner)[0]):
+            yield from settings(get_args(inner)[0], f"{path}.")
         else:
             yield path
+
+
+def _is_table(kind: object) -> TypeGuard[type[msgspec.Struct]]:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
 def error_names() -> set[str]:

@@ -165,11 +165,11 @@ def running(*homes: Home) -> Iterator[list[Running]]:
                 each.kill()
 
 
-def in_service(*homes: Home) -> None:
+def in_service(*homes: Home, deadline_s: float = 20) -> None:
     """Wait until the line of all of them works."""
     for home in homes:
         with home.client() as station:
-            until(partial(_all_in_service, station), deadline_s=20)
+            until(partial(_all_in_service, station), deadline_s=deadline_s)
 
 
 def _all_in_service(station: Client) -> bool:

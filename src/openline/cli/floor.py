@@ -141,7 +141,7 @@ def _line_lines(out: Output, line: Json, now: int) -> list[str]:
         up = _("up") if bearer["up"] else _("down")
         heard = bearer.get("last_heard")
         told = f", {_('last heard')} {until(int(heard), now)}" if heard is not None else ""
-        rtt = f", {bearer['rtt_ms']} ms" if bearer.get("rtt_ms") is not None else ""
+        rtt = f", {bearer['delay_ms']} ms" if bearer.get("delay_ms") is not None else ""
         lines.append(
             f"     {_('bearer'):<12} {bearer['bearer']} {_('to')} {inert_line(str(bearer['party']))}: {up}{told}{rtt}"
         )

@@ -212,7 +212,9 @@ class Rekeying:
             raise Unknown("the lane key of this line is not in the keystore")
         statement = book.statement(book.party, mine)
         since = statement_generation(statement) if statement else mine
-        known = any(of // 2 == book.party and generation >= since and size for (of, generation), size in peer.holds.items())
+        known = any(
+            of // 2 == book.party and generation >= since and size for (of, generation), size in peer.holds.items()
+        )
         peer.handshake.speak_as(signer, statement, known=known)
 
     def _heard_from(self, peer: Peer, statement: bytes) -> Verifier:

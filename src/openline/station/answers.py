@@ -97,11 +97,24 @@ class BearerView(Answer, frozen=True, kw_only=True):
     bearer: str
     up: bool
     last_heard: int | None
-    rtt_ms: int | None
     sent: int
     received: int
     sent_bytes: int
     received_bytes: int
+    one_way: bool
+    """Nothing comes back over it: what went is "sent, unknown"."""
+    silent: bool
+    """It is up, and several probes in a row were not answered."""
+    changed_at: int | None
+    """When it came up or went down, ms."""
+    sent_at: int | None
+    delay_ms: int | None
+    """One way, as measured over this bearer; None while it was not."""
+    loss: float | None
+    """The part of the latest probes that did not come back."""
+    probed_at: int | None
+    trouble: str
+    """Why it does not work; empty while it does."""
 
 
 class EpochView(Answer, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from openline.kernel.errors import Unavailable
 from openline.kernel.keys import Card
 from openline.kernel.units import Entropy
 from openline.ports import Bearer
-from openline.station.bearer_tables import Serial
+from openline.station.bearer_tables import Drop, Nats, Serial
 from openline.station.clock import StationClock
 from openline.station.config import Config
 from openline.station.keystore import Keystore
@@ -21,6 +21,7 @@ from openline.station.links import Links
 from openline.station.log import Log
 
 if TYPE_CHECKING:
+    from openline.bearers.drop import CourierBearer
     from openline.bearers.tls import TlsBearer
 
 MAX_FILE_BYTES = 262_144
@@ -39,6 +40,7 @@ class Host(Protocol):
     log: Log
     card: Card
     tls: "TlsBearer | None"
+    courier: "CourierBearer | None"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,59 @@ def serial(host: Host, table: Serial) -> Made:
     def place(station: str, _card: Card, _places: tuple[str, ...]) -> bool:
         if table.peer not in {None, station}:
             return False
+        bearer.set_peer(station)
+        return True
+
+    return Made(bearer=bearer, place=place, drop=bearer.drop_peer)
+
+
+def drop(host: Host, table: Drop) -> Made:
+    """A folder that others reach too."""
+    from openline.bearers.drop import DropBearer, DropConfig
+
+    config = DropConfig(
+        station=host.card.fingerprint.hex(),
+        out=Path(table.out) if table.out else None,
+        into=Path(table.into) if table.into else None,
+        keep=table.keep,
+    )
+    bearer = DropBearer(config, host.links)
+
+    def place(station: str, _card: Card, places: tuple[str, ...]) -> bool:
+        bearer.set_peer(station, Path(places[0]) if places else None)
+        return bool(table.out)
+
+    return Made(bearer=bearer, place=place, drop=bearer.drop_peer)
+
+
+def courier(host: Host) -> Made:
+    """Sticks carried by hand; needs no configuration, as it is up only while somebody prepares a trip."""
+    from openline.bearers.drop import CourierBearer
+
+    bearer = CourierBearer(host.links)
+    host.courier = bearer
+
+    def place(station: str, _card: Card, _places: tuple[str, ...]) -> bool:
+        bearer.set_peer(station)
+        return True
+
+    return Made(bearer=bearer, place=place, drop=bearer.drop_peer)
+
+
+def nats(host: Host, table: Nats) -> Made:
+    """A NATS relay; who is where follows from the stations' ids."""
+    from openline.bearers.nats import NatsBearer, NatsConfig
+
+    config = NatsConfig(
+        station=host.card.fingerprint.hex(),
+        servers=table.servers,
+        credentials=_file(host, table.credentials_file),
+        authority=_file(host, table.authority_file),
+        server_name=table.server_name,
+    )
+    bearer = NatsBearer(config, host.links, host.entropy)
+
+    def place(station: str, _card: Card, _places: tuple[str, ...]) -> bool:
         bearer.set_peer(station)
         return True
 

@@ -41,8 +41,13 @@ def planned(host: Host) -> Iterator[Plan]:
     """The bearers of this configuration. A new bearer is one more entry here."""
     config = host.config
     yield Plan(name="tls", make=lambda: makers.tls(host))
+    if config.nats is not None:
+        yield Plan(name="nats", make=partial(makers.nats, host, config.nats))
+    if config.drop is not None:
+        yield Plan(name="drop", make=partial(makers.drop, host, config.drop))
     for line in config.serials:
         yield Plan(name=line.name, make=partial(makers.serial, host, line))
+    yield Plan(name="courier", make=lambda: makers.courier(host))
 
 
 class Bearers:
@@ -78,9 +83,11 @@ class Bearers:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def names(self) -> list[str]:
-        """Every bearer of the configuration, whether it works or not."""
-        return [plan.name for plan in planned(self._host)]
+    def shown(self) -> list[str]:
+        """Every bearer of the configuration, whether it works or not, and the sticks if one is prepared or ever came."""
+        links = self._host.links
+        carried = any(name == "courier" and (state.sent or state.received) for (name, _), state in links.states.items())
+        return [plan.name for plan in planned(self._host) if plan.name != "courier" or carried]
 
     # --- who is where ------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from openline.station.answers import (
     RefView,
     TestView,
 )
+from openline.station.bearers import Bearers
 from openline.station.clock import StationClock
 from openline.station.entry_view import policy_view, reference_of
 from openline.station.line_runner import LineRunner, State
@@ -30,6 +31,7 @@ class Floor(Protocol):
     links: Links
     clock: StationClock
     rhythm: Rhythm
+    bearers: Bearers
 
 
 def state_of(floor: Floor, line: LineRunner) -> tuple[str, str]:
@@ -77,7 +79,7 @@ def line_view(floor: Floor, line: LineRunner, last_test: LineTest | None) -> Lin
         state=state,
         state_words=words,
         attended={party.name: party.attended for party in parties},
-        bearers=_bearers(floor, line, engine),
+        bearers=_bearers(floor, line),
         epochs=_epochs(line, engine),
         policy=policy_view(policy),
         last_test=test_view(line, last_test) if last_test is not None else None,
@@ -107,28 +109,35 @@ def _party(line: LineRunner, engine: Engine | None, party: int) -> PartyView:
     )
 
 
-def _bearers(floor: Floor, line: LineRunner, engine: Engine | None) -> list[BearerView]:
-    found = []
-    for party, station in enumerate(line.stations):
-        if party == line.party:
-            continue
-        for name, bearer in floor.links.bearers.items():
-            state = floor.links.state(name, station)
-            measured = engine.peers[party].smoothed_ms if engine is not None and state.received else None
-            found.append(
-                BearerView(
-                    party=line.names[party],
-                    bearer=name,
-                    up=bearer.up(station),
-                    last_heard=state.heard_at,
-                    rtt_ms=measured,
-                    sent=state.sent,
-                    received=state.received,
-                    sent_bytes=state.sent_bytes,
-                    received_bytes=state.received_bytes,
-                )
-            )
-    return found
+def _bearers(floor: Floor, line: LineRunner) -> list[BearerView]:
+    return [
+        _bearer(floor, line.names[party], name, station)
+        for party, station in enumerate(line.stations)
+        if party != line.party
+        for name in floor.bearers.shown()
+    ]
+
+
+def _bearer(floor: Floor, party: str, name: str, station: str) -> BearerView:
+    state, bearer = floor.links.state(name, station), floor.links.bearers.get(name)
+    return BearerView(
+        party=party,
+        bearer=name,
+        up=bearer is not None and bearer.up(station),
+        last_heard=state.heard_at,
+        sent=state.sent,
+        received=state.received,
+        sent_bytes=state.sent_bytes,
+        received_bytes=state.received_bytes,
+        one_way=bearer is not None and bearer.traits.one_way,
+        silent=state.silent,
+        changed_at=state.changed_at,
+        sent_at=state.sent_at,
+        delay_ms=state.delay_ms,
+        loss=state.loss,
+        probed_at=state.probed_at,
+        trouble=floor.bearers.troubles.get(name, ""),
+    )
 
 
 def _epochs(line: LineRunner, engine: Engine | None) -> list[EpochView]:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from openline import __version__
+from openline.bearers.drop import CourierBearer
 from openline.bearers.tls import TlsBearer
 from openline.kernel.errors import Conflict, Malformed, Refused, Unavailable, Unknown
 from openline.kernel.lane import GENERATION_ZERO
@@ -95,6 +96,8 @@ class Station:
         self.pairings = Pairings(self)
         self.tls: TlsBearer | None = None
         """Carries pairing too; made by `bearers`."""
+        self.courier: CourierBearer | None = None
+        """For the sticks that are carried by hand; made by `bearers` too."""
         self.bearers = Bearers(self)
         self._told: dict[bytes, str] = {}
         self._stopped = asyncio.Event()
