@@ -72,12 +72,11 @@ class SerialLine:
         self.ends = (End(pace, 2 * seed), End(pace, 2 * seed + 1))
         self.faults: list[Fault] = [whole, whole]
         self.echoes = False
-        self.chunk = 64
+        self.chunk = 4
         """Bytes that a reader gets at once."""
         self._pace, self._delay_s, self._collides = pace, delay_s, collides
-        self._air: list[tuple[float, float, int]] = []
-        """(from, until, who) of what is under way, where only one may speak."""
-        self._events: list[tuple[float, int, int, bytes]] = []
+        self._events: list[tuple[float, int, int, bytes, float]] = []
+        """(when it arrives, number, to whom, bytes, when the first of them left)."""
         self._count = 0
 
     def run(self, until: Callable[[], bool], *, limit_s: float = 3_600.0) -> None:
@@ -101,7 +100,9 @@ class SerialLine:
         """Go on to the next thing that happens."""
         self.now = max(self.now, self._next())
         while self._events and self._events[0][0] <= self.now:
-            _, _, to, data = heapq.heappop(self._events)
+            at, _, to, data, left_at = heapq.heappop(self._events)
+            if self._collides and self._speaks(to, left_at, at - self._delay_s):
+                data = self.ends[to].dice.randbytes(len(data))
             if self.ends[to].present:
                 self.ends[to].note(self.ends[to].link.receive(data, self.now), self.now)
         for index, end in enumerate(self.ends):
@@ -110,10 +111,13 @@ class SerialLine:
                 self._send(index, end)
 
     def deliver(self, to: int, data: bytes, *, at: float) -> None:
-        """Let bytes arrive."""
+        """Let bytes begin to come out at an end."""
         for start in range(0, len(data), self.chunk):
+            piece = data[start : start + self.chunk]
+            left_at = at + start * self._pace.byte_s
+            arrives = left_at + len(piece) * self._pace.byte_s + self._delay_s
             self._count += 1
-            heapq.heappush(self._events, (at, self._count, to, data[start : start + self.chunk]))
+            heapq.heappush(self._events, (arrives, self._count, to, piece, left_at))
 
     def _next(self) -> float:
         times = [max(end.link.deadline(), end.free_at) for end in self.ends if end.present]
@@ -129,13 +133,11 @@ class SerialLine:
         end.free_at = self.now + len(frame) * self._pace.byte_s
         end.sent.append((self.now, frame))
         data = self.faults[index](frame)
-        self._air.append((self.now, end.free_at, index))
-        if self._collides and self._met(index):
-            data = end.dice.randbytes(len(frame))
-        self.deliver(1 - index, data, at=end.free_at + self._delay_s)
+        self.deliver(1 - index, data, at=self.now)
         if self.echoes:
-            self.deliver(index, data, at=end.free_at + 2 * self._delay_s)
+            self.deliver(index, data, at=self.now + self._delay_s)
 
-    def _met(self, index: int) -> bool:
-        began, ended, _ = self._air[-1]
-        return any(who != index and start < ended and began < stop for start, stop, who in self._air[-8:])
+    def _speaks(self, who: int, begin: float, end: float) -> bool:
+        """Whether an end sends at any time between."""
+        spoken = ((at, at + len(frame) * self._pace.byte_s) for at, frame in self.ends[who].sent[-8:])
+        return any(start < end and begin < stop for start, stop in spoken)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from openline.bearers.serial import Pace, SerialBearer, SerialConfig, pace_for
 from openline.bearers.serial.framing import frame_of
-from tests.contract.bearer_contract import FAR, NEAR, Recorder
+from tests.contract.bearer_contract import DEADLINE_S, FAR, NEAR, Recorder
 
 Fault = Callable[[bytes], bytes]
 """What becomes of a few bytes on the wire."""
@@ -62,8 +62,9 @@ class Wire:
 
     def __init__(self, bits_per_second: int, source: Plug, sink: Plug) -> None:
         self.fault: Fault = bytes
-        self.carried: list[tuple[float, bytes]] = []
-        """(loop time of arrival, bytes)."""
+        self.carried = 0
+        """Bytes that have come out."""
+        self._stirred = asyncio.Event()
         self._byte_s = 10 / bits_per_second
         self._at_once = max(1, int(_TICK_S / self._byte_s))
         self._source, self._sink = source, sink
@@ -81,6 +82,13 @@ class Wire:
         if self._reading >= 0:
             asyncio.get_running_loop().remove_reader(self._reading)
             self._reading = -1
+
+    async def until_carried(self, count: int) -> None:
+        """Wait until so many bytes have come out in all."""
+        async with asyncio.timeout(2 * DEADLINE_S):
+            while self.carried < count:
+                self._stirred.clear()
+                await self._stirred.wait()
 
     def put(self, data: bytes) -> None:
         """Let bytes come out at the end that nobody put in."""
@@ -101,7 +109,8 @@ class Wire:
 
     def _arrive(self, data: bytes) -> None:
         loop = asyncio.get_running_loop()
-        self.carried.append((loop.time(), data))
+        self.carried += len(data)
+        self._stirred.set()
         self.put(self.fault(data))
         if self._reading >= 0:
             loop.add_reader(self._reading, self._readable)

@@ -131,5 +131,5 @@ def pace_for(
         answer_s=2 * (ordinary_s + state_s) + 2 * delay_ms / 1_000 + 0.2,
         hold_s=_HOLD_BYTES * byte_s,
         gather_s=4 * ordinary_s,
-        turn_s=max(0.05, 4 * byte_s) + delay_ms / 1_000 if half_duplex else 0.0,
+        turn_s=max(0.1, 8 * byte_s) + delay_ms / 1_000 if half_duplex else 0.0,
     )

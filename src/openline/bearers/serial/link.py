@@ -101,7 +101,7 @@ class Link:
         for content in self._receiver.feed(data):
             outputs += self._content(content, now)
         outputs += [Event.NOISE] * (self._receiver.noise - noise)
-        if self._pace.turn_s and data:
+        if data and self._pace.turn_s and now > self._sent_until + 4 * self._pace.byte_s:  # else it is our echo
             self._quiet_until = now + self._pace.turn_s * (1 + self._chance())
         return outputs
 
@@ -129,7 +129,7 @@ class Link:
     def next_frame(self, now: float) -> bytes | None:
         """Return what to put on the wire now that it is free; None if there is nothing before `deadline`."""
         if now < self._quiet_until and now < self._sent_until + self._pace.hold_s:
-            return None
+            return None  # the other end's turn, though not for longer than a FLASH takes
         body = self._chosen(now) if self.up else self._hello(now)
         if body is None:
             return None
@@ -140,7 +140,10 @@ class Link:
         self._burst += 1
         if self._pace.turn_s and self._burst >= _GATHER:
             self._burst = 0
-            self._quiet_until = self._sent_until + STATE_BYTES * self._pace.byte_s + 2 * self._pace.turn_s
+            room = STATE_BYTES * self._pace.byte_s + 2 * self._pace.turn_s
+            self._quiet_until = self._sent_until + room * (
+                1 + self._chance()
+            )  # of two that meet one is first next time
         return frame
 
     def deadline(self) -> float:
