@@ -5,13 +5,14 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 from openline.bearers.drop import DropBearer, DropConfig, Event, Pace
 from openline.bearers.drop import folder as files
 from openline.bearers.drop.limits import direction, file_name
 from tests.contract.bearer_contract import FAR, NEAR, Recorder
+from tests.waiting import until
 
 # Bounds small enough to be reached with a disk that takes its time.
 QUICK = Pace(poll_s=0.02, stuck_s=5.0, most_files=96, urgent_files=16)
@@ -97,12 +98,25 @@ class Post:
         await self.seen.until(lambda: envelope in self.seen.envelopes)
 
 
+@contextlib.contextmanager
+def a_folder() -> Iterator[Path]:
+    """A folder to be shared, in one of its own."""
+    with tempfile.TemporaryDirectory(prefix="openline-drop-") as top:
+        folder = Path(top) / "share"
+        folder.mkdir()
+        yield folder
+
+
+async def until_there(condition: Callable[[], bool]) -> None:
+    """Wait for something in a folder, which wakes nobody."""
+    await asyncio.to_thread(until, condition)
+
+
 @contextlib.asynccontextmanager
-async def running(*posts: Post) -> AsyncIterator[None]:
+async def working(*posts: Post) -> AsyncIterator[None]:
+    """Run bearers until the block ends, ready or not."""
     tasks = [asyncio.create_task(post.bearer.run()) for post in posts]
     try:
-        for post in posts:
-            await post.ready()
         yield
         for task in tasks:
             if task.done():
@@ -111,3 +125,12 @@ async def running(*posts: Post) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def running(*posts: Post) -> AsyncIterator[None]:
+    """The same, ready."""
+    async with working(*posts):
+        for post in posts:
+            await post.ready()
+        yield

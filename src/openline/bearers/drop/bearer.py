@@ -23,7 +23,6 @@ from openline.bearers.outbox import Outbox
 from openline.kernel.errors import Malformed, TooLarge
 from openline.ports import BearerTraits, Intake
 
-NAME: Final = "drop"
 COST: Final = 20
 """Free, and slower than anything that is pushed."""
 DELAY_MS: Final = 2_000
@@ -41,6 +40,8 @@ class DropConfig:
 
     station: str
     """Our own station id."""
+    name: str = "drop"
+    """Of the bearer; a second one is called drop-<something>."""
     out: Path | None = field(default=None, repr=False)
     """The folder in which we write, each station's files in a folder of their own."""
     into: Path | None = field(default=None, repr=False)
@@ -82,7 +83,7 @@ class DropBearer:
         self._peers: dict[str, _Peer] = {}
         self._group: asyncio.TaskGroup | None = None
         self._traits = BearerTraits(
-            name=NAME, largest=LARGEST_ENVELOPE, cost=COST, one_way=self._one_way, delay_ms=DELAY_MS
+            name=config.name, largest=LARGEST_ENVELOPE, cost=COST, one_way=self._one_way, delay_ms=DELAY_MS
         )
 
     # -- the port ----------------------------------------------------------
@@ -93,11 +94,12 @@ class DropBearer:
         return self._traits
 
     async def run(self) -> None:
-        """Write and read until cancelled."""
+        """Write and read until cancelled. May be run again after it has ended."""
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 for peer in self._peers.values():
+                    peer.worker = Worker()
                     peer.task = group.create_task(self._serve(peer))
                 await asyncio.get_running_loop().create_future()
         finally:
@@ -174,7 +176,7 @@ class DropBearer:
             took = loop.time() - began
             self._note(peer, done)
             for found in done.found:
-                self._intake.arrived(NAME, None, found.envelope)
+                self._intake.arrived(self._config.name, None, found.envelope)
             if done.found:
                 await self._finish(peer, done)
             if not done.more and not (done.ready and peer.outbox.files):
@@ -207,7 +209,7 @@ class DropBearer:
         for event, number in done.events.items():
             if event in (Event.FOREIGN, Event.BROKEN):
                 for _ in range(min(number, MOST_COUNTED)):
-                    self._intake.counted(NAME, event)
+                    self._intake.counted(self._config.name, event)
             else:
                 self._trouble(peer, event)
         peer.waiting_files, peer.waiting_size = done.waiting.files, done.waiting.size
@@ -217,7 +219,7 @@ class DropBearer:
     def _trouble(self, peer: _Peer, event: Event) -> None:
         if peer.trouble is not event:
             peer.trouble = event
-            self._intake.counted(NAME, event)
+            self._intake.counted(self._config.name, event)
         self._set_ready(peer, ready=False)
 
     def _set_ready(self, peer: _Peer, *, ready: bool) -> None:
@@ -226,8 +228,8 @@ class DropBearer:
         peer.ready = ready
         if ready:
             peer.trouble = None
-            self._intake.counted(NAME, Event.READY)
+            self._intake.counted(self._config.name, Event.READY)
         else:
             peer.outbox.clear()  # it is all offered again
         if not self._one_way:
-            self._intake.link(NAME, peer.station, up=ready)
+            self._intake.link(self._config.name, peer.station, up=ready)

@@ -22,8 +22,10 @@ from openline.kernel.errors import Malformed, TooLarge
 from openline.kernel.units import Entropy
 from openline.ports import BearerTraits, Intake
 
-TRAITS: Final = BearerTraits(name="nats", largest=LARGEST_ENVELOPE, cost=5, one_way=False, delay_ms=50)
+COST: Final = 5
 """Behind TLS, which needs nobody in the middle."""
+DELAY_MS: Final = 50
+"""Twice a network and once a disk."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,8 @@ class NatsConfig:
 
     station: str
     """Our own station id."""
+    name: str = "nats"
+    """Of the bearer; a second one, over another relay, is called nats-<something>."""
     servers: tuple[str, ...] = field(repr=False)
     """Literal addresses of one relay or of one cluster, tried in turn: "192.0.2.1:4222", "[2001:db8::1]:4222"."""
     credentials: bytes = field(default=b"", repr=False)
@@ -55,6 +59,9 @@ class NatsBearer:
         self._servers = [parse_server(text) for text in config.servers]
         self._credentials = read_credentials(config.credentials)
         self._tls = _context(config.authority) if config.authority else None
+        self._traits = BearerTraits(
+            name=config.name, largest=LARGEST_ENVELOPE, cost=COST, one_way=False, delay_ms=DELAY_MS
+        )
         self._peers: dict[str, Peer] = {}
         self._session: Session | None = None
         self._worked = False
@@ -66,7 +73,7 @@ class NatsBearer:
     @property
     def traits(self) -> BearerTraits:
         """What it can do."""
-        return TRAITS
+        return self._traits
 
     async def run(self) -> None:
         """Connect, and connect again, until cancelled."""
@@ -149,7 +156,7 @@ class NatsBearer:
         self._worked, self._event = True, None
 
     def _arrived(self, envelope: bytes) -> None:
-        self._intake.arrived(TRAITS.name, None, envelope)
+        self._intake.arrived(self._config.name, None, envelope)
 
     def _link(self, peer: Peer, up: bool) -> None:
         if peer.up is up:
@@ -157,12 +164,12 @@ class NatsBearer:
         peer.up = up
         if not up:
             peer.outbox.clear()  # it is all offered again
-        self._intake.link(TRAITS.name, peer.station, up=up)
+        self._intake.link(self._config.name, peer.station, up=up)
 
     def _note(self, event: Event) -> None:
         """Count it; the same trouble again and again, once."""
         if event in (Event.NOT_STORED, Event.NO_ENVELOPE) or event is not self._event:
-            self._intake.counted(TRAITS.name, event)
+            self._intake.counted(self._config.name, event)
         if event not in (Event.NOT_STORED, Event.NO_ENVELOPE):
             self._event = event
 

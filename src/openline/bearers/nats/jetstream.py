@@ -8,6 +8,7 @@ API: https://docs.nats.io/reference/reference-protocols/nats_api_reference
 """
 
 import asyncio
+import contextlib
 import json
 import re
 from collections.abc import Mapping
@@ -93,6 +94,10 @@ class JetStream:
             "max_ack_pending": 4 * self._pace.fetch,
             "replay_policy": "instant",
         }
+        # Made anew each time: a relay that was killed may know less of its stream than its consumer remembers, and
+        # then passes over what comes next. What was not acknowledged is still there, and comes again.
+        with contextlib.suppress(NotThere):
+            await self._ask(f"CONSUMER.DELETE.{stream}.{DURABLE}", {})
         asked: Members = {"stream_name": stream, "config": consumer}
         await self._ask(f"CONSUMER.DURABLE.CREATE.{stream}.{DURABLE}", asked)
         return stream
