@@ -17,7 +17,7 @@ from openline.kernel.envelope import Incoming, IncomingState, Outgoing, Outgoing
 from openline.kernel.errors import TooLarge
 from openline.kernel.lane import Generation
 from openline.kernel.units import BUCKETS, MAX_SEQ, RESERVE, WINDOW
-from openline.protocol.epochs import Handshake, Opened
+from openline.protocol.epochs import Handshake, Opened, Stage
 from openline.protocol.events import Link, Transmit
 from openline.protocol.fragments import Streams, cut
 from openline.protocol.frames import encode_content
@@ -30,6 +30,8 @@ RETRY_MS = (1_000, 2_000, 4_000, 8_000, 16_000, 30_000)
 FLASH_RETRY_MS = (500, 500, 1_000, 2_000, 4_000, 8_000, 15_000)
 RESEAL_MS = 5_000
 """Nothing under way and entries still unacknowledged after this long: they are sealed anew; doubles to a minute."""
+ANSWERED_MS = 5_000
+"""How long a caller that was answered is given to go on, before this side calls itself and undoes its answer."""
 OVERLAP_MS = 60_000
 """How long the keys of a left epoch outlive the peer's `last`: what is still in flight is sealed anew anyway."""
 CONTENT_OVERHEAD = 16
@@ -299,17 +301,18 @@ class Peer:
 
     def link(self, link: Link, now: int) -> None:
         """The bearers changed; on a link that came back, or a better one, everything unopened is due at once."""
-        quicker = self.pace.link(link, now)
+        was_down, quicker = not self.largest, self.pace.link(link, now)
         came_up = link.largest > self.largest or (quicker and link.largest > 0)
         self.largest, self.smallest, self.widest = link.largest, link.smallest, max(link.widest, link.largest)
         self.bulky, self.one_way = link.largest if link.bulk is None else link.bulk, link.one_way
-        if quicker:
+        if quicker or was_down:  # what a courier took in the meantime says nothing of this one
             self.smoothed_ms = max(500, 2 * link.slow_ms)
         if came_up:
             for sent in self.outbox.values():
                 sent.due = now
             if self.handshake_due is not None:
-                self.handshake_due = now
+                answered = self.handshake.stage is Stage.ANSWERED
+                self.handshake_due = now + (self.pace.long_patience(ANSWERED_MS, now) if answered else 0)
             self.progress_at = now
 
     def deadline(self, now: int) -> int | None:
