@@ -151,7 +151,7 @@ class SerialRig:
     async def intrude(self, envelope: bytes) -> None:
         before = self._at_near.events["noise"]
         for number in range(4):
-            head = bytes((0x23, number))
+            head = bytes((0x25, number))
             self.back.put(b"\0" + frame_of(head + envelope, seed=number))
         await self._at_near.until(lambda: self._at_near.events["noise"] >= before + 4)
 

@@ -207,7 +207,7 @@ def test_a_device_that_cannot_be_so_is_refused_at_the_start(wrong: dict[str, int
     with pytest.raises(Malformed):
         SerialBearer(SerialConfig(device=Path("/dev/null"), **wrong), Recorder(), os.urandom)  # type: ignore[arg-type]
     slow_call = SerialConfig(device=Path("/dev/null"), bits_per_second=301, baud=9_600)
-    assert SerialBearer(slow_call, Recorder(), os.urandom).traits.bits_per_second == 301
+    assert SerialBearer(slow_call, Recorder(), os.urandom).traits.bits_per_second == pace_for(301).net_bits_per_second
 
 
 def test_no_device_and_no_number_is_shown() -> None:

@@ -92,7 +92,7 @@ def test_9_72_the_examples_of_the_specification() -> None:
     examples = dict(re.findall(r"^(hello|data|state) {2,3}([0-9a-f]+)$", SPEC.read_text(), re.MULTILINE))
     ours, theirs = bytes.fromhex("01020304"), bytes.fromhex("0a0b0c0d")
     assert examples["hello"] == frame_of(b"\x10" + ours + bytes(4), 0).hex()
-    assert examples["data"] == frame_of(b"\x22\x00hello", zlib.crc32(ours + theirs)).hex()
+    assert examples["data"] == frame_of(b"\x24\x00hello", zlib.crc32(ours + theirs)).hex()
     state = Incoming()
     state.take(0, b"hello", last=True)
     body = b"\x30" + Incoming().state() + state.state()

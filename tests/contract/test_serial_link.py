@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openline.bearers.serial.framing import Receiver, frame_of
-from openline.bearers.serial.limits import MOST_PAYLOAD, WINDOW, Event, pace_for
+from openline.bearers.serial.limits import MOST_PAYLOAD, SMALL, WINDOW, Event, pace_for
 from openline.bearers.serial.link import Link
 from openline.kernel.errors import Malformed, TooLarge
 from tests.contract.serial_channel import Fault, SerialLine
@@ -67,7 +67,11 @@ def hitting(hits: list[Hit]) -> Fault:
     return fault
 
 
-ENVELOPES = st.lists(st.tuples(st.integers(1, 700), st.booleans()), min_size=1, max_size=6)
+ENVELOPES = st.lists(st.tuples(st.integers(1, 700) | st.integers(1_100, 3_000), st.booleans()), min_size=1, max_size=6)
+
+
+def channel_of(envelope: bytes, *, urgent: bool) -> str:
+    return "urgent" if urgent else "bulk" if len(envelope) > SMALL else "ordinary"
 
 
 # -- delivery -----------------------------------------------------------------
@@ -88,7 +92,8 @@ def test_9_75_all_arrives_once_whole_and_in_the_order_of_its_channel(
     offered: list[list[tuple[bytes, bool]]] = [[], []]
     for index, sizes in enumerate((from_one, from_other)):
         for number, (size, urgent) in enumerate(sizes):
-            envelope = noise(size, 1_000 * index + number) + bytes((number,))
+            largest = line.ends[index].pace.largest - 1
+            envelope = noise(min(size, largest), 1_000 * index + number) + bytes((number,))
             if line.ends[index].link.offer(envelope, urgent=urgent):
                 offered[index].append((envelope, urgent))
     one, other = line.ends
@@ -99,8 +104,8 @@ def test_9_75_all_arrives_once_whole_and_in_the_order_of_its_channel(
 
     line.run(settled)
     for sent, end in zip(offered, (other, one), strict=True):
-        for channel in (True, False):
-            expected = [envelope for envelope, urgent in sent if urgent is channel]
+        for channel in ("urgent", "ordinary", "bulk"):
+            expected = [envelope for envelope, urgent in sent if channel_of(envelope, urgent=urgent) == channel]
             came = [envelope for envelope in end.envelopes if envelope in expected]
             assert came == expected[: len(came)]
         assert Counter(end.envelopes) <= Counter(envelope for envelope, _ in sent)
@@ -238,7 +243,7 @@ def test_9_77_only_a_frame_that_names_the_session_brings_a_link_up() -> None:
         link.receive(noise(64, seed) + b"\0", 0.0)
     link.receive(frame_of(b"\x10" + b"peer" + bytes(4), 0), 1.0)
     link.receive(frame_of(b"\x10" + b"peer" + b"else", 0), 1.0)
-    link.receive(frame_of(b"\x22\x00" + b"a stranger's envelope", 0), 1.0)
+    link.receive(frame_of(b"\x24\x00" + b"a stranger's envelope", 0), 1.0)
     assert not link.up
     assert not link.offer(b"x", urgent=True)
 
@@ -289,7 +294,7 @@ def test_9_72_a_peer_that_says_anything_in_frames_that_check_is_bounded(said: li
     one, other = line.ends
     for body in said:
         other.note(other.link.receive(frame_of(body, one.link._seed_out), line.now), line.now)
-    assert sum(len(incoming._held) for incoming in other.link._incoming.values()) <= 2 * WINDOW
+    assert sum(len(incoming._held) for incoming in other.link._incoming.values()) <= 3 * WINDOW
     line.pass_time(30)
     assert len(other.sent) < 100
 
@@ -384,6 +389,35 @@ def test_9_76_flashes_one_after_the_other_both_ways_starve_no_acknowledgement() 
     assert sum(end.events(Event.REPEATED) for end in line.ends) == 0
 
 
+def test_9_74_an_acknowledgement_does_not_wait_for_bulk() -> None:
+    line = SerialLine(pace_for(9_600))
+    line.linked()
+    one, other = line.ends
+    bulk = [noise(4_096, number) for number in range(2)]
+    assert all(one.link.offer(envelope, urgent=False) for envelope in bulk)
+    line.pass_time(1)
+    small = noise(256, 9)
+    assert one.link.offer(small, urgent=False)
+    began = line.now
+    line.run(lambda: small in other.envelopes)
+    assert line.now - began < 1
+    line.run(lambda: other.envelopes == [small, *bulk])
+    assert one.events(Event.REPEATED) == 0
+
+
+def test_9_74_bulk_made_urgent_after_it_has_begun_is_finished_first() -> None:
+    line = SerialLine(pace_for(9_600))
+    line.linked()
+    one, other = line.ends
+    bulk, small = noise(4_096, 1), noise(1_000, 2)
+    assert one.link.offer(bulk, urgent=False)
+    line.pass_time(1)
+    assert one.link.offer(small, urgent=False)
+    assert one.link.offer(bulk, urgent=True)
+    line.run(lambda: len(other.envelopes) == 2)
+    assert other.envelopes == [bulk, small]
+
+
 def test_9_74_an_envelope_made_urgent_changes_the_channel_or_is_finished_first() -> None:
     line = SerialLine(pace_for(300))
     line.linked()
@@ -407,6 +441,8 @@ def test_9_79_what_a_line_declares_follows_from_its_rate(
 ) -> None:
     pace = pace_for(rate)
     assert (pace.ordinary, pace.urgent, pace.largest, pace.cost) == (ordinary, urgent, largest, cost)
+    net = {300: 160, 1_200: 853, 9_600: 7_440}
+    assert pace.net_bits_per_second == net[rate]
     noisy = pace_for(rate, frame=12)
     assert (noisy.ordinary, noisy.urgent) == (12, 12)
 

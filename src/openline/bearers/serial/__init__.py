@@ -4,7 +4,7 @@ limits       what both ends agree on; what follows from the bit rate
 framing      where a frame begins, and whether it is whole
 outgoing     one channel out: envelopes cut into frames, and what of them is acknowledged
 incoming     one channel in: frames put together again
-link         both channels, both ends' sessions, all deadlines: no device and no clock
+link         all channels, both ends' sessions, all deadlines: no device and no clock
 device       the terminal device
 modem        the conversation with a modem, before the line stands
 bearer       all of it behind the Bearer port

@@ -67,7 +67,7 @@ class SerialBearer:
             largest=self._pace.largest,
             cost=self._pace.cost,
             one_way=False,
-            bits_per_second=self._pace.bits_per_second,
+            bits_per_second=self._pace.net_bits_per_second,
             delay_ms=config.delay_ms,
         )
         self._peer: str | None = None

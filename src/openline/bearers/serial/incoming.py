@@ -13,6 +13,8 @@ class Incoming:
     def __init__(self) -> None:
         self.expected = 0
         """Number of the first frame that has not come, modulo 256."""
+        self.used = False
+        """Whether any frame has come."""
         self._held: dict[int, tuple[bool, bytes]] = {}
         self._parts: list[bytes] = []
         self._size = 0
@@ -24,6 +26,7 @@ class Incoming:
             behind = (self.expected - number) % 256
             known = number in self._held or 0 < behind <= WINDOW
             return [], Event.DUPLICATE if known else Event.OUTSIDE_WINDOW
+        self.used = True
         self._held[number] = (last, payload)
         envelopes: list[bytes] = []
         odd: Event | None = None

@@ -18,7 +18,9 @@ OVERHEAD: Final = 8
 MOST_PAYLOAD: Final = 248
 """So that a frame's content is at most 254 bytes, what one block of the stuffing carries: a frame is at most 256."""
 STATE_BYTES: Final = 13
-"""A state frame on the wire: content 7, CRC 4, stuffing and delimiter."""
+"""A state frame on the wire: content 7, CRC 4, stuffing and delimiter; 3 more once there was bulk."""
+SMALL: Final = 1_024
+"""Envelopes above it are bulk: a bucket of the protocol's, and all that goes over the slow lines."""
 HELLO_BYTES: Final = 15
 WINDOW: Final = 16
 """Frames of one channel under way: what two bytes can acknowledge one by one, and more than 10 s at 300 bit/s."""
@@ -35,10 +37,12 @@ _BEAT_SHARE: Final = 33
 
 
 class Channel(enum.IntEnum):
-    """Each is a stream of frames of its own, so that one can stand still in mid-envelope while the other goes on."""
+    """Each is a stream of frames of its own, so that one can stand still in mid-envelope while another goes on."""
 
     ORDINARY = 0
     URGENT = 1
+    BULK = 2
+    """Envelopes above SMALL: an acknowledgement waits for a frame of them and not for all 4,096 bytes."""
 
 
 class Event(enum.StrEnum):
@@ -97,6 +101,11 @@ class Pace:
     def byte_s(self) -> float:
         """One byte on the wire."""
         return BITS_A_BYTE / self.bits_per_second
+
+    @property
+    def net_bits_per_second(self) -> int:
+        """What is left for an envelope, at 8 bits a byte: 160 of 300, 853 of 1,200, 7,440 of 9,600."""
+        return max(1, self.bits_per_second * 8 * self.ordinary // (BITS_A_BYTE * (self.ordinary + OVERHEAD)))
 
 
 def pace_for(

@@ -22,18 +22,21 @@ from typing import Final
 
 from openline.bearers.serial.framing import Receiver, checked, frame_of
 from openline.bearers.serial.incoming import Incoming
-from openline.bearers.serial.limits import STATE_BYTES, Channel, Event, Pace
+from openline.bearers.serial.limits import SMALL, STATE_BYTES, Channel, Event, Pace
 from openline.bearers.serial.outgoing import Outgoing
 from openline.kernel.errors import Malformed, TooLarge
 from openline.kernel.units import Entropy
 
 _HELLO: Final = 0x10
 _DATA: Final = 0x20
-"""Plus 1 on the urgent channel, plus 2 if an envelope ends with it."""
+"""Plus the channel, plus 4 if an envelope ends with it."""
+_LAST: Final = 4
 _STATE: Final = 0x30
 _HELLO_SEED: Final = 0
 _SESSION_BYTES: Final = 4
 _NOBODY: Final = bytes(_SESSION_BYTES)
+_ORDER: Final = (Channel.URGENT, Channel.ORDINARY, Channel.BULK)
+_CHANNELS: Final = frozenset(_ORDER)
 _GATHER: Final = 4
 """Frames that one acknowledgement covers when there is something else to send."""
 _PATIENCE: Final = 3
@@ -84,13 +87,15 @@ class Link:
             raise Malformed("an envelope has at least one byte")
         if not self.up:
             return False
-        if self._urgent_out.knows(envelope):
+        channel = Channel.BULK if len(envelope) > SMALL else Channel.ORDINARY
+        queue, express = self._out[channel], self._out[Channel.URGENT]
+        if express.knows(envelope):
             return True
-        if self._ordinary_out.knows(envelope):
-            if urgent and self._ordinary_out.withdraw(envelope):
-                return self._urgent_out.add(envelope) or self._ordinary_out.add(envelope)
+        if queue.knows(envelope):
+            if urgent and queue.withdraw(envelope):
+                return express.add(envelope) or queue.add(envelope)
             return True
-        return (self._urgent_out if urgent else self._ordinary_out).add(envelope)
+        return (express if urgent else queue).add(envelope)
 
     # -- what comes in -------------------------------------------------------
 
@@ -114,8 +119,7 @@ class Link:
         if self.up and self._flying and now >= self._doubt_at() and not self._ready():
             self._timeouts += 1
             self._patience = self._waited()
-            if not self._urgent_out.doubt():
-                self._ordinary_out.doubt()
+            any(self._out[channel].doubt() for channel in _ORDER)
         return outputs
 
     def reset(self, now: float) -> list[Output]:
@@ -168,7 +172,7 @@ class Link:
         self._peer = _NOBODY
         self._seed_in = self._seed_out = _HELLO_SEED
         self._hello_at = now
-        self._urgent_out, self._ordinary_out = (Outgoing(self._pace.queue_bytes) for _ in Channel)
+        self._out = {channel: Outgoing(self._pace.queue_bytes) for channel in Channel}
         self._incoming = {channel: Incoming() for channel in Channel}
         self._owed = self._timeouts = self._order = self._burst = 0
         self._owed_since = self._data_until = self._data_heard = now
@@ -227,31 +231,32 @@ class Link:
     def _sealed(self, body: bytes, now: float) -> list[Output]:
         """Take the body of a frame of this link."""
         head = body[0]
-        if head == _STATE and len(body) == 7:
+        if head == _STATE and len(body) in {7, 10}:
             return self._state_heard(body, now)
-        if head & ~3 != _DATA or len(body) < 3:
+        if head & ~7 != _DATA or head & 3 not in _CHANNELS or len(body) < 3:
             return [Event.FRAME_WRONG]
-        incoming = self._incoming[Channel(head & 1)]
+        incoming = self._incoming[Channel(head & 3)]
         gap = incoming.leaves_a_gap(body[1])
         self._data_heard = now
-        envelopes, odd = incoming.take(body[1], body[2:], last=bool(head & 2))
-        self._owe(now, hasten=gap or bool(head & 2) or odd is not None)
+        last = bool(head & _LAST)
+        envelopes, odd = incoming.take(body[1], body[2:], last=last)
+        self._owe(now, hasten=gap or last or odd is not None)
         outputs: list[Output] = [Arrived(envelope) for envelope in envelopes]
         return outputs if odd is None else [*outputs, odd]
 
     def _state_heard(self, body: bytes, now: float) -> list[Output]:
         sent_before = now - STATE_BYTES * self._pace.byte_s
         newest = [
-            outgoing.acknowledged(state, sent_before=sent_before)
-            for outgoing, state in ((self._urgent_out, body[1:4]), (self._ordinary_out, body[4:7]))
+            self._out[channel].acknowledged(body[at : at + 3], sent_before=sent_before)
+            for channel, at in zip(_ORDER, range(1, len(body), 3), strict=False)
         ]
         orders = [order for order in newest if order is not None]
         latest = max(orders, default=0)
         if latest:
             self._timeouts = 0
             self._patience = self._waited()
-            self._urgent_out.lose_before(latest)
-            self._ordinary_out.lose_before(latest)
+            for outgoing in self._out.values():
+                outgoing.lose_before(latest)
         return [] if len(orders) == len(newest) else [Event.FRAME_WRONG]
 
     def _owe(self, now: float, *, hasten: bool) -> None:
@@ -265,41 +270,44 @@ class Link:
 
     @property
     def _flying(self) -> bool:
-        return self._urgent_out.flying or self._ordinary_out.flying
+        return any(outgoing.flying for outgoing in self._out.values())
 
     def _ready(self) -> bool:
-        return self._urgent_out.ready or self._ordinary_out.ready
+        return any(outgoing.ready for outgoing in self._out.values())
 
     def _chosen(self, now: float) -> bytes | None:
-        """Choose: the urgent envelope, then what the other side must hear soon, then ordinary ones, then a beat."""
+        """Choose: what is urgent, then what the other side must hear soon, then the rest, then a beat."""
+        urgent, *others = (self._out[channel] for channel in _ORDER)
         # Only a peer that has waited longer than a FLASH takes comes before the next one.
         starved = bool(self._owed) and now >= self._owed_since + self._pace.hold_s
-        if self._urgent_out.ready and not (starved and self._urgent_out.between):
-            return self._data(Channel.URGENT, self._urgent_out, now)
-        if self._ordinary_out.hurried and self._ordinary_out.ready and not starved:
-            return self._data(Channel.ORDINARY, self._ordinary_out, now)
+        if urgent.ready and not (starved and urgent.between):
+            return self._data(Channel.URGENT, now)
+        hurried = next((channel for channel in _ORDER if self._out[channel].hurried and self._out[channel].ready), None)
+        if hurried is not None and not starved:
+            return self._data(hurried, now)
         gathered = self._owed >= _GATHER or now >= self._owed_since + self._pace.gather_s
-        if self._owed and (self._hasten or gathered or not self._ordinary_out.ready):
+        if self._owed and (self._hasten or gathered or not any(outgoing.ready for outgoing in others)):
             return self._state()
-        if self._ordinary_out.ready:
-            return self._data(Channel.ORDINARY, self._ordinary_out, now)
+        for channel in _ORDER:
+            if self._out[channel].ready:
+                return self._data(channel, now)
         return self._state() if now >= self._sent_until + self._pace.beat_s else None
 
-    def _data(self, channel: Channel, outgoing: Outgoing, now: float) -> bytes:
+    def _data(self, channel: Channel, now: float) -> bytes:
+        outgoing = self._out[channel]
         urgent = channel is Channel.URGENT or outgoing.hurried
         piece = outgoing.take(self._pace.urgent if urgent else self._pace.ordinary)
         self._repeats += piece.again
         self._order += 1
         piece.order = self._order
-        head = _DATA | channel | (2 if piece.last else 0)
-        body = bytes((head, piece.number)) + piece.payload
+        body = bytes((_DATA | channel | (_LAST if piece.last else 0), piece.number)) + piece.payload
         piece.until = self._data_until = now + (len(body) + 6) * self._pace.byte_s
         return body
 
     def _state(self) -> bytes:
         self._owed, self._hasten = 0, False
-        states = (self._incoming[channel].state() for channel in (Channel.URGENT, Channel.ORDINARY))
-        return bytes((_STATE,)) + b"".join(states)
+        used = _ORDER if self._incoming[Channel.BULK].used else _ORDER[:2]
+        return bytes((_STATE,)) + b"".join(self._incoming[channel].state() for channel in used)
 
     # -- inside: deadlines ---------------------------------------------------
 
