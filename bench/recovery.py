@@ -59,7 +59,7 @@ def _round(alpha: Process, bravo: Process, proxies: list[Proxy], kind: str, seco
     for proxy in proxies:
         proxy.heal()
     at = alpha.order("linked", up=True)["at"]
-    shown = bravo.order("arrived", **place)["at"]
+    shown = bravo.order("arrived", lane=place["lane"], index=place["index"])["at"]
     return at - healed, shown - healed
 
 

@@ -70,18 +70,18 @@ class Driver:
         self._heard: list[tuple[int, bytes]] = []
         self._hearing: Any = None
 
-    def message(self) -> Message:
-        return Message(precedence=Precedence.ROUTINE, language="en", text=TEXT)
+    def message(self, precedence: Precedence = Precedence.ROUTINE) -> Message:
+        return Message(precedence=precedence, language="en", text=TEXT)
 
     def held(self) -> int:
         """How much of the own traffic lane the peer has acknowledged."""
         engine = self.line.working()
         return engine.peers[self.peer].holds.get(engine.book.own(urgent=False).lane.key, 0)
 
-    async def _holds(self, size: int) -> None:
+    async def _holds(self, size: int, within_s: float = 30) -> None:
         """Until the peer has acknowledged so many."""
-        if await self.line.when(lambda: self.held() >= size or None, 30) is None:
-            raise TimeoutError("no acknowledgement in 30 s")
+        if await self.line.when(lambda: self.held() >= size or None, within_s) is None:
+            raise TimeoutError("no acknowledgement in time")
 
     # --- orders ---
 
@@ -172,17 +172,23 @@ class Driver:
         return {"lines": len(self.station.lines)}
 
     async def linked(self, order: dict[str, Any]) -> dict[str, Any]:
-        """Wait until the link is as asked; when that was."""
+        """Wait until the link, or that of one bearer, is as asked; when that was."""
         station = self.line.stations[self.peer]
+        links = self.station.links
+        bearer = links.bearers[order["bearer"]] if "bearer" in order else links
         async with asyncio.timeout(order.get("within_s", 60)):
-            while self.station.links.up(station) != order["up"]:  # noqa: ASYNC110 - a millisecond is the grain
+            while bearer.up(station) != order["up"]:  # noqa: ASYNC110 - a millisecond is the grain
                 await asyncio.sleep(0.001)
         return {"at": time.monotonic_ns()}
 
-    async def say(self, _order: dict[str, Any]) -> dict[str, Any]:
-        """Say one message; its place once it is durable here."""
-        accepted = await self.line.submit(self.message(), self.station.clock.wall())
-        return {"lane": self.lane, "index": accepted.index}
+    async def say(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Say `count` messages of a precedence; the place of the last, and when it was submitted."""
+        message = self.message(Precedence(order.get("precedence", Precedence.ROUTINE)))
+        for _ in range(order.get("count", 1) - 1):
+            await self.line.submit(message, self.station.clock.wall())
+        began = time.monotonic_ns()
+        accepted = await self.line.submit(message, self.station.clock.wall())
+        return {"lane": accepted.lane.number, "index": accepted.index, "began": began}
 
     async def arrived(self, order: dict[str, Any]) -> dict[str, Any]:
         """Wait until an entry of the peer's is handed to subscribers, after `hear`; when that was."""
@@ -193,6 +199,11 @@ class Driver:
                     if (ref["lane"], ref["index"]) == (order["lane"], order["index"]):
                         return {"at": at}
                 await asyncio.sleep(0.001)
+
+    async def quiet(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Wait until the peer holds all that was said."""
+        await self._holds(self.line.working().book.own(urgent=False).size, order.get("within_s", 30))
+        return {}
 
     async def counts(self, _order: dict[str, Any]) -> dict[str, Any]:
         """What has gone over the bearer port and over the socket below it, and how many commits there were."""
