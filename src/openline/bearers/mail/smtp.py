@@ -48,8 +48,7 @@ class SmtpConversation:
             if server.user:
                 await _log_in(client, server)
         except BaseException:
-            client.close()
-            connected.close()
+            _hang_up(client)
             raise
         return cls(client, pace)
 
@@ -90,10 +89,15 @@ class SmtpConversation:
 
     def close(self) -> None:
         """Hang up at once. Harmless when repeated."""
-        transport = self._client.transport
-        self._client.close()
-        if isinstance(transport, asyncio.WriteTransport):
-            transport.abort()
+        _hang_up(self._client)
+
+
+def _hang_up(client: aiosmtplib.SMTP) -> None:
+    """End the connection without a goodbye; a socket that never became a transport is asyncio's to close."""
+    transport = client.transport
+    client.close()
+    if isinstance(transport, asyncio.WriteTransport):
+        transport.abort()
 
 
 async def _secure(client: aiosmtplib.SMTP, server: MailServer) -> None:
