@@ -4,7 +4,7 @@ import pytest
 
 from openline.kernel.errors import Conflict
 from openline.kernel.lane import GENERATION_ZERO
-from openline.protocol.entries import Cause, GenerationEntry
+from openline.protocol.entries import Cause, GenerationEntry, Precedence
 from openline.protocol.events import Commit
 from openline.protocol.records import Mark
 from tests.spec.line import Host, Line, message
@@ -227,3 +227,46 @@ def test_13_14_people_are_told_of_a_restore() -> None:
     assert alpha.noticed("restored")
     assert alpha.noticed("entries-recovered")
     assert bravo.noticed("generation-opened")
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_13_11_a_generation_of_its_own_with_an_equal_counter_makes_a_station_open_another(seed: int) -> None:
+    """Restored again and again from one backup, its mark lost: whichever nonce is the greater."""
+    line = Line()
+    alpha, bravo = line.hosts
+    backup = alpha.store.backup()
+    for number in range(3):
+        alpha.say(message(f"{number}"))
+        line.settle()
+        alpha.seed += 1_000 * seed + 7
+        alpha.mark = None
+        alpha.restore(backup)
+        line.link_all()
+        line.settle()
+        line.pass_time(20_000)
+    mine, others = alpha.engine.book.mine, [put.generation for put in bravo.store.generations() if put.party == 0]
+    assert all(other.counter < mine.counter for other in others if other != mine)
+    assert [text for text in alpha.texts() if text == "2"]
+
+
+@pytest.mark.parametrize("count", [1, 12])
+def test_13_8_both_lanes_come_back_whatever_crosses(count: int) -> None:
+    """What it asks for, and the opening that ends what it was owed, may reach the peer in one envelope."""
+    line = Line()
+    alpha, bravo = line.hosts
+    alpha.say(message("in the backup"))
+    line.settle()
+    backup = alpha.store.backup()
+    for number in range(count):
+        alpha.say(message(f"lost flash {number}", Precedence.FLASH))
+        bravo.say(message(f"answer {number}"))
+        alpha.say(message(f"lost {number}"))
+    line.settle()
+    alpha.restore(backup)
+    bravo.say(message("while it was away"))
+    line.link_all()
+    line.settle()
+    line.pass_time(120_000)
+    for number in (0, 1):
+        lane = alpha.engine.book.lane(number, GENERATION_ZERO)
+        assert alpha.store.size(lane) == bravo.store.size(lane)

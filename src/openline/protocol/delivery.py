@@ -169,6 +169,17 @@ class Peer:
             for keys in (self.full, self.unheard, self.asked, self.audited):
                 keys.discard(key)
 
+    def begin_anew(self) -> None:
+        """It opened another generation: what it held before counts no more (spec 13.9), and it is owed all of that again.
+
+        What it said of its own lanes stands: this is what it has lost and is getting back.
+        """
+        self.holds.clear()
+        self.heard.clear()
+        for sizes in (self.told, self.sent):
+            for key in [known for known in sizes if known[0] // 2 != self.party]:
+                del sizes[key]
+
     # --- epochs ---
 
     def record(self) -> PutPeer:

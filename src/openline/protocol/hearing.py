@@ -30,10 +30,7 @@ class Hearing:
         last = NOTHING
         for row, body in zip(rows, bodies, strict=True):
             if isinstance(body, GenerationEntry) and row.index == 0 and lane.urgent:
-                author.holds.clear()
-                author.heard.clear()
-                author.told.clear()
-                author.sent.clear()
+                author.begin_anew()
                 self.gathering.notice("generation-opened", lane.party, lane.generation.counter)
             if body is None or row.entry.ack == last:
                 continue

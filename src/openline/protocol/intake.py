@@ -261,7 +261,9 @@ class Intake:
         peer.gaps.setdefault(lane.key, now.steady + peer.pace.patience(GAP_MS, now.steady))
 
     def ask_again(self, peer: Peer, now: Now) -> None:
-        """Ask for what a gap is made of, once it has lasted longer than bearers differ."""
+        """Ask for what a gap is made of, once it has lasted longer than bearers differ; and for what others hold of us."""
+        if peer.unheard:  # a want that was lost, or crossed what it asked for, is not the last (spec 7.18, 13.8)
+            self.hearing.again(peer, now)
         for key, due in list(peer.gaps.items()):
             state = self.book.state(self.book.lane(*key))
             origin = state.lane.origin

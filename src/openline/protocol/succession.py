@@ -74,9 +74,11 @@ class Succession:
         gathered, book = self._gathering.now, self._book
         if not gathered.own_shown and not gathered.own_forked:
             return
-        newest = max([book.mine, *book.named.held(book.party)])
+        others = [generation for generation in book.named.held(book.party) if generation != book.mine]
+        newest = max([book.mine, *others])
         ours = [w.lane.generation for w in gathered.writes if isinstance(w, Append) and w.lane.party == book.party]
-        ended = newest > book.mine or book.mine in ours or gathered.own_forked
+        passed = any(generation.counter >= book.mine.counter > 0 for generation in others) or newest > book.mine
+        ended = passed or book.mine in ours or gathered.own_forked
         gathered.own_shown = gathered.own_forked = False
         if not ended:
             return
