@@ -1,6 +1,7 @@
 """Windows, repetition and what waits for what, between real engines. Spec 9.7 to 9.24."""
 
 from openline.kernel.units import RESERVE, RESERVED_INDEXES, WINDOW
+from openline.protocol.acknowledgements import decode_ack
 from openline.protocol.entries import Precedence
 from openline.protocol.events import Arrived, Link, Tick, Transmit
 from tests.spec.line import Host, Line, message, watch
@@ -135,6 +136,30 @@ def test_9_18_flash_overtakes_a_backlog_of_traffic() -> None:
     arrivals = bravo.texts()
     assert len(arrivals) == 301
     assert arrivals.index("first of all") < 50
+
+
+def test_4_14_a_flash_before_a_backlog_is_acknowledged_fits_the_smallest_envelope() -> None:
+    """The root of a traffic lane that nobody holds yet would cost it the satellite burst, and 30 s at 300 bit/s."""
+    line = Line()
+    alpha, bravo = line.hosts
+    line.link_all(4_096)
+    bravo.say(message("something to acknowledge"))
+    line.settle()
+    for turn in range(20):
+        alpha.say(message(f"traffic {turn}"))
+    before = len(alpha.transmitted())
+    alpha.say(message("x" * 100, Precedence.FLASH))
+    first = alpha.transmitted()[before]
+    assert (first.precedence, len(first.envelope)) == (0, 256)
+    line.settle()
+    assert bravo.texts(0)[0] == "x" * 100 or "x" * 100 in bravo.texts(0)
+    # What orders the two lanes follows in the next urgent entry, and nobody takes that for going back.
+    bravo.say(message("and again", Precedence.FLASH))
+    line.settle()
+    own = alpha.engine.book.own(urgent=True)
+    named = [item.lane for item in decode_ack(alpha.engine.book.rows(own, own.size - 1, 1)[0].entry.ack)]
+    assert named == [1, 2, 3]
+    assert not bravo.noticed("suspected")
 
 
 def test_9_24_envelopes_of_an_epoch_that_overtake_its_handshake_are_tried_again() -> None:

@@ -564,8 +564,16 @@ def test_a_verdict_of_nothing_is_not_ok() -> None:
 def test_4_16_a_lane_may_be_left_out_when_the_other_of_its_party_is_in_a_newer_generation() -> None:
     old, new = Generation(0, bytes(8)), Generation(1, b"restored")
     before = {2: (old, 9), 3: (old, 59)}
-    assert not regressed(before, {2: (new, 2)})
-    assert not regressed(before, {2: (new, 2), 3: (new, 1)})
-    assert not regressed(before, {2: (old, 9), 3: (old, 59)})
+    assert not regressed(0, before, {2: (new, 2)})
+    assert not regressed(0, before, {2: (new, 2), 3: (new, 1)})
+    assert not regressed(0, before, {2: (old, 9), 3: (old, 59)})
     for after in ({2: (old, 10)}, {3: (old, 59)}, {2: (old, 8), 3: (old, 59)}, {2: (new, 2), 3: (old, 58)}, {}):
-        assert regressed(before, after)
+        assert regressed(0, before, after)
+
+
+def test_4_14_an_author_may_leave_its_own_traffic_lane_out() -> None:
+    first = Generation(0, bytes(8))
+    before = {1: (first, 7), 2: (first, 9)}
+    assert not regressed(0, before, {2: (first, 9)})
+    assert regressed(0, before, {1: (first, 6), 2: (first, 9)})
+    assert regressed(1, before, {2: (first, 9)})

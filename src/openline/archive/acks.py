@@ -36,16 +36,17 @@ def lane_tree(root: Path, lane: LaneSize) -> TileTree:
     return TileTree(lane.size, lambda name, length: read_file(root, f"{lane.folder}/{name}", length))
 
 
-def regressed(before: Vector, after: Vector) -> bool:
+def regressed(author: int, before: Vector, after: Vector) -> bool:
     """Whether a later acknowledgement of the same author says less than an earlier one (spec 4.16).
 
     A lane may be left out once the other lane of its party is acknowledged in a
-    newer generation, of which the author holds nothing in this lane yet (4.14).
+    newer generation, of which the author holds nothing in this lane yet; and the
+    author's own one in any entry (4.14).
     """
     for number, (generation, size) in before.items():
         later, beside = after.get(number), after.get(number ^ 1)
         if later is None:
-            if beside is None or beside[0] <= generation:
+            if number // 2 != author and (beside is None or beside[0] <= generation):
                 return True
         elif later < (generation, size):
             return True
@@ -82,7 +83,7 @@ class AckWalk:
             self.malformed += 1
             return
         vector = {item.lane: (item.generation, item.size) for item in items}
-        if self.last is not None and regressed(self.last, vector):
+        if self.last is not None and regressed(self._lane.party, self.last, vector):
             raise Forged("the acknowledgement goes back behind an earlier one")
         if self.first is None:
             self.first = vector

@@ -150,7 +150,8 @@ class LaneStages:
     def _count(self, result: EntryResult) -> None:
         tally = self._tallies[result.key]
         self.problems += result.problems
-        if tally.last is not None and result.before is not None and regressed(tally.last, result.before):
+        author = result.key[0] // 2
+        if tally.last is not None and result.before is not None and regressed(author, tally.last, result.before):
             name = f"lanes/{result.key[0]}.{result.key[1]}/{OPENED}"
             self.problems.append(Problem(file=name, reason="an acknowledgement goes back behind an earlier one"))
         tally.opened += result.opened

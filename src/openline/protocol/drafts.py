@@ -17,6 +17,7 @@ from openline.protocol.entries import (
     Kind,
     Message,
     Precedence,
+    Test,
     kind_of,
     lane_of,
 )
@@ -49,8 +50,11 @@ Written = tuple[Draft, LaneState, EntryRow]
 class Drafts:
     """The queue of own entries, and their way into the own lanes."""
 
-    def __init__(self, book: LaneBook, suspended: Callable[[], list[int]]) -> None:
-        self._book, self._suspended = book, suspended
+    def __init__(
+        self, book: LaneBook, suspended: Callable[[], list[int]], held_by_all: Callable[[LaneState], bool]
+    ) -> None:
+        """`held_by_all`: whether every other party has acknowledged all of that lane."""
+        self._book, self._suspended, self._held_by_all = book, suspended, held_by_all
         self._waiting: list[Draft] = []
         self.more_refused = False
         """More entries were refused than the last acknowledgement could name: another is due at once (spec 4.15)."""
@@ -117,9 +121,18 @@ class Drafts:
             state = self._book.own(urgent=urgent)
             before = state.size
             items = self._book.ack_items(urgent=urgent)
+            if any(_in_haste(draft.entry) for draft in mine) and not self._held_by_all(self._book.own(urgent=False)):
+                items = tuple(item for item in items if item.lane // 2 != self._book.party)
             ack = encode_ack(items)
             rows = self._book.append_own(state, [(kind_of(d.entry), d.time, d.body) for d in mine], ack)
             own.extend((draft, state, row) for draft, row in zip(mine, rows, strict=True))
             writes.append(Append(lane=state.lane, size=before, rows=rows))
             self.more_refused = self._book.refused_named(items)
         return own, writes
+
+
+def _in_haste(entry: AnyEntry) -> bool:
+    """Whether it must fit the smallest envelope, and so cannot carry a root that nobody knows yet (spec 4.14)."""
+    if isinstance(entry, Message):
+        return entry.precedence is Precedence.FLASH
+    return isinstance(entry, Test) and entry.drill

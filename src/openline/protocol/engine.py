@@ -44,6 +44,7 @@ from openline.protocol.folding import Folding
 from openline.protocol.frames import decode_content
 from openline.protocol.gathering import Batch, Gathered
 from openline.protocol.intake import Intake
+from openline.protocol.lane_state import LaneState
 from openline.protocol.lanes import LaneBook
 from openline.protocol.milestones import Milestones
 from openline.protocol.quotas import quotas_of
@@ -90,7 +91,7 @@ class Engine:
         self._follow_policy(now)
         known = {p for p in self.peers if self.fold.epoch(self.party, p) is not None}
         self.rekeying = Rekeying(self.book, self.peers, entropy, known, self._stolen)
-        self._drafts = Drafts(self.book, self.suspended)
+        self._drafts = Drafts(self.book, self.suspended, self._held_by_all)
         self._after: list[Transmit] = []
         self._batch: Batch | None = None
         self._unknown: list[bytes] = []
@@ -145,6 +146,9 @@ class Engine:
                     PutChunk(attachment=event.attachment, number=event.number, data=event.data)
                 )
         return outputs + self._advance(now)
+
+    def _held_by_all(self, state: LaneState) -> bool:
+        return all(peer.holds.get(state.lane.key, 0) >= state.size for peer in self.peers.values())
 
     def suspended(self) -> list[int]:
         """The parties whose suspension stands."""
