@@ -43,6 +43,7 @@ MAP: dict[str, str] = {
     "protocol/drafts.py": "protocol",
     "protocol/epochs.py": "protocol",
     "protocol/pacing.py": "protocol",
+    "protocol/under_way.py": "protocol",
     "protocol/fragments.py": "protocol",
     "protocol/events.py": "protocol",
     "protocol/folding.py": "protocol",

@@ -29,6 +29,8 @@ class Faults:
         ):
             if world.swarm[name]:
                 self._plan(name, rate, act)
+        if self._p.bearers and self._p.outages:
+            self._plan("outages", self._p.outages, self._outage)
         if self._p.restores:
             self._plan("backups", max(self._p.restores, 3 * MINUTE / self._end), self._backup)
         if self._p.flood and world.swarm["flood"]:
@@ -76,6 +78,29 @@ class Faults:
         for pair in pairs:
             self._sever(pair, told=told)
         world.at(dice.choice((200, 5_000, 30_000, 90_000, 240_000)), self._mend, pairs)
+
+    def _outage(self, dice: Random) -> None:
+        """A bearer between two parties goes down, or loses all though it says it is up."""
+        world = self._world
+        if world.healed:
+            return
+        name = dice.choice(self._p.bearers)
+        a, b = dice.choice(sorted(world.ways))
+        pair = (name, frozenset((a, b)))
+        told = dice.random() < 0.6
+        world.fault(f"{name} down" if told else f"{name} deaf")
+        (world.bearers_down if told else world.bearers_deaf).add(pair)
+        world.at(dice.choice((5_000, 60_000, 240_000)), self._outage_ends, pair)
+        self._tell_both(a, b)
+
+    def _outage_ends(self, pair: tuple[str, frozenset[int]]) -> None:
+        self._world.bearers_down.discard(pair)
+        self._world.bearers_deaf.discard(pair)
+        self._tell_both(*sorted(pair[1]))
+
+    def _tell_both(self, a: int, b: int) -> None:
+        self._tell((a, b))
+        self._tell((b, a))
 
     def _sever(self, pair: tuple[int, int], *, told: bool) -> None:
         way = self._world.ways[pair]
@@ -182,6 +207,8 @@ class Faults:
         world.healed = True
         world.note(None, "healed")
         world.full_disks.clear()
+        world.bearers_down.clear()
+        world.bearers_deaf.clear()
         for pair, (largest, smallest) in world.sizes.items():
             world.ways[pair] = replace(
                 world.ways[pair],

@@ -30,6 +30,10 @@ class Profile:
     delay_ms: int = 40
     thin: float = 0.0
     """Chance that a pair has a 270-byte bearer alone (or, as likely, beside a wide one)."""
+    bearers: tuple[str, ...] = ()
+    """Bearers (tests.sim.bearers) between each pair; the stations then choose among them as in life."""
+    outages: float = 0.0
+    """Bearers that go down or deaf, a minute."""
     cuts: float = 0.0
     """Partitions, one-way phases and flapping links, a minute."""
     replay: float = 0.0
@@ -82,6 +86,13 @@ PROFILES: dict[str, Profile] = {
         Profile(name="quota", parties=(2,), quota=True, chaos_ms=HOUR, quiet_ms=8 * HOUR, entries=200, loss=0.1),
         Profile(name="long", parties=(2,), chaos_ms=30 * HOUR, quiet_ms=30 * MINUTE, entries=150, loss=0.1, crash=0.001,
                 delay_ms=400, cuts=0.01, clocks=0.005, restores=0.0005, forget=0.0005),
+        # what a bearer of 300 bit/s alone can carry in an hour
+        Profile(name="thin-300", parties=(2,), bearers=("thin",), loss=0.1, entries=16, chaos_ms=20 * MINUTE,
+                quiet_ms=90 * MINUTE, thin=1.0),
+        Profile(name="one-way", bearers=("fibre", "diode"), loss=0.2, outages=1.0, delay_ms=500, crash=0.002, quiet_ms=12 * MINUTE),
+        Profile(name="bearers", bearers=("fibre", "mail", "thin", "burst"), loss=0.2, outages=1.5, crash=0.002,
+                chaos_ms=10 * MINUTE, quiet_ms=40 * MINUTE, entries=25, thin=1.0),
+        Profile(name="mail-alone", bearers=("mail",), loss=0.1, chaos_ms=20 * MINUTE, quiet_ms=60 * MINUTE, entries=20),
         replace(_NETWORK, name="mixed", loss=0.25, delay_ms=2_000, crash=0.005, disk=0.01, restores=0.2, marks=True,
                 forget=0.1, latency_ms=200, chaos_ms=6 * MINUTE),
     )

@@ -28,6 +28,7 @@ from openline.protocol.events import (
     Rejected,
     Shown,
     Stored,
+    Strange,
     Submit,
     Tick,
     Transmit,
@@ -35,6 +36,7 @@ from openline.protocol.events import (
 )
 from openline.protocol.records import LineRecord, Mark
 from openline.protocol.setup import Setup
+from tests.sim.bearers import Wiring
 from tests.sim.memory_store import MemoryStore, State
 
 if TYPE_CHECKING:
@@ -66,6 +68,8 @@ class Station:
         self.noticed: Counter[str] = Counter()
         self.after_boot: Callable[[Engine], None] | None = None
         """A liar's hand on its own engine."""
+        self.wiring: Wiring | None = None
+        """The station's true Links, where a profile names bearers."""
         self.rewrites: Callable[[Transmit], list[Transmit]] | None = None
         """A liar's hand on what it sends."""
 
@@ -104,12 +108,19 @@ class Station:
             self.after_boot(engine)
         self.world.checks.booted(self)
         self._perform(engine.start(self.now()))
+        if self.world.profile.bearers:
+            self.wiring = Wiring(self.world, self)
+            return
         for party in range(self.world.parties):
             if self.runs and party != self.party:  # a first commit may already have failed
                 self.linked(party)
 
     def linked(self, party: int) -> None:
         """Tell the engine what bearers reach a party now."""
+        if self.world.profile.bearers:
+            if self.wiring is not None and self.engine is not None:
+                self.wiring.links.tell(str(party))
+            return
         way = self.world.way(self, party)
         if way is not None and self.engine is not None:
             self.give(Link(party=party, largest=way.largest, smallest=way.smallest))
@@ -274,7 +285,7 @@ def described(event: Input | Output) -> str:
             return f"Shown {event.lane.number}.{event.lane.generation.counter}#{event.row.index} kind {event.kind}"
         case Accepted():
             return f"Accepted {event.token} at {event.lane.number}.{event.lane.generation.counter}#{event.index}"
-        case Arrived():
+        case Arrived() | Strange():
             return f"Arrived {len(event.envelope)}"
         case Noticed():
             return f"Noticed {event.what} {event.party} {event.number}"

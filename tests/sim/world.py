@@ -14,6 +14,7 @@ from openline.kernel.terms import Policy, make_terms
 from openline.kernel.units import Instant
 from openline.protocol.events import Arrived, Transmit
 from openline.protocol.records import LineRecord
+from tests.sim.bearers import Kind
 from tests.sim.checkers import Checkers
 from tests.sim.profiles import THIN, WIDE, Profile
 from tests.sim.station import Station
@@ -64,6 +65,10 @@ class World:
         self.full_disks: set[int] = set()
         self._make_line(setup)
         self._make_ways()
+        self.bearers_down: set[tuple[str, frozenset[int]]] = set()
+        """(bearer, the pair) that are down, as both ends know."""
+        self.bearers_deaf: set[tuple[str, frozenset[int]]] = set()
+        """Those that lose everything though they say they are up."""
         self.replayable: list[tuple[int, int, bytes]] = []
         self.tap = Tap(self.line)
         self.checks = Checkers(self)
@@ -234,6 +239,8 @@ class World:
         self.replayable.append((station.party, sent.party, sent.envelope))
         if len(self.replayable) > 400:
             del self.replayable[: dice.randrange(1, 200)]
+        if station.wiring is not None:
+            return station.wiring.transmit(sent)
         if way.cut or len(sent.envelope) > way.largest:
             return self.count("cut off")
         if dice.random() < way.loss:
@@ -249,6 +256,13 @@ class World:
                 self.fault("corrupted", station)
             self.at(dice.randint(1, way.delay_ms), self.deliver, station.party, sent.party, envelope)
         return None
+
+    def arrive(self, kind: Kind, sender: int, receiver: int, envelope: bytes) -> None:
+        """Bytes arrive at a party over a bearer."""
+        self.delivered.add((receiver, named(envelope)))
+        wiring = self.station_for(receiver, sender).wiring
+        if wiring is not None:
+            wiring.links.arrived(kind.traits.name, str(sender) if kind.knows_sender else None, envelope)
 
     def deliver(self, sender: int, receiver: int, envelope: bytes) -> None:
         """Bytes arrive at a party."""

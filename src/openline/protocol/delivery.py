@@ -10,7 +10,6 @@ Spec: spec/07-delivery.md, spec/09-envelopes.md.
 """
 
 from collections import OrderedDict, deque
-from dataclasses import dataclass, field
 
 from openline.kernel.codec import encode
 from openline.kernel.envelope import Incoming, IncomingState, Outgoing, OutgoingState, first_chain
@@ -24,54 +23,24 @@ from openline.protocol.frames import encode_content
 from openline.protocol.pacing import Pace
 from openline.protocol.records import EpochRecord, PutPeer
 from openline.protocol.secrets import Secrets
+from openline.protocol.under_way import Asked, Part, Sent
 
 RETRY_MS = (1_000, 2_000, 4_000, 8_000, 16_000, 30_000)
 """Waits before an unopened envelope is offered again: a lost one costs a second, a dead link two an minute."""
 FLASH_RETRY_MS = (500, 500, 1_000, 2_000, 4_000, 8_000, 15_000)
+MOST_ROUND_TRIP_MS = 10_000
 RESEAL_MS = 5_000
 """Nothing under way and entries still unacknowledged after this long: they are sealed anew; doubles to a minute."""
 ANSWERED_MS = 5_000
 """How long a caller that was answered is given to go on, before this side calls itself and undoes its answer."""
 OVERLAP_MS = 60_000
 """How long the keys of a left epoch outlive the peer's `last`: what is still in flight is sealed anew anyway."""
+HANDSHAKE_BYTES = 2_048
+"""An init in fragments (10.3): what a thin bearer carries before the other side knows that it was called."""
 CONTENT_OVERHEAD = 16
 """Array head, two window numbers of up to 5 bytes each, and slack."""
 MAX_CONTROL = 256
 """Control frames waiting for one peer; a peer that asks for more is not answered until some have gone."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Sent:
-    """An envelope that the peer has not yet opened, as far as it said."""
-
-    envelope: bytes = field(repr=False)
-    due: int
-    tries: int
-    precedence: int
-    bulk: bool
-    at: int
-    part: bool
-    """Carries a fragment."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """A fragment frame that waits for room."""
-
-    frame: bytes = field(repr=False)
-    precedence: int
-    bulk: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What was asked for last of a lane, and not before when it may be asked for again."""
-
-    first: int
-    """-1 if it was told, not asked."""
-    full: bool
-    until: int
-    pause: int
 
 
 class Epoch:
@@ -137,7 +106,10 @@ class Peer:
         self.largest = self.smallest = self.widest = self.bulky = 0
         """See events.Link."""
         self.one_way = False
+        self.call_later_ms = 0
+        """How much later than the peer this side calls when a link comes up: one of the two is enough."""
         self.pace = Pace()
+        self.repeated = False  # what went to it last was a repeat
         self.handshake_due: int | None = None
         self.heard_at = self.progress_at = 0
         self.reseal_ms = RESEAL_MS
@@ -275,8 +247,9 @@ class Peer:
         self.first_unopened = first_unopened
         for index in [known for known in self.outbox if known < first_unopened]:
             sent = self.outbox.pop(index)
-            if not sent.tries:
-                self.smoothed_ms += (now - sent.at - self.smoothed_ms) // 8
+            if not sent.tries:  # and what waited for a cut to end says nothing of the bearers
+                took = min(now - sent.at, max(MOST_ROUND_TRIP_MS, 4 * self.pace.slow_ms))
+                self.smoothed_ms += (took - self.smoothed_ms) // 8
         self.progress_at = now  # opened is not held: only what it signs makes patience start anew
 
     def progress(self, now: int) -> None:
@@ -291,7 +264,7 @@ class Peer:
         for sent in sorted(
             (sent for sent in self.outbox.values() if sent.due <= now), key=lambda sent: sent.precedence
         ):
-            if sent.precedence and not self.pace.takes(now):
+            if not self.pace.takes(now):
                 sent.due = self.pace.busy_until
                 continue
             sent.tries += 1
@@ -312,19 +285,25 @@ class Peer:
 
     def link(self, link: Link, now: int) -> None:
         """The bearers changed; on a link that came back, or a better one, everything unopened is due at once."""
-        was_down, quicker = not self.largest, self.pace.link(link, now)
+        was_down, slow_ms = not self.largest, self.pace.slow_ms
+        quicker = self.pace.link(link, now)
         came_up = link.largest > self.largest or (quicker and link.largest > 0)
         self.largest, self.smallest, self.widest = link.largest, link.smallest, max(link.widest, link.largest)
         self.bulky, self.one_way = link.largest if link.bulk is None else link.bulk, link.one_way
-        if quicker or was_down:  # what a courier took in the meantime says nothing of this one
+        if was_down or link.slow_ms != slow_ms:  # what a courier took in the meantime says nothing of this one
             self.smoothed_ms = max(500, 2 * link.slow_ms)
         if came_up:
             for sent in self.outbox.values():
                 sent.due = now
             if self.handshake_due is not None:
-                answered = self.handshake.stage is Stage.ANSWERED
-                self.handshake_due = now + (self.pace.long_patience(ANSWERED_MS, now) if answered else 0)
+                self.handshake_due = now + self._call_later(now)
             self.progress_at = now
+
+    def _call_later(self, now: int) -> int:
+        """How long to leave the call to the peer, on a link that came up: one of the two is enough."""
+        if self.handshake.stage is Stage.ANSWERED:
+            return self.pace.long_patience(ANSWERED_MS, now)
+        return self.call_later_ms and max(self.call_later_ms, self.pace.transfer_ms(HANDSHAKE_BYTES))
 
     def deadline(self, now: int) -> int | None:
         """When this peer next needs a tick."""

@@ -242,7 +242,8 @@ class Engine:
         for peer in self.peers.values():
             peer.reseal(now.steady)
             self.intake.ask_again(peer, now)
-            outputs += peer.retransmissions(now.steady)
+            if not peer.pace.bits_per_second:
+                outputs += peer.retransmissions(now.steady)
             if peer.previous is not None and peer.previous_ends is not None:
                 index, deadline = peer.previous_ends
                 if now.steady >= deadline or peer.previous.incoming.first_unopened >= index:
@@ -256,7 +257,7 @@ class Engine:
         outputs: list[Output] = []
         asking = self.transfers.ask(self.peers, now.steady)
         for peer in self.peers.values():
-            outputs += self.sending.flush(peer, now.steady)
+            outputs += self._flush(peer, now)
         outputs += self._begin()
         times = [peer.deadline(now.steady) for peer in self.peers.values()] + [self.milestones.deadline(), asking]
         times += [now.steady + 60_000]  # renewals and handing on are looked at once a minute at least
@@ -266,6 +267,20 @@ class Engine:
         if self._wake is None or wake < self._wake or now.steady >= self._wake:
             self._wake = wake
             outputs.append(WakeAt(wake))
+        return outputs
+
+    def _flush(self, peer: Peer, now: Now) -> list[Output]:
+        """What may go to a peer. On a thin bearer what is new and what is repeated take turns.
+
+        Repeats alone would fill it for ever: only what is new says what was opened, and so ends the peer's repeats.
+        """
+        if not peer.pace.bits_per_second:
+            return self.sending.flush(peer, now.steady)
+        outputs: list[Output] = []
+        for repeats in (False, True) if peer.repeated else (True, False):
+            sent = peer.retransmissions(now.steady) if repeats else self.sending.flush(peer, now.steady)
+            peer.repeated = repeats if sent else peer.repeated
+            outputs += sent
         return outputs
 
     # --- commits ---
@@ -346,7 +361,7 @@ class Engine:
         self._name_heads(batch)
         outputs: list[Output] = list(batch.after)
         for peer in self.peers.values():
-            outputs += self.sending.flush(peer, now.steady)
+            outputs += self._flush(peer, now)
         for draft, state, row in batch.own:
             outputs.append(self._folding.apply(state.lane, row, draft.entry))
             if draft.token is not None:

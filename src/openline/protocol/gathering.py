@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from openline.kernel.codec import encode
 from openline.kernel.lane import Lane
-from openline.protocol.delivery import Asked, Epoch, Peer
+from openline.protocol.delivery import Epoch, Peer
 from openline.protocol.drafts import Written
 from openline.protocol.entries import AnyEntry
 from openline.protocol.events import Noticed, Now, Output, Transmit
@@ -15,6 +15,7 @@ from openline.protocol.frames import Chunk, ChunkWant, Held, Want, frame_value
 from openline.protocol.lane_state import LaneState
 from openline.protocol.lanes import LaneBook
 from openline.protocol.records import EntryRow, Write
+from openline.protocol.under_way import Asked
 
 WANT_AGAIN_MS = 1_000
 """The same request is repeated to a peer after this long at the earliest."""

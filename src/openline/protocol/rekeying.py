@@ -77,12 +77,13 @@ class Rekeying:
         """At the start of a line: call every peer with whom no epoch is open."""
         for peer in self._peers.values():
             peer.heard_at = now.steady
+            peer.call_later_ms = FIRST_MS if peer.party < self._book.party else 0
             if peer.previous is not None:
                 peer.previous_ends = (MAX_SEQ, now.steady + OVERLAP_MS)
             if peer.epoch is not None:
                 peer.control.extend(introductions(self._book))  # whatever was on its way when the process ended
             else:
-                self._call_at(peer, now.steady + (FIRST_MS if peer.party < self._book.party else 0))
+                self._call_at(peer, now.steady + peer.call_later_ms)
 
     def _call_at(self, peer: Peer, at: int) -> None:
         peer.handshake_due = at if peer.handshake_due is None else min(at, peer.handshake_due)

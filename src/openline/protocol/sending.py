@@ -119,9 +119,9 @@ class Sending:
             for index, sent in peer.outbox.items()
             if len(sent.envelope) > (peer.bulky if sent.bulk else link.largest)
         ]
-        said = any(not peer.outbox.pop(index).bulk for index in stuck)
+        given_up = [peer.outbox.pop(index) for index in stuck]
         peer.floor_due = peer.floor_due or bool(stuck)
-        if said:
+        if any(not sent.bulk for sent in given_up):
             peer.sent.update({key: min(size, peer.has(key)) for key, size in peer.sent.items()})
             peer.control.extend(introductions(self.book))
 
@@ -154,7 +154,7 @@ class Sending:
         if batch:
             outputs.append(self._seal(peer, batch, now))
         outputs.extend(self._bulk(peer, now))
-        if not outputs and (echo or peer.floor_due or peer.silent_for >= WINDOW // 4):
+        if not outputs and not peer.one_way and (echo or peer.floor_due or peer.silent_for >= WINDOW // 4):
             outputs.extend(self._bare(peer, now))
         return outputs
 

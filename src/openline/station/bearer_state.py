@@ -26,18 +26,17 @@ class Repeats:
     def __init__(self) -> None:
         self._lately: OrderedDict[bytes, tuple[int, int]] = OrderedDict()
 
-    def due(self, envelope: bytes, now: int, wait_ms: int) -> bool:
-        """Whether it may be handed over now. `wait_ms` is doubled by each repeat, up to an hour."""
+    def due(self, envelope: bytes, now: int, wait_ms: int, *, doubling: bool) -> bool:
+        """Whether it may be handed over now: after `wait_ms`, or where nothing comes back after twice as long each time."""
         found = self._lately.get(envelope[:7])
         if found is None:
             return True
         at, count = found
-        return now - at >= min(wait_ms << min(count - 1, 12), max(wait_ms, ONE_WAY_MOST_MS))
+        wait = min(wait_ms << min(count - 1, 12), max(wait_ms, ONE_WAY_MOST_MS)) if doubling else wait_ms
+        return now - at >= wait
 
-    def note(self, envelope: bytes, now: int, slow: bool) -> None:
+    def note(self, envelope: bytes, now: int) -> None:
         """It was handed over."""
-        if not slow:
-            return
         _, count = self._lately.pop(envelope[:7], (0, 0))
         self._lately[envelope[:7]] = (now, count + 1)
         if len(self._lately) > MAX_REPEATS:

@@ -139,14 +139,16 @@ class Links:
             if many <= 0:
                 return
             state, name = way.state, way.traits.name
-            if not state.repeats.due(sent.envelope, now, way.wait_ms(len(sent.envelope))):
+            wait_ms = way.wait_ms(len(sent.envelope))
+            if not state.repeats.due(sent.envelope, now, wait_ms, doubling=way.traits.one_way):
                 many -= 1  # it is under way there still: offering it again would only fill a thin bearer
                 continue
             if not way.bearer.offer(station, sent.envelope, urgent=sent.precedence == 0):
                 self.counters[name, "offer-refused"] += 1
                 continue
             many -= 1
-            state.repeats.note(sent.envelope, now, way.slow)
+            if way.slow:
+                state.repeats.note(sent.envelope, now)
             state.sent += 1
             state.sent_bytes += len(sent.envelope)
             state.sent_at = self._wall()
