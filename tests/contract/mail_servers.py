@@ -210,34 +210,43 @@ class PostOffice:
         self.mails: list[bytes] = []
         """All that came, refused ones too."""
         self.recipients: list[str] = []
+        self.logins = 0
         self._login = login
+        self._port = free_port()
         context = target.certificate.context() if implicit_tls or starttls else None
-        self._controller = Controller(
-            self,
-            "127.0.0.1",
-            free_port(),
-            server_hostname="mail.example",
-            ssl_context=context if implicit_tls else None,
-            tls_context=context if starttls else None,
-            require_starttls=starttls,
-            authenticator=self._authenticate if login else None,
-            auth_require_tls=False,
-        )
+        self._context, self._implicit_tls = context, implicit_tls
+        self._starttls = starttls
+        self._controller: Controller | None = None
 
     @property
     def port(self) -> int:
-        return self._controller.port
+        return self._port
 
     def start(self) -> None:
+        """Begin to listen, again if it has ended."""
+        self._controller = Controller(
+            self,
+            "127.0.0.1",
+            self._port,
+            server_hostname="mail.example",
+            require_starttls=self._starttls,
+            authenticator=self._authenticate if self._login else None,
+            auth_require_tls=False,
+            ssl_context=self._context if self._implicit_tls else None,
+            tls_context=None if self._implicit_tls else self._context,
+        )
         self._controller.start()
 
     def stop(self) -> None:
         """End it. Harmless when repeated."""
-        if self._controller.loop.is_running():
-            self._controller.stop()
+        controller, self._controller = self._controller, None
+        if controller is not None:
+            controller.stop()
 
-    @staticmethod
-    def _authenticate(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: object) -> AuthResult:
+    def _authenticate(
+        self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: object
+    ) -> AuthResult:
+        self.logins += 1
         good = isinstance(data, LoginPassword) and data.password == PASSWORD.encode()
         return AuthResult(success=good, handled=False)
 
@@ -257,6 +266,9 @@ class PostOffice:
         self.mails.append(envelope.content)
         if self.refuse_mail:
             return self.refuse_mail
-        with smtplib.LMTP(self._target.lmtp, 0) as post:
-            post.sendmail(envelope.mail_from or "", envelope.rcpt_tos, envelope.content)
+        try:
+            with smtplib.LMTP(self._target.lmtp, 0) as post:
+                post.sendmail(envelope.mail_from or "", envelope.rcpt_tos, envelope.content)
+        except (OSError, smtplib.SMTPException):
+            return "451 4.3.0 not now"
         return "250 taken"

@@ -94,6 +94,7 @@ class Outgoing:
     async def run(self) -> None:
         """Send until cancelled."""
         while True:
+            _heed_cancellation()
             try:
                 await self._visit()
             except MailFault as fault:
@@ -121,6 +122,7 @@ class Outgoing:
             loop = asyncio.get_running_loop()
             began = used = loop.time()
             while conversation.standing:
+                _heed_cancellation()
                 recipient, wait_s = self._next(loop.time())
                 if recipient is not None:
                     if loop.time() - used > self._pace.doubt_s:
@@ -226,6 +228,13 @@ class Outgoing:
         self._names[name] = None
         if len(self._names) > SENT_NAMES:
             del self._names[next(iter(self._names))]
+
+
+def _heed_cancellation() -> None:
+    """Stop when told to: under Python 3.11 `asyncio.wait_for`, which aiosmtplib uses, can lose a cancellation."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _rank(recipient: Recipient) -> tuple[bool, float]:
