@@ -5,6 +5,7 @@ back. Spec: spec/13-restart.md.
 """
 
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +93,24 @@ def test_13_8_what_a_backup_lacks_comes_back_from_the_other_side(two: Rig, marks
     assert counters(generations(two.bravo, two.alpha)) == [0, 1]
     assert counters(generations(two.bravo, two.bravo)) == [0]
     check_all(two, record)
-    check_told(two, two.alpha)
+    check_told(two, two.alpha, times=1)
+    own, peer = (told(station, two.alpha)[0] for station in two.both)
+    assert own["known"] == peer["known"] == [last_of(record, "before", word) for word in ("routine", "flash")]
+    # Thirty messages, and what both stations say by themselves.
+    assert own["back_messages"] == peer["back_messages"] == 30
+    assert own["back"] == peer["back"] >= 30
+    assert (own["missing"], peer["missing"]) == ([] if marks else None, None)
+    words = "nothing that it had is missing" if marks else "high-water mark was lost too"
+    assert words in two.alpha.command("status").out.lower()
+
+
+def last_of(record: Record, word: str, precedence: str) -> str:
+    """The reference of ALPHA's last message of that word and precedence."""
+    said = [
+        one for one in record.sent if one.text.startswith(f"{CANARY} {word} ALPHA") and one.precedence == precedence
+    ]
+    assert said[-1].ref is not None
+    return str(said[-1].ref["reference"])
 
 
 def say_alone(station: Station, record: Record, word: str) -> None:
@@ -102,15 +120,28 @@ def say_alone(station: Station, record: Record, word: str) -> None:
     record.add([Sent(station.name, -1, text, "immediate", ref) for text, ref in zip(texts, refs, strict=True)])
 
 
-def check_told(two: Rig, restored: Station) -> None:
-    """People on both sides are told: an entry in the transcript says it, at both, and the screens show it."""
+def told(station: Station, restored: Station) -> list[dict[str, Any]]:
+    """What that station's API says of the other generations of a party."""
+    return [each for each in station.line()["generations"] if each["party"] == restored.name]
+
+
+def check_told(two: Rig, *restored: Station, times: int) -> None:
+    """People on both sides are told in plain words, in the transcript and on the first screen (13.14)."""
     for station in two.both:
-        said = [entry for entry in station.entries(kind=None) if entry["kind"] == "generation"]
-        assert said, "the transcript does not say that a station was restored"
-        assert {entry["author"] for entry in said} == {restored.name}
-        history = station.command("history", station.peer, "--limit", "400")
+        history = station.command("history", station.peer, "--limit", "1000")
         assert history.code == 0, history.err
-        assert "restored" in history.out.lower() or "generation" in history.out.lower(), history.out[-800:]
+        status, lines = station.command("status").out, station.command("lines").out
+        for party in restored:
+            said = [line for line in history.out.splitlines() if f"{party.name:<10}  NEW GENERATION" in line]
+            assert len(said) >= times, history.out[-800:]
+            assert sum("restored from an old copy; its store knew" in line for line in said) == times, said
+            who = "This station, line " if party is station else f"{party.name}, "
+            for screen in (status, lines):
+                lines_of = (line.strip().removeprefix("generation").strip() for line in screen.splitlines())
+                told_of = [line for line in lines_of if line.startswith(who) and "restored from an old copy" in line]
+                assert len(told_of) == times, screen
+            lost = "that it had lost came back" if party is station else "held here and go back to it"
+            assert (lost in status.lower()) is any(each["back"] for each in told(station, party)), status
 
 
 def test_13_6_a_backup_restored_again_opens_another_generation_each_time(two: Rig) -> None:
@@ -119,14 +150,23 @@ def test_13_6_a_backup_restored_again_opens_another_generation_each_time(two: Ri
     say(two, record, "before")
     backup = back_up(two, two.alpha)
     say(two, record, "after")
-    for number, opened in enumerate(([0, 1], [0, 1, 2], [0, 1, 1, 2, 3])):
+    found: list[int] = []
+    for number, opened in enumerate(([0, 1], [0, 1, 2], [0, 1, 1, 2])):
         two.alpha.kill()
         backup.restore(marks=number < 2)
         two.alpha.start()
         two.wait_service()
         say(two, record, f"restored {number}")
-        assert counters(generations(two.bravo, two.alpha)) == opened
+        found = counters(generations(two.bravo, two.alpha))
+        assert found[: len(opened)] == opened
+    assert found[-1] == 3  # above all that it had used; one with the counter 2 may come before it
+    assert found.count(3) == 1
     check_all(two, record)
+    check_told(two, two.alpha, times=3)
+    causes = [[each["cause"] for each in told(station, two.alpha)] for station in two.both]
+    assert causes[0] == causes[1]
+    assert Counter(causes[0])["restored"] == 3
+    assert set(causes[0][3:]) == {"superseded"}
 
 
 def test_13_10_what_waited_in_the_backup_reaches_the_other_side_after_the_restore(two: Rig) -> None:
@@ -164,6 +204,18 @@ def test_13_8_both_restored_only_what_neither_backup_has_is_gone(two: Rig) -> No
     say(two, record, "again", 20)
     assert not {entry["body"]["text"] for entry in two.alpha.entries()} & record.lost
     check_all(two, record)
+    check_told(two, *two.both, times=1)
+    for station in two.both:
+        (own,) = told(station, station)
+        # What was said after the later backup is nowhere; ALPHA's earlier one lacks more, which BRAVO's has.
+        places = {
+            (one.place[0], one.place[2])
+            for one in record.sent
+            if one.text in record.lost and one.station == station.name
+        }
+        gone = {(each["lane"], index) for each in own["missing"] for index in range(each["first"], each["last"] + 1)}
+        assert places <= gone
+        assert "have not come back: " in station.command("status").out
 
 
 def test_13_4_an_old_copy_of_a_whole_home_but_its_marks_is_found_out(two: Rig) -> None:

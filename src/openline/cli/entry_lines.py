@@ -8,6 +8,7 @@ from openline.cli.language import _, _n
 from openline.cli.local import Json, Place, place_key
 from openline.cli.moments import clock, until
 from openline.cli.output import Output
+from openline.cli.restores import headword
 from openline.cli.signs import ladder, precedence, role_word, step_word
 
 _SUBJECT_COLUMNS = 48
@@ -102,6 +103,8 @@ def _gist(entry: Json, body: Mapping[str, Any], names: Names) -> str:
         case "test":
             drill = _("DRILL") + " " if body.get("drill") else ""
             return f"{drill}{body.get('number', '')}"
+        case "generation":
+            return headword(body["told"]) if body.get("told") else ""
         case "attachment":
             what = inert_line(str(body.get("media_type", "")))
             return f"{place_of(ref)} {_words(body, 'name')} {what} {body.get('size', '')} B"

@@ -13,6 +13,7 @@ from openline.cli.language import _, _n
 from openline.cli.local import Json, Local, peers_of
 from openline.cli.moments import clock, until
 from openline.cli.output import Cell, Output, table
+from openline.cli.restores import sentences
 from openline.cli.signs import state_word, wire
 from openline.cli.waiting import READERS, RELEASERS, drafts_of, first_clock_first, has_role, sentence, waiting_on
 
@@ -36,6 +37,7 @@ def status_(desk: Desk) -> None:
         shown += sentence(waits, now, len(drafts))
     if told.get("simulated_clock"):
         shown.append(_("The clock of this station is simulated: {moment}.").format(moment=clock(now)))
+    shown += [sentence for line in lines for sentence in sentences(line, now)]
     shown += _problems(told["problems"])
     rows = [_row(out, line, now) for line in lines]
     headings = ["", _("line"), _("state"), _("with"), _("on watch there"), _("last heard"), _("last test")]
@@ -152,6 +154,7 @@ def _line_lines(out: Output, line: Json, now: int) -> list[str]:
         kept = _("{size} entries; held by {held}") if held else _("{size} entries, held here")
         told = kept.format(size=size["size"], held=held)
         lines.append(f"     {_('lane'):<12} {lane} {inert_line(str(size['author']))}: {told}")
+    lines += [f"     {_('generation'):<12} {said}" for said in sentences(line)]
     lines.append(f"     {_('digest'):<12} {line['digest']}")
     if line.get("suspected"):
         lines.append(f"     {_('SUSPECTED'):<12} {inert_line(', '.join(line['suspected']))}")

@@ -112,12 +112,17 @@ def history_(desk: Desk, *, line: str, since: str | None, kind: str | None, limi
             if found and int(found[-1]["seq"]) - int(entry["seq"]) > _STRAYS:
                 break
             continue
-        if everything or kind or str(entry["kind"]) not in QUIET:
+        if everything or kind or not _quiet(entry):
             found.append(entry)
         if len(found) >= limit:
             break
     found.reverse()
     _show(desk, line, found, {}, empty=_("Nothing was said on this line yet, or nothing that fits."))
+
+
+def _quiet(entry: Json) -> bool:
+    """Whether a history leaves it out. Both lanes open a generation with the same words: once is enough."""
+    return str(entry["kind"]) in QUIET or (entry["kind"] == "generation" and int(entry["ref"]["lane"]) % 2 == 1)
 
 
 _STRAYS = 500
@@ -143,7 +148,7 @@ def tail_(desk: Desk, *, line: str, follow: bool, lines: int, everything: bool) 
     newest = -1
     for entry in station.backwards(line):
         newest = max(newest, int(entry["seq"]))
-        if everything or str(entry["kind"]) not in QUIET:
+        if everything or not _quiet(entry):
             found.append(entry)
         if len(found) >= lines:
             break
@@ -154,7 +159,7 @@ def tail_(desk: Desk, *, line: str, follow: bool, lines: int, everything: bool) 
     )
     if follow:
         for entry in following(station, path, newest):
-            if everything or str(entry["kind"]) not in QUIET:
+            if everything or not _quiet(entry):
                 _show(desk, line, [entry], known, empty="")
         raise unavailable(_("The station has stopped."), _("Start it: openline up"), name="station-stopped")
 

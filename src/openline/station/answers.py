@@ -137,6 +137,38 @@ class LaneSizeView(Answer, frozen=True, kw_only=True):
     held_by: dict[str, int]
 
 
+class MissingView(Answer, frozen=True, kw_only=True):
+    """Entries that there were, and that are not here: `first` to `last`, from 0."""
+
+    lane: int
+    generation: str
+    first: int
+    last: int
+
+
+class GenerationView(Answer, frozen=True, kw_only=True):
+    """A later generation of a party's lanes: why it began, what its store knew then, and what it had lost."""
+
+    party: str
+    own: bool
+    """Whether it is this station's party."""
+    generation: str
+    cause: str
+    """restored, rotation, superseded (it was shown a generation of its own that it did not know) or compromised."""
+    time: int
+    """When, by its own clock, ms."""
+    known: list[str]
+    """The last messages of its own that its store knew, traffic and urgent, by reference."""
+    known_until: int | None
+    """The time of the last entry that it knew, ms."""
+    back: int
+    """Its own entries that it had lost and that are held here: at the party itself, what came back."""
+    back_messages: int
+    """How many of these are messages."""
+    missing: list[MissingView] | None
+    """What it had lost and nobody has given back; None if that cannot be known here."""
+
+
 class TestView(Answer, frozen=True, kw_only=True):
     """One automatic or called-for test."""
 
@@ -189,6 +221,8 @@ class LineView(Answer, frozen=True, kw_only=True):
     last_test: TestView | None
     suspected: list[str]
     forks: int
+    generations: list[GenerationView]
+    """Later than the first, of all parties: restores and changes of keys."""
     sizes: list[LaneSizeView]
     digest: str
     next_due: DueView | None

@@ -4,6 +4,8 @@ from dataclasses import fields
 from enum import IntEnum
 from typing import Any
 
+import msgspec
+
 from openline.kernel.errors import Bug
 from openline.kernel.lane import Lane
 from openline.kernel.terms import Policy
@@ -11,7 +13,7 @@ from openline.kernel.units import Instant
 from openline.ports import Arrival
 from openline.protocol.clocks import clock_of
 from openline.protocol.engine import Engine
-from openline.protocol.entries import AnyEntry, Kind, Message, TermsEntry, Unknown, kind_of
+from openline.protocol.entries import AnyEntry, GenerationEntry, Kind, Message, TermsEntry, Unknown, kind_of
 from openline.protocol.events import Shown
 from openline.protocol.facts import Mark, MessageStatus, Standing, standing_of
 from openline.protocol.fields import NamedHead, Ref, decode_time
@@ -19,6 +21,7 @@ from openline.protocol.lanes import read_body
 from openline.protocol.references import dtg, format_reference
 from openline.station.answers import EntryView, PartyStatusView, PolicyView, RefView
 from openline.station.line_runner import LineRunner
+from openline.station.restores import generation_view
 
 KINDS: dict[str, int] = {kind.name.lower().replace("_", "-"): int(kind) for kind in Kind}
 """Kinds by the names that the API uses."""
@@ -80,7 +83,7 @@ def _view(  # noqa: PLR0917 - the parts of one entry
         time=time,
         dtg=dtg(Instant(time)) if entry is not None else "",
         held_here=True,
-        body=body_view(entry) if entry is not None else {},
+        body=_body(line, lane, entry) if entry is not None else {},
         refused=entry is None,
         superseded=status is not None and status.superseded,
         status=status_view(line, engine, status) if engine is not None and status is not None else None,
@@ -124,6 +127,16 @@ _STANDINGS = {standing: standing.name.lower() for standing in Standing}
 
 
 # --- bodies ----------------------------------------------------------------------------------------------------
+
+
+def _body(line: LineRunner, lane: Lane, entry: AnyEntry) -> dict[str, Any]:
+    """The fields of an entry; with an opening of a generation goes what it means."""
+    body = body_view(entry)
+    if isinstance(entry, GenerationEntry) and line.engine is not None:
+        told = generation_view(line.engine, line.names, line.restores, lane.party, lane.generation)
+        if told is not None:
+            body["told"] = msgspec.to_builtins(told)
+    return body
 
 
 def body_view(entry: AnyEntry) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from openline.kernel import errors
 from openline.kernel.crypto import Signer
 from openline.kernel.errors import Refused, Unavailable
 from openline.kernel.keys import read_card
+from openline.kernel.lane import Generation
 from openline.kernel.terms import parse_terms
 from openline.kernel.units import Entropy, Instant
 from openline.ports import LineHistory
@@ -69,6 +70,7 @@ class State(enum.Enum):
     RUNNING = "running"
     DISK = "disk"
     BUG = "bug"
+    FULL = "full"
     CLOSED = "closed"
 
 
@@ -81,6 +83,10 @@ class Host(Protocol):
     gate: Gate
     signer: Signer
     entropy: Entropy
+
+    def opened(self, line: "LineRunner", mark: Mark | None) -> None:
+        """A line's engine was made, with that mark; nothing was written yet."""
+        ...
 
     def guard(self, line: "LineRunner", step: Callable[[], None]) -> None:
         """Do a step of a line; what goes wrong stops that line alone."""
@@ -126,6 +132,8 @@ class LineRunner:
         self.engine: Engine | None = None
         self.state = State.CLOSED
         self.notices: Counter[str] = Counter()
+        self.restores: dict[Generation, Mark] = {}
+        """By own generation that a restore opened: the mark that was found then."""
         self.entries = 0
         """Entries that became durable since the start."""
         self._loop = asyncio.get_running_loop()
@@ -168,6 +176,7 @@ class LineRunner:
         mark = self._host.read_mark(self.line)
         setup = Setup(record=self.record, signer=self._host.signer, psks=self._psks, mark=mark)
         self.engine = Engine(setup, self.history, self._host.entropy, now)
+        self._host.opened(self, mark)
         self.state, self._changed = State.RUNNING, True
         self._do(self.engine.start(now))
 

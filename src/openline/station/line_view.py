@@ -22,6 +22,7 @@ from openline.station.clock import StationClock
 from openline.station.entry_view import policy_view, reference_of
 from openline.station.line_runner import LineRunner, State
 from openline.station.links import Links
+from openline.station.restores import generation_views
 from openline.station.rhythm import Rhythm
 
 
@@ -42,6 +43,8 @@ def state_of(floor: Floor, line: LineRunner) -> tuple[str, str]:
             return "stopped", "stopped: disk. Nothing is lost; it is tried again"
         if line.state is State.BUG:
             return "stopped", "stopped: a fault of this program. The other lines go on; restart the station"
+        if line.state is State.FULL:
+            return "stopped", "stopped: no room for another generation; export the line, and pair anew"
         return "stopped", "stopped"
     # A fault is said first: a party that suspended is still expected to be there, and silence must not hide behind it.
     suspended = bool(engine.suspended())
@@ -85,6 +88,7 @@ def line_view(floor: Floor, line: LineRunner, last_test: LineTest | None) -> Lin
         last_test=test_view(line, last_test) if last_test is not None else None,
         suspected=[party.name for party in parties if party.suspected],
         forks=len(line.history.evidence()),
+        generations=generation_views(engine, line.names, line.restores) if engine is not None else [],
         sizes=_sizes(line, engine),
         digest=line.digest(),
         next_due=_due(line, engine, floor.clock.wall()),

@@ -20,7 +20,7 @@ from pathlib import Path
 from openline import __version__
 from openline.bearers.drop import CourierBearer
 from openline.bearers.tls import TlsBearer
-from openline.kernel.errors import Conflict, Malformed, Refused, Unavailable, Unknown
+from openline.kernel.errors import Conflict, Malformed, Refused, TooLarge, Unavailable, Unknown
 from openline.kernel.lane import GENERATION_ZERO
 from openline.kernel.units import Entropy, Instant
 from openline.ports import Store
@@ -44,6 +44,7 @@ from openline.station.log import Log, open_log
 from openline.station.marks import Marks
 from openline.station.pairing import Pairings
 from openline.station.places import Places
+from openline.station.restores import decode_marks, encode_marks, setting_name
 from openline.station.rhythm import Pace, Rhythm
 from openline.station.seen import Seen
 from openline.station.unlock import Unlock
@@ -232,11 +233,24 @@ class Station:
             self.counters["line-disk"] += 1
             self.log.event("line.stopped", line=line.label, why="disk", code=trouble.code)
             line.fail(State.DISK)
+        except TooLarge:  # only at a start: it must open a generation, and there is room for no more (spec 13.5)
+            self.counters["notice-generations-exhausted"] += 1
+            self.log.event("line.stopped", line=line.label, why="generations-exhausted")
+            line.fail(State.FULL)
         except Exception as bug:  # noqa: BLE001 - the one place: ours, and only this line must suffer
             self.counters["line-bug"] += 1
             place = _place(bug)
             self.log.event("line.stopped", line=line.label, why="bug", kind=type(bug).__name__, at=place)
             line.fail(State.BUG)
+
+    def opened(self, line: LineRunner, mark: Mark | None) -> None:
+        """Remember with which mark a successor generation was opened: it tells how much there had been (spec 13.14)."""
+        name, engine = setting_name(line.line), line.working()
+        with contextlib.suppress(Refused):  # what cannot be read of it only makes a screen say less
+            line.restores = decode_marks(self.gate.call(self.store.setting, name))
+        if mark is not None and engine.book.mine.counter and not engine.book.own(urgent=True).durable:
+            line.restores[engine.book.mine] = mark
+            self.gate.call(self.store.put_setting, name, encode_marks(line.restores))
 
     def read_mark(self, line: bytes) -> Mark | None:
         """The line's mark."""
