@@ -10,6 +10,7 @@ import json
 import os
 import random
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,31 @@ def test_9_55_an_nkey_answers_the_relays_challenge() -> None:
                 await other.counts(Event.NOT_ADMITTED)
 
         admitted()
+
+
+@needs_nats
+@pytest.mark.full
+def test_9_55_the_documented_permissions_are_enough_and_fewer_are_told() -> None:
+    needed = ["openline.>", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.CREATE.*", "$JS.API.CONSUMER.>", "$JS.ACK.>"]
+    page = (Path(__file__).parents[2] / "docs" / "operators" / "nats.md").read_text()
+    assert all(f"`{each}`" in page for each in needed)
+    users = [
+        {"user": "enough", "password": "x", "permissions": {"publish": needed, "subscribe": ["_INBOX.>"]}},
+        {"user": "narrow", "password": "x", "permissions": {"publish": ["openline.>"], "subscribe": ["_INBOX.>"]}},
+    ]
+    with server(config=f"jetstream {{}}\nauthorization {{ users = {json.dumps(users)} }}") as relay:
+
+        @play
+        async def allowed() -> None:
+            near = Post(NEAR, FAR, relay.address, credentials=b"enough:x")
+            far = Post(FAR, NEAR, relay.address, credentials=b"enough:x")
+            narrow = Post("third", NEAR, relay.address, credentials=b"narrow:x", pace=replace(QUICK, answer_s=0.2))
+            async with running(near, far, narrow):
+                await near.up()
+                await near.sends(far, noise(1))
+                await narrow.counts(Event.NOT_ALLOWED)
+
+        allowed()
 
 
 def certificate(folder: Path, name: str) -> bytes:

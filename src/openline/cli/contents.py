@@ -89,6 +89,11 @@ CONTENTS: tuple[Entry, ...] = (
         decline="Say that no answer will come, and why.",
     ),
     *_group(
+        "By hand",
+        "dropping",
+        drop="Carry a line's envelopes on a stick.",
+    ),
+    *_group(
         "Terms",
         "terms",
         propose="Propose other terms for a line.",

@@ -1,13 +1,16 @@
 """The bearer of those who carry a stick by hand (spec 9.67): it is up for as long as somebody stands there with one.
 
-    async with courier.trip(stations) as trip:     the links come up; all that waits is offered
+    async with courier.trip(stations) as trip:     what is offered from now on is kept
+        ...                                        the envelopes of a stick are taken, and answered
+        trip.announce()                            the links come up; all that waits is offered
         ...                                        until it has gone quiet
         envelopes = trip.envelopes(station)
 
 It touches no file: the command that holds the stick does. While envelopes of a
 stick are read, answers are offered at once, before anybody asks for a stick to
 write them on; they are kept for the next one, and so a handshake moves on by
-one message a trip.
+one message a trip. A link that comes up makes a line call for keys where it has
+none: so it is announced after the stick was heard, which may hold the answer.
 """
 
 import asyncio
@@ -34,6 +37,10 @@ class Trip:
         self.stations = tuple(stations)
         self._bearer = bearer
 
+    def announce(self) -> None:
+        """Say that the links are up."""
+        self._bearer.announce()
+
     @property
     def offered(self) -> int:
         """How many different envelopes were offered until now, for all of these stations."""
@@ -52,6 +59,7 @@ class CourierBearer:
         self._kept: dict[str, OrderedDict[bytes, bool]] = {}
         """Station -> envelopes for the next stick, and whether they are urgent."""
         self._up: frozenset[str] = frozenset()
+        self._announced: frozenset[str] = frozenset()
         self._running = False
 
     # -- the port ----------------------------------------------------------
@@ -68,7 +76,7 @@ class CourierBearer:
             await asyncio.get_running_loop().create_future()
         finally:
             self._running = False
-            self._end_trip()
+            self._lower(self._up)
 
     def offer(self, station: str, envelope: bytes, *, urgent: bool = False) -> bool:
         """Keep one envelope for the stick; False when there is none, or too much. Raises TooLarge."""
@@ -94,14 +102,12 @@ class CourierBearer:
 
     def drop_peer(self, station: str) -> None:
         """Forget a station, and what was kept for it. Harmless when it is not there."""
-        if station in self._up:
-            self._up -= {station}
-            self._intake.link(NAME, station, up=False)
+        self._lower(frozenset({station}))
         self._kept.pop(station, None)
 
     @contextlib.asynccontextmanager
     async def trip(self, stations: Sequence[str]) -> AsyncIterator[Trip]:
-        """Be up towards these stations, of those that are known, until the block ends.
+        """Take what is offered for these stations, of those that are known, until the block ends.
 
         Raises Conflict while another trip is prepared, and Unavailable when the bearer does not run.
         """
@@ -111,11 +117,16 @@ class CourierBearer:
             raise Conflict("another stick is being written or read: wait until that is done")
         self._up = frozenset(stations) & frozenset(self._kept)
         try:
-            for station in sorted(self._up):
-                self._intake.link(NAME, station, up=True)
             yield Trip(self, sorted(self._up))
         finally:
-            self._end_trip()
+            self._lower(self._up)
+
+    def announce(self) -> None:
+        """See Trip.announce."""
+        fresh = self._up - self._announced
+        self._announced |= fresh
+        for station in sorted(fresh):
+            self._intake.link(NAME, station, up=True)
 
     def kept(self, station: str) -> Sequence[bytes]:
         """What waits for the next stick to a station."""
@@ -130,7 +141,8 @@ class CourierBearer:
         kept.clear()
         return envelopes
 
-    def _end_trip(self) -> None:
-        ended, self._up = self._up, frozenset()
+    def _lower(self, stations: frozenset[str]) -> None:
+        self._up -= stations
+        ended, self._announced = self._announced & stations, self._announced - stations
         for station in sorted(ended):
             self._intake.link(NAME, station, up=False)

@@ -78,7 +78,7 @@ class Session:
             try:
                 stream = await self._jetstream.open_inbox(self._station)
             except NotThere:
-                self._reports.counted(Event.NO_JETSTREAM)
+                self._reports.counted(Event.NOT_ALLOWED if self._wire.refused else Event.NO_JETSTREAM)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, self._pace.slow_retry_s)
                 continue
