@@ -132,8 +132,13 @@ class _Wire(imaplib.IMAP4):
         self.sock.settimeout(self._pace.command_s)
         secured = self._context.wrap_socket(self.sock, server_hostname=self._server.name or self._server.host)
         self.sock = secured
-        if not pinned(self._server, secured.getpeercert(binary_form=True)):
-            secured.close()
+        trusted = False
+        try:
+            trusted = pinned(self._server, secured.getpeercert(binary_form=True))
+        finally:  # also where the connection was gone before the handshake, which `ssl` passes over
+            if not trusted:
+                secured.close()
+        if not trusted:
             raise MailFault(Event.IMAP_UNTRUSTED)
 
     def _deadline(self) -> float:
