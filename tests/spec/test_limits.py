@@ -84,6 +84,7 @@ TIMES = {
     "HANDSHAKE_RETRY_MS": epochs.RESEND_MS[0],
     "HANDSHAKE_RETRY_MOST_MS": epochs.RESEND_MS[-1],
     "NO_EVERY_MS": rekeying.NO_EVERY_MS,
+    "NO_AT_ONCE": rekeying.NO_AT_ONCE,
     "OLD_EPOCH_MS": delivery.OVERLAP_MS,
     "RENEW_MS": rekeying.RENEW_MS,
     "RENEW_STAGGER_MS": rekeying.RENEW_LATER_MS,

@@ -270,3 +270,39 @@ def test_13_8_both_lanes_come_back_whatever_crosses(count: int) -> None:
     for number in (0, 1):
         lane = alpha.engine.book.lane(number, GENERATION_ZERO)
         assert alpha.store.size(lane) == bravo.store.size(lane)
+
+
+def test_10_17_a_station_restored_again_within_seconds_is_not_made_to_wait() -> None:
+    """Each time it calls with a number that is taken, and each time it is told so."""
+    line = Line()
+    alpha, bravo = line.hosts
+    backup = alpha.store.backup()
+    for number in range(3):
+        alpha.say(message(f"{number}"))
+        line.settle()
+        alpha.restore(backup)
+        began = line.steady
+        line.link_all()
+        while bravo.engine.peers[0].epoch is None or alpha.engine.peers[1].epoch is None:
+            assert line.steady - began < 3_000
+            line.pass_time(100, step=50)
+        line.settle()
+
+
+def test_13_7_the_peer_knows_that_the_epoch_is_gone_before_another_is_open() -> None:
+    line = Line()
+    alpha, bravo = line.hosts
+    backup = alpha.store.backup()
+    peer = bravo.engine.peers[0]
+    alpha.say(message("all is well"))
+    line.settle()
+    assert peer.rescue_at <= peer.heard_at
+    alpha.restore(backup)
+    line.link_all()
+    epoch = peer.epoch
+    while peer.rescue_at <= peer.heard_at:
+        assert peer.epoch is epoch, "another epoch opened and nobody was told"
+        line.deliver() or line.pass_time(50, step=50)
+    line.settle()
+    assert peer.epoch is not epoch
+    assert peer.rescue_at <= peer.heard_at

@@ -117,8 +117,8 @@ class Peer:
         self.base_ok = True
         self.streams, self.handshake_streams = Streams(), Streams()
         """Apart, as handshake envelopes can be replayed by anybody: that must not push out what an epoch carries."""
-        self.refuse_after = self.answer_after = 0
-        """Before these moments no further `no`, and no answer to a new init."""
+        self.refuse_after = self.answer_after = self.rescue_at = 0
+        """Before the first two no further `no`, and no answer to a new init; when it last said that it has lost its keys."""
         self.parts: deque[Part] = deque()
         self.unheard: set[tuple[int, Generation]] = set()
         """Lanes of which it acknowledged more than was held here then: to be looked at again when they have grown."""

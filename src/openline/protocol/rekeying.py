@@ -40,6 +40,8 @@ DEAF_MS = 5_000
 RESCUE_AGAIN_MS = 30_000
 NO_EVERY_MS = 10_000
 """A replayed init earns six answers a minute (spec 10.17)."""
+NO_AT_ONCE = 4
+"""And so many at once: a station that is restored again within seconds is not made to wait for its attempt number."""
 ANSWER_EVERY_MS = 500
 """New inits answered at most so often: below the first repetition of an honest one, far above what a flood would like."""
 
@@ -183,15 +185,16 @@ class Rekeying:
             roots,
             self._entropy,
             yields=peer.party < self._book.party,
-            may_refuse=now.steady >= peer.refuse_after,
+            may_refuse=now.steady >= peer.refuse_after - (NO_AT_ONCE - 1) * NO_EVERY_MS,
             may_answer=now.steady >= peer.answer_after,
             may_rescue=not self._stolen(secret.name),
         )
         peer.secrets.chosen = secret
         if said.refused:
-            peer.refuse_after = now.steady + NO_EVERY_MS
+            peer.refuse_after = max(peer.refuse_after, now.steady) + NO_EVERY_MS
         if said.answered:
             peer.answer_after = now.steady + ANSWER_EVERY_MS
+            peer.rescue_at = now.steady if peer.epoch is not None and peer.handshake.base_refused else peer.rescue_at
         if said.opened is not None:
             return [], self._opened(peer, said.opened, said, now)
         outputs: list[Output] = [*self._seal(peer, said.messages, now)]

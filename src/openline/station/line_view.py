@@ -54,7 +54,8 @@ def state_of(floor: Floor, line: LineRunner) -> tuple[str, str]:
     if len(down) == len(peers):
         opening = all(engine.peers[party].epoch is None for party in down)
         return ("opening", "never linked yet") if opening else ("fault", "no link to any party" + also)
-    if any(peer.epoch is None for peer in engine.peers.values()):
+    # A party that has lost its keys says so before new ones are there; what it opened since shows that it has them.
+    if any(peer.epoch is None or peer.rescue_at > peer.heard_at for peer in engine.peers.values()):
         return "opening", "linked; agreeing on keys"
     if suspended and not down:
         return "suspended", "suspended: only FLASH passes"
