@@ -4,6 +4,7 @@ All on a real folder; disks that are full or read-only are real ones where the m
 """
 
 import asyncio
+import gc
 import hashlib
 import os
 import random
@@ -20,6 +21,7 @@ from openline.bearers.drop import DropBearer, DropConfig, Event
 from openline.bearers.drop import folder as files
 from openline.bearers.drop.folder import Seen
 from openline.bearers.drop.limits import LARGEST_ENVELOPE, direction, file_name
+from openline.bearers.drop.worker import Worker
 from openline.kernel.errors import Malformed
 from tests.contract.bearer_contract import FAR, NEAR, Recorder
 from tests.contract.drop_rig import QUICK, Post, a_folder, running, until_there, working
@@ -352,6 +354,20 @@ async def test_9_65_a_dead_share_stops_neither_the_loop_nor_others() -> None:
             await hanging
             os.close(reading)
             await post.ready()
+
+
+@play
+async def test_9_65_an_error_that_nobody_waits_for_any_more_is_not_logged() -> None:
+    """asyncio would write it out with the folder's name."""
+    said: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: said.append(context))
+    worker = Worker()
+    failed = worker.do(lambda: Path("/nonexistent/secret-name").stat())
+    await asyncio.wait([failed])
+    del failed
+    gc.collect()
+    assert said == []
+    worker.end()
 
 
 @pytest.fixture

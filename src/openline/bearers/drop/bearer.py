@@ -169,6 +169,7 @@ class DropBearer:
 
     async def _serve(self, peer: _Peer) -> None:
         loop = asyncio.get_running_loop()
+        lively_until = 0.0
         while True:
             peer.stirred.clear()
             began = loop.time()
@@ -179,8 +180,11 @@ class DropBearer:
                 self._intake.arrived(self._config.name, None, found.envelope)
             if done.found:
                 await self._finish(peer, done)
+            if done.found or done.written:
+                lively_until = loop.time() + self._pace.lively_s
             if not done.more and not (done.ready and peer.outbox.files):
-                await self._pause(peer, max(self._pace.poll_s, self._pace.rest * took if not done.found else 0.0))
+                usual = self._pace.quick_poll_s if loop.time() < lively_until else self._pace.poll_s
+                await self._pause(peer, max(usual, 0.0 if done.found else self._pace.rest * took))
 
     async def _finish(self, peer: _Peer, done: Round) -> None:
         try:

@@ -36,7 +36,11 @@ class Pace:
     """Every deadline (seconds) and bound of the bearer."""
 
     poll_s: float = 0.5
-    """Between two looks: half of it is the delay that people feel."""
+    """Between two looks while nothing happens: half of it is the delay that people feel at first ..."""
+    quick_poll_s: float = 0.05
+    """... and while something does: an answer usually follows."""
+    lively_s: float = 5.0
+    """How long after the last envelope something still happens."""
     rest: float = 4.0
     """A look that took long is followed by a pause so many times as long: a crowded folder must not fill our day."""
     stuck_s: float = 10.0

@@ -22,6 +22,8 @@ class Round:
     ready: bool
     """The folders that are to be there are, and the one to write in was written in."""
     waiting: Waiting
+    written: int = 0
+    """Files."""
     found: tuple[Found, ...] = ()
     more: bool = False
     """There is more to read."""
@@ -41,11 +43,11 @@ class Folders:
     def round(self, outbox: Outbox) -> Round:
         """Write what waits, read what came. Never raises for what the world does."""
         events: Counter[Event] = Counter()
-        waiting = Waiting()
+        waiting, written = Waiting(), 0
         found: list[Found] = []
         ready = False
         try:
-            waiting = self._write(outbox)
+            waiting, written = self._write(outbox)
             found = self._read(events)
             ready = True
         except OSError as error:
@@ -56,6 +58,7 @@ class Folders:
         return Round(
             ready=ready,
             waiting=waiting,
+            written=written,
             found=tuple(found),
             more=len(found) >= self._pace.read_files,
             events=events,
@@ -70,9 +73,10 @@ class Folders:
                 if self._keep or not folder.remove(handle, file.name):
                     self._seen.add(file.name, file.stamp)
 
-    def _write(self, outbox: Outbox) -> Waiting:
+    def _write(self, outbox: Outbox) -> tuple[Waiting, int]:
+        """What lies there then, and how many files were written."""
         if self._out is None:
-            return Waiting()
+            return Waiting(), 0
         with folder.opened(*self._out, make=True) as handle:
             if not self._trusted:
                 folder.probe(handle)
@@ -83,7 +87,7 @@ class Folders:
                 written += folder.put(handle, envelope)
             if written:
                 folder.sync(handle)
-            return folder.tidy(handle, self._pace.keep_s)
+            return folder.tidy(handle, self._pace.keep_s), written
 
     def _read(self, events: Counter[Event]) -> list[Found]:
         if self._into is None:

@@ -30,6 +30,8 @@ class Worker:
             self._thread.start()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
+        # Who waited may have been cancelled: then nobody asks, and asyncio would log the error with the folder's name.
+        future.add_done_callback(lambda done: None if done.cancelled() else done.exception() and None)
 
         def settle(done: Callable[[], None]) -> None:
             with contextlib.suppress(RuntimeError):  # the loop has ended
