@@ -98,12 +98,14 @@ def test_9_77_a_device_pulled_out_is_a_link_that_is_down_until_it_is_back() -> N
             await at_near.until(lambda: at_near.events["device-lost"] == 1)
             assert not rig.near.up(FAR)
             assert at_near.links == [(FAR, True), (FAR, False)]
+            assert rig.near.trouble
             assert not rig.near.offer(FAR, b"nowhere")
             await at_near.until(lambda: at_near.events["device-absent"] >= 2)
             await at_far.until(lambda: not rig.far.up(NEAR))
             rig.plugs[0].put_in()
             rig.there.start()
             await linked(rig, at_near, at_far)
+            assert not rig.near.trouble
             assert rig.near.offer(FAR, b"back")
             await at_far.until(lambda: b"back" in at_far.envelopes)
 
@@ -140,6 +142,8 @@ def test_what_is_no_serial_device_is_a_device_that_is_absent(made: Callable[[Pat
         task = asyncio.create_task(bearer.run())
         await seen.until(lambda: seen.events["device-absent"] >= 3)
         assert not task.done()
+        assert "serial device cannot be" in bearer.trouble
+        assert str(tmp_path) not in bearer.trouble
         assert seen.links == []
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

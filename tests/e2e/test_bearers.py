@@ -124,6 +124,8 @@ def test_a_bearer_that_cannot_start_stops_nobody(homes: list[Home], tmp_path: Pa
             assert any("tls" in each and "cannot listen" in each for each in told)
             assert not any("drop" in each for each in told)
             assert not bearer(here, "serial-x")["up"]
+            assert "cannot be opened" in bearer(here, "serial-x")["trouble"]
+            assert any("serial-x" in each for each in told)
             assert not bearer(here, "nats")["up"]
             assert bearer(here, "tls")["trouble"]
     with running(*homes), alpha.client() as here:

@@ -51,6 +51,8 @@ class Made:
     place: Callable[[str, Card, tuple[str, ...]], bool]
     """(station id, card, places) -> whether it knows now where that station is. Raises Refused."""
     drop: Callable[[str], None]
+    trouble: Callable[[], str] = str
+    """What a bearer that mends itself lacks meanwhile, in words for people; nothing while it works."""
 
 
 def tls(host: Host) -> Made:
@@ -93,7 +95,7 @@ def serial(host: Host, table: Serial) -> Made:
         bearer.set_peer(station)
         return True
 
-    return Made(bearer=bearer, place=place, drop=bearer.drop_peer)
+    return Made(bearer=bearer, place=place, drop=bearer.drop_peer, trouble=lambda: bearer.trouble)
 
 
 def drop(host: Host, table: Drop) -> Made:

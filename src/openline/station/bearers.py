@@ -59,7 +59,7 @@ class Bearers:
         self._peers: dict[str, Card] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self.troubles: dict[str, str] = {}
-        """Bearer -> why it does not work, in words for people; nothing while it works."""
+        """Bearer -> why it ended, in words for people; nothing while it works."""
 
     async def start(self) -> None:
         """Set all to work; returns when the station can be called, or that is known to be impossible for now."""
@@ -88,6 +88,11 @@ class Bearers:
         links = self._host.links
         carried = any(name == "courier" and (state.sent or state.received) for (name, _), state in links.states.items())
         return [plan.name for plan in planned(self._host) if plan.name != "courier" or carried]
+
+    def trouble(self, name: str) -> str:
+        """Why a bearer does not work, in words for people; empty while it does."""
+        made = self._made.get(name)
+        return self.troubles.get(name) or (made.trouble() if made is not None else "")
 
     # --- who is where ------------------------------------------------------------------------------------------
 

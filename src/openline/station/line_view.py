@@ -141,7 +141,7 @@ def _bearer(floor: Floor, party: str, name: str, station: str) -> BearerView:
         delay_ms=state.delay_ms,
         loss=state.loss,
         probed_at=state.probed_at,
-        trouble=floor.bearers.troubles.get(name, ""),
+        trouble=floor.bearers.trouble(name),
     )
 
 

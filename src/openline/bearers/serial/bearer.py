@@ -70,6 +70,8 @@ class SerialBearer:
             bits_per_second=self._pace.net_bits_per_second,
             delay_ms=config.delay_ms,
         )
+        self.trouble = ""
+        """What is wrong with the device or the modem, in words for people; empty while nothing is."""
         self._peer: str | None = None
         self._link: Link | None = None
         """While running."""
@@ -137,16 +139,19 @@ class SerialBearer:
         """Open the device and work with it until it is gone, or a modem's call is over."""
         try:
             device = Device.open(self._config.device, self._speed, hardware_flow=self._config.hardware_flow)
-        except Unavailable:
+        except Unavailable as error:
+            self.trouble = str(error)
             self._intake.counted(self._config.name, Event.DEVICE_ABSENT)
             return
         loop = asyncio.get_running_loop()
         self._gone, self._unwritten = False, b""
         try:
             if await self._called(device):
+                self.trouble = ""
                 loop.add_reader(device.descriptor, self._readable, device, link)
                 await self._carry(device, link)
-        except Unavailable:
+        except Unavailable as error:
+            self.trouble = str(error)
             self._intake.counted(self._config.name, Event.DEVICE_LOST)
         finally:
             loop.remove_reader(device.descriptor)
@@ -168,7 +173,8 @@ class SerialBearer:
         loop.add_reader(device.descriptor, hear)
         try:
             await conversation.hold(self._config.chat)
-        except Unavailable:
+        except Unavailable as error:
+            self.trouble = str(error)
             self._intake.counted(self._config.name, Event.MODEM_FAILED)
             return False
         return True
@@ -188,7 +194,7 @@ class SerialBearer:
             if now >= free_at:
                 free_at = now + self._write(device, link, now)
             await self._until(max(free_at, link.deadline()) if not self._unwritten else free_at)
-        raise Unavailable("a serial device is gone")
+        raise Unavailable("the serial device is gone")
 
     def _write(self, device: Device, link: Link, now: float) -> float:
         """Hand the system one frame, if there is one and it has sent the last; for how long the wire is busy."""

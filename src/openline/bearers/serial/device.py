@@ -40,14 +40,14 @@ class Device:
             # Non-blocking: else opening waits for a modem's carrier.
             descriptor = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
         except (OSError, ValueError):
-            raise Unavailable("a serial device cannot be opened") from None
+            raise Unavailable("the serial device cannot be opened: is it there, and may this user use it?") from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _make_bare(descriptor, speed, hardware_flow=hardware_flow)
             fcntl.ioctl(descriptor, termios.TIOCEXCL)
         except (OSError, termios.error):
             os.close(descriptor)
-            raise Unavailable("a serial device cannot be used") from None
+            raise Unavailable("the serial device cannot be used: something else holds it, or it is none") from None
         return cls(descriptor)
 
     def read(self) -> bytes:
@@ -57,9 +57,9 @@ class Device:
         except (BlockingIOError, InterruptedError):
             return b""
         except OSError:
-            raise Unavailable("a serial device is gone") from None
+            raise Unavailable("the serial device is gone") from None
         if not data:
-            raise Unavailable("a serial device is gone")  # a hang-up reads as an end of file
+            raise Unavailable("the serial device is gone")  # a hang-up reads as an end of file
         return data
 
     def write(self, data: bytes) -> int:
@@ -69,7 +69,7 @@ class Device:
         except (BlockingIOError, InterruptedError):
             return 0
         except OSError:
-            raise Unavailable("a serial device is gone") from None
+            raise Unavailable("the serial device is gone") from None
 
     def unsent(self) -> int:
         """Return how many bytes the system has taken and not sent: a device may be slower than it was said to be."""
