@@ -37,7 +37,7 @@ class Identity:
         self.certificate = new_certificate(self.key)
 
     def context(self, pin: bytes, protocol: str = LINK_PROTOCOL) -> ssl.SSLContext:
-        return client_context(self.certificate, self.key, pin, protocol)
+        return client_context(self.certificate, self.key, [pin], protocol)
 
 
 def lower_first(one: Identity, two: Identity) -> tuple[Identity, Identity]:

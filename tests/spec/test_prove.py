@@ -34,7 +34,7 @@ def proof(line: LineUnderTest, *show: str, number: int = 1, index: int = 8, own:
     return prove(
         reader=line.store,
         record=line.record(own),
-        signer=line.stations[own].lane,
+        signers=(line.stations[own].lane,),
         lane=line.lane(number),
         index=index,
         show=show,

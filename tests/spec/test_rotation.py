@@ -15,6 +15,7 @@ from openline.protocol.events import Arrived, Renew
 from openline.protocol.frames import GenerationSeed
 from openline.protocol.records import Mark, PutGeneration
 from openline.protocol.statements import decode_contradiction, encode_contradiction
+from openline.protocol.vouching import disputed
 from tests.sim.memory_store import MemoryStore
 from tests.spec import parties
 from tests.spec.line import Host, Line, message
@@ -305,3 +306,45 @@ def test_11_7_a_second_statement_for_one_generation_is_refused_and_kept_as_evide
     alpha.say(message("goes on under the one in place"))
     line.settle()
     assert bravo.texts(0)[-1] == "goes on under the one in place"
+
+
+# --- theft -------------------------------------------------------------------------------------------------------
+
+
+def test_11_12_what_a_party_does_not_vouch_for_is_disputed_and_changes_no_state() -> None:
+    """The thief speaks from a copy of the station; its owner has another store, and replaces the key."""
+    line = Line()
+    alpha, bravo = line.hosts
+    alpha.say(message("vouched for"))
+    line.settle()
+    state, mark = alpha.store.copy(), alpha.mark
+    alpha.say(message("by the thief"))
+    line.settle()
+    index = bravo.engine.book.state(bravo.engine.book.lane(1, Generation(0, bytes(8)))).size - 1
+    alpha.store.restore(state)
+    alpha.mark = mark
+    alpha.boot()
+    alpha.rotate("second key", cause=Cause.COMPROMISED)
+    line.link_all()
+    line.settle()
+    line.pass_time(10_000)
+    fold = bravo.engine.fold
+    assert disputed(fold, 1, Generation(0, bytes(8)), index)
+    assert not disputed(fold, 1, Generation(0, bytes(8)), index - 1)
+    assert not disputed(fold, 1, alpha.engine.book.mine, 0)
+    assert "by the thief" in bravo.texts(0)
+    assert [entry.cause for entry in openings(bravo, 0)][-1] is Cause.COMPROMISED
+    bravo.boot()
+    assert disputed(bravo.engine.fold, 1, Generation(0, bytes(8)), index)
+    assert both_agree(line)
+
+
+def test_3_19_a_root_key_is_never_replaced_on_a_line() -> None:
+    """And 3.21: what another root signs for this party puts nothing in place."""
+    line = Line()
+    alpha, bravo = line.hosts
+    other = parties.signer("another root")
+    statement = make_statement(line.terms.line, 0, Generation(1, bytes(8)), parties.signer("key").public, other)
+    alpha.lie(1, GenerationSeed(party=0, generation=Generation(1, bytes(8)), seed=bytes(32), statement=statement))
+    line.settle()
+    assert not bravo.engine.book.knows(0, Generation(1, bytes(8)))

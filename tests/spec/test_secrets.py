@@ -2,12 +2,13 @@
 
 import pytest
 
-from openline.kernel.codec import encode
+from openline.kernel.codec import Value, encode
 from openline.kernel.errors import Refused
 from openline.protocol.bodies import decode_body
 from openline.protocol.entries import EpochEntry, KeyNotice, KeyRole, Kind, Mode
 from openline.protocol.events import Renew, Secret
 from openline.protocol.secrets import secret_name
+from openline.protocol.vouching import is_stolen, key_notices
 from tests.spec import parties
 from tests.spec.line import Host, Line, message
 
@@ -16,7 +17,7 @@ NEW = parties.secret("a new pairing secret")
 
 def accept(host: Host, *, peer: int, psk: bytes = NEW) -> None:
     """People on that floor accept the other; the station keeps the secret and tells its engine."""
-    host.give(Secret(peer, psk))
+    host.give(Secret(party=peer, psk=psk))
 
 
 def modes(host: Host) -> list[Mode]:
@@ -106,8 +107,8 @@ def test_10_22_the_word_of_either_side_counts_and_outlives_a_restart() -> None:
     line.link_all()
     line.settle()
     name = secret_name(line.psks(0)[1])
-    assert all(host.engine._stolen(name) for host in line.hosts)
-    assert not any(host.engine._stolen(secret_name(NEW)) for host in line.hosts)
+    assert all(is_stolen(host.engine.fold, name) for host in line.hosts)
+    assert not any(is_stolen(host.engine.fold, secret_name(NEW)) for host in line.hosts)
 
 
 def test_10_22_the_epoch_that_stands_goes_on_and_is_renewed_meanwhile() -> None:
@@ -124,11 +125,12 @@ def test_10_22_the_epoch_that_stands_goes_on_and_is_renewed_meanwhile() -> None:
 
 def test_6_26_a_word_about_a_key_has_its_members_and_no_others() -> None:
     name = bytes(32)
-    good = {0: 1, 1: True, 2: name}
+    good: dict[int, Value] = {0: 1, 1: True, 2: name}
     assert decode_body(Kind.KEYS, encode(good)) == KeyNotice(role=KeyRole.LANE, stolen=True, key=name)
     shared = decode_body(Kind.KEYS, encode({0: 4, 1: False, 2: name, 3: 1}))
     assert shared == KeyNotice(role=KeyRole.PSK, stolen=False, key=name, peer=1)
-    for changed in ({0: 5}, {0: 4}, {1: 1}, {2: b"short"}, {3: 1}, {4: "text"}):
+    wrong: tuple[dict[int, Value], ...] = ({0: 5}, {0: 4}, {1: 1}, {2: b"short"}, {3: 1}, {4: "text"})
+    for changed in wrong:
         with pytest.raises(Refused):
             decode_body(Kind.KEYS, encode({**good, **changed}))
 
@@ -139,7 +141,7 @@ def test_6_26_a_secret_with_oneself_or_with_nobody_is_void() -> None:
     for peer in (0, 7):
         alpha.say(KeyNotice(role=KeyRole.PSK, stolen=True, key=bytes(32), peer=peer))
     line.settle()
-    assert not bravo.engine.fold.key_notices()
+    assert not key_notices(bravo.engine.fold)
     assert alpha.engine.fold.digest() == bravo.engine.fold.digest()
 
 

@@ -100,15 +100,16 @@ def reader_members(reader: LineReader, record: LineRecord) -> tuple[Members, dic
     return members_of(parse_terms(record.terms), record.cards, statements), statements
 
 
-def owned_head(reader: LineReader, members: Members, lane: Lane, signer: Signer | None) -> OwnedHead | None:
-    """The last head of a lane that its owner signed; of an own lane (the keys are `signer`'s) one of all it has, signed now.
+def owned_head(reader: LineReader, members: Members, lane: Lane, signers: Sequence[Signer]) -> OwnedHead | None:
+    """The last head of a lane that its owner signed; of an own lane (by one of `signers`) one of all it has, signed now.
 
     Own heads are kept at milestones only, as they can be signed again at any time: what is committed stands,
     and a head at its end is the one that any later head extends. None if the lane has no signed head.
     """
     owner = members.owner(lane.party, lane.generation)
-    if signer is not None and _same_keys(signer.public, owner):
-        return _signed_now(reader, lane, signer, owner)
+    for signer in signers:
+        if _same_keys(signer.public, owner):
+            return _signed_now(reader, lane, signer, owner)
     signed = reader.last_head(lane)
     if signed is None or signed.head.size == 0:
         return None
@@ -141,7 +142,7 @@ def _same_keys(left: Verifier, right: Verifier) -> bool:
     return left.ed25519_key == right.ed25519_key and left.mldsa_key == right.mldsa_key
 
 
-def exported_heads(reader: LineReader, members: Members, own: int, signer: Signer) -> list[OwnedHead]:
+def exported_heads(reader: LineReader, members: Members, own: int, signers: Sequence[Signer]) -> list[OwnedHead]:
     """Every lane generation with a signed head, ascending by number and generation."""
     known = {(put.party, put.generation) for put in reader.generations()}
     known |= {(party, GENERATION_ZERO) for party in range(len(members.cards))}
@@ -150,7 +151,7 @@ def exported_heads(reader: LineReader, members: Members, own: int, signer: Signe
     for party, generation in sorted(known, key=lambda each: each[0] == own):
         for number in (2 * party, 2 * party + 1):
             lane = Lane(members.terms.line, number, generation)
-            head = owned_head(reader, members, lane, signer if party == own else None)
+            head = owned_head(reader, members, lane, signers if party == own else ())
             if head is not None:
                 found.append(head)
     return sorted(found, key=lambda head: head.size.key)
@@ -161,20 +162,26 @@ def export(
     reader: LineReader,
     record: LineRecord,
     signer: Signer,
+    retired: Sequence[Signer] = (),
     folder: Path,
     made: Instant,
     progress: Progress = silent,
 ) -> ExportReport:
     """Write the line to `folder`, which must not exist or be empty; `signer` holds this party's lane keys.
 
+    `retired` are its keys of before, for the generations that they sign.
+
     Raises Conflict (something stands there), Unavailable (the disk is full or
     fails; nothing is left half-written), Forbidden (not this party's keys),
     Bug (the store contradicts its own heads).
     """
     members, statements = reader_members(reader, record)
-    heads = exported_heads(reader, members, record.party, signer)
+    signers = (signer, *retired)
+    heads = exported_heads(reader, members, record.party, signers)
     lanes = tuple(head.size for head in heads)
-    if not any(_same_keys(signer.public, key) for key in members.speakers(record.party, [lane.key for lane in lanes])):
+    speakers = members.speakers(record.party, [lane.key for lane in lanes])
+    speaks = next((each for key in speakers for each in signers if _same_keys(each.public, key)), None)
+    if speaks is None:
         raise Forbidden("these keys do not speak for this party")
     total = sum(lane.size for lane in lanes)
     unopened = done = 0
@@ -197,7 +204,7 @@ def export(
         )
         data = write_manifest(manifest)
         output.put(MANIFEST, data)
-        output.put(MANIFEST_NOTE, sign_manifest(data, manifest.line, signer))
+        output.put(MANIFEST_NOTE, sign_manifest(data, manifest.line, speaks))
     return ExportReport(folder=folder, manifest=manifest, entries=total, unopened=unopened)
 
 

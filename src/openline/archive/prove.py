@@ -13,7 +13,7 @@ Spec: spec/14-export.md (14.13 to 14.15); C2SP tlog-proof.
 import json
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field
 
 from openline.archive.entry_text import describe, moment, place
@@ -59,16 +59,16 @@ _ORIGIN = re.compile(rb"([0-9a-f]{64})/(0|[1-9][0-9]?)\.([0-9a-f-]{1,27})", re.A
 
 
 def prove(
-    *, reader: LineReader, record: LineRecord, signer: Signer | None, lane: Lane, index: int, show: Iterable[str]
+    *, reader: LineReader, record: LineRecord, signers: Sequence[Signer], lane: Lane, index: int, show: Iterable[str]
 ) -> bytes:
     """A proof of one entry that shows the fields named (of kind, time, ack, body) and hides the others.
 
-    With `signer`, heads of one's own lanes get both signatures. Raises Unknown
+    With `signers`, this party's lane keys, heads of one's own lanes get both signatures. Raises Unknown
     if there is no such entry below a signed head, or no such field; Malformed
     if the entry could not be opened here and a field is to be shown.
     """
     members, statements = reader_members(reader, record)
-    head = owned_head(reader, members, lane, signer if lane.party == record.party else None)
+    head = owned_head(reader, members, lane, signers if lane.party == record.party else ())
     rows = reader.entries(lane, index, 1)
     if head is None or not 0 <= index < head.size.size or not rows:
         raise Unknown("no such entry below a signed head")

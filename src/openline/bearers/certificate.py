@@ -98,12 +98,12 @@ def server_context(certificate: bytes, key: bytes, pins: Iterable[bytes], protoc
     return context
 
 
-def client_context(certificate: bytes, key: bytes, pin: bytes, protocol: str) -> ssl.SSLContext:
-    """Return the context of the dialling side: the peer must show exactly `pin`."""
+def client_context(certificate: bytes, key: bytes, pins: Iterable[bytes], protocol: str) -> ssl.SSLContext:
+    """Return the context of the dialling side: the peer must show one of `pins`, one unless it is changing it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     # There are no names on a line; the pin is stronger than any.
     context.check_hostname = False
-    return _context(context, certificate, key, [pin], [protocol])
+    return _context(context, certificate, key, pins, [protocol])
 
 
 def _context(

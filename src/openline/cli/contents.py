@@ -115,6 +115,13 @@ CONTENTS: tuple[Entry, ...] = (
     *_group("Care", "restoring", restore="Put a backup into a new folder."),
     *_group(
         "Care",
+        "keys",
+        keys="The keys of this station and its lines; new ones, and stolen ones.",
+        papers="Write what the other side needs to rebuild its lost station.",
+        rebuild="Make a lost station anew, from its root key.",
+    ),
+    *_group(
+        "Care",
         "care",
         archive="Export a line, then destroy its keys here.",
         version="The version of this program.",

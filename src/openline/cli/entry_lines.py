@@ -29,6 +29,7 @@ def kind_word(kind: str) -> str:
         "lift": _("LIFTED"),
         "test": _("TEST"),
         "epoch": _("NEW KEYS"),
+        "keys": _("KEY"),
         "watch": _("WATCH"),
         "service": _("SERVICE"),
         "message": _("MESSAGE"),
@@ -65,10 +66,25 @@ def headline(out: Output, entry: Json, names: Names) -> str:
     if entry["kind"] == "message":
         ladders = [ladder(out, status) for status in _others(entry).values()]
         marks = [*ladders, *([_("superseded")] if entry.get("superseded") else [])]
+        marks += [out.paint(_("DISPUTED"), "act")] if entry.get("disputed") else []
         subject = heading(body)[:_SUBJECT_COLUMNS]
         said = f"{precedence(out, str(body.get('precedence')))}  {place_of(entry['ref'])}  {subject}"
         return "  ".join([when, author, said, *marks]).rstrip()
-    return f"{when}  {author}  {kind_word(str(entry['kind']))} {_gist(entry, body, names)}".rstrip()
+    disputed = " " + out.paint(_("DISPUTED"), "act") if entry.get("disputed") else ""
+    return f"{when}  {author}  {kind_word(str(entry['kind']))} {_gist(entry, body, names)}".rstrip() + disputed
+
+
+def key_word(role: str) -> str:
+    """What a key is for, in words."""
+    words = {
+        "root": _("root key"),
+        "lane": _("lane key"),
+        "certificate": _("TLS certificate"),
+        "data": _("keys of the whole station"),
+        "psk": _("pairing key"),
+        "epoch": _("line keys"),
+    }
+    return words.get(role, role)
 
 
 def heading(body: Mapping[str, Any]) -> str:
@@ -94,6 +110,12 @@ def _gist(entry: Json, body: Mapping[str, Any], names: Names) -> str:
             return f"{named(body['of'], names)} {promise} {_by(body)} {_words(body, 'text')}"
         case "decline":
             return f"{named(body['of'], names)} {_by(body)} {_words(body, 'reason')}"
+        case "keys":
+            return f"{key_word(str(body['role']))} {_('held for stolen') if body['stolen'] else _('renewed')}"
+        case "generation" if body.get("cause") == "compromised":
+            return _("the lane key before is held for stolen: what stands beyond the heads named is disputed")
+        case "generation" if body.get("statement"):
+            return _("under a new lane key")
         case "watch":
             return f"{_('attended') if body['attended'] else _('unattended')} {_by(body)}"
         case "suspend" | "lift":

@@ -175,22 +175,44 @@ def card_lines(out: Output, card: "Card") -> list[str]:
     examples=(
         "openline pair bravo.card --terms terms.toml",
         "openline pair bravo.card --terms terms.toml --label RELAY --fingerprint '26302 60150 ... 41688' --yes",
+        "openline pair --again BRAVO",
     ),
 )  # fmt: skip
-@click.argument("card", type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("card", required=False, type=click.Path(path_type=Path, allow_dash=True))
+@click.option(
+    "--again",
+    metavar="LINE",
+    help=_("A new pairing key for a line that stands; CARD only if the other station has a new one."),
+)
 @click.option(
     "--terms",
     type=click.Path(path_type=Path),
-    required=True,
     metavar="FILE",
     help=_("The terms, as in examples/terms.toml."),
 )
 @click.option("--label", metavar="NAME", help=_("What the line is called here (default: the other station's name)."))
 @click.option("--fingerprint", metavar="FP", help=_("The other's whole fingerprint, instead of the spoken code."))
 @click.option("--yes", is_flag=True, help=_("Sign the terms without asking again."))
-def pair_(desk: Desk, *, card: Path, terms: Path, label: str | None, fingerprint: str | None, yes: bool) -> None:
+def pair_(
+    desk: Desk,
+    *,
+    card: Path | None,
+    again: str | None,
+    terms: Path | None,
+    label: str | None,
+    fingerprint: str | None,
+    yes: bool,
+) -> None:
     """Pair with another station."""
     import msgspec
+
+    if again is not None:
+        pair_again(desk, again, card, fingerprint)
+        return
+    if card is None or terms is None:
+        raise usage(
+            _("To pair, a card and terms are needed."), _("Type: openline pair CARD --terms FILE, or --again LINE")
+        )
 
     policy = read_terms(terms)
     theirs = _read_card(desk.home, card)
@@ -222,6 +244,33 @@ def pair_(desk: Desk, *, card: Path, terms: Path, label: str | None, fingerprint
             [
                 _("The line is open: {label}.").format(label=named),
                 _("Send a first word: openline send {label} TEXT").format(label=named),
+            ],
+        )
+
+    with_station(desk, work)
+
+
+def pair_again(desk: Desk, line: str, card: Path | None, fingerprint: str | None) -> None:
+    """A new pairing key for a line that stands, by the spoken code or a fingerprint."""
+    from openline.cli.running import with_station
+
+    out, text = desk.out, "" if card is None else _card_text(card)
+
+    def work(station: Local) -> None:
+        label = str(station.line(line)["label"])
+        begun: Json = station.client.post("pairings", {"again": label, "card": text})
+        name, place = inert_line(str(begun["peer"]["name"])), f"pairings/{begun['pairing']}"
+        out.note(_("Waiting for {name}. Its people must do the same now: openline pair --again LINE").format(name=name))
+        try:
+            done = _follow(desk, station, place, begun, fingerprint=fingerprint, signed=True)
+        except BaseException:
+            _give_up(station, place)
+            raise
+        out.answer(
+            done,
+            [
+                _("The new pairing key is kept. It replaces the one before when the other floor has accepted too."),
+                _("See: openline keys"),
             ],
         )
 
@@ -263,8 +312,12 @@ def _converse(
     desk: Desk, station: Local, place: str, told: Json, *, theirs: "Card", fingerprint: str | None, yes: bool
 ) -> Json:
     """Follow a pairing until the line is open. Raises Failure if it ends otherwise."""
-    signed, answered = yes, ""
     desk.out.note(_("Waiting for {name}. Its people must pair with our card now.").format(name=inert_line(theirs.name)))
+    return _follow(desk, station, place, told, fingerprint=fingerprint, signed=yes)
+
+
+def _follow(desk: Desk, station: Local, place: str, told: Json, *, fingerprint: str | None, signed: bool) -> Json:
+    answered = ""
     while True:
         match str(told["state"]):
             case "open":

@@ -12,6 +12,8 @@ engine away and makes a new one from the store.
 Spec: spec/07-delivery.md, spec/13-restart.md.
 """
 
+from functools import partial
+
 from openline.kernel.errors import Bug, Refused, Unknown
 from openline.kernel.keys import Keyring
 from openline.kernel.lane import SignedHead
@@ -61,6 +63,7 @@ from openline.protocol.sending import Sending
 from openline.protocol.setup import Setup, make_peers, read_cards
 from openline.protocol.succession import Succession
 from openline.protocol.transfers import Transfers
+from openline.protocol.vouching import is_stolen
 
 LOW_INDEXES = 32
 """Reserve envelope indexes when fewer than these are left: half a reservation, so that sending never waits for one."""
@@ -90,7 +93,7 @@ class Engine:
         self._policy = self.terms.policy
         self._follow_policy(now)
         known = {p for p in self.peers if self.fold.epoch(self.party, p) is not None}
-        self.rekeying = Rekeying(self.book, self.peers, entropy, known, self._stolen)
+        self.rekeying = Rekeying(self.book, self.peers, entropy, known, partial(is_stolen, self.fold))
         self._drafts = Drafts(self.book, self.suspended, self._held_by_all)
         self._after: list[Transmit] = []
         self._batch: Batch | None = None
@@ -132,8 +135,8 @@ class Engine:
                 outputs += self._tick(now)
             case Tick():
                 outputs += self._tick(now)
-            case Secret(party, psk):
-                self.rekeying.secret(self.peers[party], psk, now)
+            case Secret():
+                self.rekeying.secret(self.peers[event.party], event.psk, now)
                 outputs += self._tick(now)
             case Rotate():
                 refusal = self._succession.rotate(event, now)
@@ -153,10 +156,6 @@ class Engine:
     def suspended(self) -> list[int]:
         """The parties whose suspension stands."""
         return [party for party in range(len(self.terms.parties)) if self.fold.suspension(party) is not None]
-
-    def _stolen(self, name: bytes) -> bool:
-        """Whether either side holds the pairing secret of that name for stolen (spec 10.22)."""
-        return any(notice.stolen and notice.key == name for _, notice in self.fold.key_notices())
 
     # --- what arrives ---
 
@@ -209,9 +208,7 @@ class Engine:
         self.intake.gathered.outputs.append(
             Noticed(what="epoch-opened", party=peer.party, number=opening.entry.attempt)
         )
-        self.intake.gathered.outputs += [
-            Noticed(what="secret-agreed", party=party) for party in self.rekeying.take_agreed()
-        ]
+        self.intake.gathered.outputs += self.rekeying.take_agreed()
         self._after += opening.after
         self._drafts.add(opening.entry, now)
         waiting, self._unknown = self._unknown, []

@@ -116,7 +116,7 @@ class Rotate:
     cause: Cause
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Secret:
     """People here have accepted a new pairing secret with that party (spec 15.22); it is kept already."""
 

@@ -17,7 +17,7 @@ from openline.kernel.units import BUCKETS, MAX_SEQ, Entropy
 from openline.protocol.delivery import OVERLAP_MS, Epoch, Peer
 from openline.protocol.entries import EpochEntry, Mode
 from openline.protocol.epochs import NO_ROOT, Opened, Said, Stage, shown_statement
-from openline.protocol.events import Now, Output, Transmit
+from openline.protocol.events import Noticed, Now, Output, Transmit
 from openline.protocol.fragments import cut
 from openline.protocol.frames import FRAGMENT, Fragment, Last, frame_value, read_frames
 from openline.protocol.lanes import LaneBook
@@ -94,10 +94,10 @@ class Rekeying:
         """Open a new epoch as soon as possible."""
         self._call_at(peer, now.steady)
 
-    def take_agreed(self) -> list[int]:
+    def take_agreed(self) -> list[Noticed]:
         """Once: the parties with whom an epoch was opened under a newer pairing secret."""
         agreed, self.agreed = self.agreed, []
-        return agreed
+        return [Noticed(what="secret-agreed", party=party) for party in agreed]
 
     def secret(self, peer: Peer, psk: bytes, now: Now) -> None:
         """A new pairing secret was accepted here: it is tried at once."""

@@ -56,9 +56,9 @@ class Secrets:
         return next((secret for secret in self.all if is_handshake(secret.incoming, envelope)), None)
 
     def add(self, psk: bytes) -> None:
-        """A newer one; only the newest before it stays."""
+        """A newer one. The last of those before stays: both sides have that."""
         if all(secret.psk != psk for secret in self.all):
-            self.all = [self._secret(psk), *self.all[:1]]
+            self.all = [self._secret(psk), *self.all[-1:]]
 
     def served(self) -> bool:
         """An epoch was opened under the chosen one: if it is the newest, it stays alone. Returns whether any left."""

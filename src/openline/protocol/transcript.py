@@ -44,6 +44,7 @@ from openline.protocol.facts import (
 )
 from openline.protocol.fields import Ref
 from openline.protocol.ledgers import CLOCKED, REFUSED, SUPERSEDED, TAG, Ledger, Rows
+from openline.protocol.vouching import key_slot
 
 FOLD_VERSION = 2
 """Changes with anything that changes a state, its digest or its snapshot."""
@@ -140,14 +141,6 @@ class Fold:
     def epoch(self, party: int, peer: int) -> Latest | None:
         """What the party last recorded of an epoch with that peer (kinds.EpochEntry)."""
         return self.last_words.get((Kind.EPOCH, party, peer))
-
-    def key_notices(self) -> list[tuple[int, kinds.KeyNotice]]:
-        """(party, its last word about a key), one for each role, and for pairing secrets one for each peer."""
-        return [
-            (party, last.entry)
-            for (_, party, _), last in sorted(self.last_words.items(), key=lambda item: item[0])
-            if isinstance(last.entry, kinds.KeyNotice)
-        ]
 
     def waiting(self) -> int:
         """How many references name entries that are not held."""
@@ -250,6 +243,9 @@ class Fold:
                     self._void(at.ledger, at.seq, facts)
                 else:
                     self._last_word(Kind.EPOCH, entry.peer, at, entry)
+            case kinds.GenerationEntry():
+                if entry.cause is kinds.Cause.COMPROMISED:
+                    self._last_word(Kind.GENERATION, -1, at, entry)
             case kinds.KeyNotice():
                 if entry.peer is not None and (entry.peer >= self.parties or entry.peer == at.party):
                     self._void(at.ledger, at.seq, facts)
@@ -357,11 +353,6 @@ class Fold:
     def _void(self, at: Ledger, index: int, facts: list[Fact]) -> None:
         at.void += 1
         facts.append(Voided(Place(lane=at.number, generation=at.generation, index=index)))
-
-
-def key_slot(notice: kinds.KeyNotice) -> int:
-    """Which of a party's words about keys a later one replaces: that on the role, and the peer of a pairing secret."""
-    return int(notice.role) + (notice.peer or 0)
 
 
 _STEPS = {

@@ -73,6 +73,8 @@ class EntryView(Answer, frozen=True, kw_only=True):
     body: dict[str, Any]
     refused: bool
     superseded: bool = False
+    disputed: bool = False
+    """Its author has since held the lane key of then for stolen, and does not vouch for it."""
     status: dict[str, PartyStatusView] | None = None
     """Messages only: by party."""
 

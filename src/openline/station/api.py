@@ -11,7 +11,7 @@ from starlette.routing import Route as Path
 from starlette.routing import Router
 
 from openline.kernel.errors import Bug, Forbidden, Refused, Unavailable, Unknown
-from openline.station import api_acts, api_drop, api_entries, api_lines, api_pairings, api_streams
+from openline.station import api_acts, api_drop, api_entries, api_keys, api_lines, api_pairings, api_streams
 from openline.station.calls import Call, NotAllowed, Route, Scope, failure
 from openline.station.openapi import document_route
 from openline.station.people import Actor
@@ -27,6 +27,7 @@ def all_routes() -> tuple[Route, ...]:
         *api_lines.ROUTES,
         *api_acts.ROUTES,
         *api_pairings.ROUTES,
+        *api_keys.ROUTES,
         *api_drop.ROUTES,
     )
     return (*routes, document_route(routes))

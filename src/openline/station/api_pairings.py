@@ -29,8 +29,10 @@ StateName = Annotated[str, msgspec.Meta(pattern=r"^[a-z]{1,20}$")]
 class PairRequest(Request, frozen=True, kw_only=True):
     """With whom, and about what: the same proposal must be made on both sides."""
 
-    card: Annotated[str, msgspec.Meta(max_length=MAX_CARD_TEXT)]
-    """The other station's card, armoured."""
+    card: Annotated[str, msgspec.Meta(max_length=MAX_CARD_TEXT)] = ""
+    """The other station's card, armoured; with `again`, the newest one known if it is left out."""
+    again: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+    """A line that stands: it gets a new pairing key, and `terms` and `label` say nothing."""
     terms: Proposal | None = None
     """Without it: the defaults."""
     label: Annotated[str, msgspec.Meta(max_length=64)] = ""
@@ -202,6 +204,10 @@ def _plain(value: object) -> object:
 async def begin(call: Call) -> Reply:
     """Enter a card and a proposal."""
     asked = await call.json(_PAIR)
+    if asked.again is not None:
+        meeting = call.station.pairings.again(call.station.find(asked.again), asked.card)
+        call.noted = meeting.label
+        return reply(pairing_view(meeting), 201)
     policy = Policy() if asked.terms is None else policy_of(asked.terms)
     meeting = call.station.pairings.open(asked.card, policy, asked.label)
     call.noted = meeting.label

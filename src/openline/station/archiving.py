@@ -47,6 +47,7 @@ async def exported(station: Station, line: LineRunner, folder: Path) -> AsyncIte
             reader=line.history,
             record=line.record,
             signer=station.signer,
+            retired=station.keystore.retired,
             folder=folder,
             made=station.clock.wall(),
             progress=progress,
@@ -82,9 +83,8 @@ def _report(report: ExportReport) -> bytes:
 
 def proof(station: Station, line: LineRunner, lane: Lane, index: int, show: Iterable[str]) -> str:
     """A C2SP tlog-proof of one entry. Raises Unknown or Malformed."""
-    made = prove(
-        reader=line.history, record=line.record, signer=station.signer, lane=lane, index=index, show=tuple(show)
-    )
+    signers = (station.signer, *station.keystore.retired)
+    made = prove(reader=line.history, record=line.record, signers=signers, lane=lane, index=index, show=tuple(show))
     return made.decode()
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from openline.kernel.crypto import Signer
 from openline.kernel.errors import Refused, Unavailable, Unknown
 from openline.kernel.keys import Card, make_card, read_card
 from openline.kernel.units import Instant
@@ -24,17 +25,29 @@ def make_own_card(
     Raises what opening the root key raises, Malformed or TooLarge for a name
     or address, Unavailable.
     """
+    return certify(home, keystore, keystore.root(root_unlock), name=name, addresses=addresses, now=now)
+
+
+def certify(
+    home: Path, keystore: Keystore, root: Signer, *, name: str, addresses: tuple[str, ...], now: Instant
+) -> Card:
+    """The same with an opened root key."""
     card = make_card(
         name=name,
-        root=keystore.root(root_unlock),
+        root=root,
         lane=keystore.lane.public,
         certificate=keystore.certificate,
         addresses=addresses,
         made=now,
         expires=Instant(now + DAYS * _DAY_MS),
     )
-    write_private(home / FILE, armoured(card).encode())
+    keep_card(home, card)
     return card
+
+
+def keep_card(home: Path, card: Card) -> None:
+    """Make it the station's card. Raises Unavailable."""
+    write_private(home / FILE, armoured(card).encode())
 
 
 def own_card(home: Path) -> Card:

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from enum import Enum
 
 from openline.kernel.errors import Bug, Forbidden, Refused, Unavailable, Unknown
-from openline.kernel.keys import Card, read_card
+from openline.kernel.keys import Card, Keyring, read_card, read_statement
 from openline.kernel.lane import GENERATION_ZERO, Generation, Lane
 from openline.kernel.units import Entropy, Instant
 from openline.protocol.records import LineRecord
+from openline.station.card import own_card
 from openline.station.files import PART, PASSAGE
 from openline.station.integrity import check_store
 from openline.station.keystore import LANE, ROOT, STATION, Keystore
@@ -253,7 +254,7 @@ def _lines(places: Places, store: SqliteStore, keys: Keystore, now: Instant) -> 
     records = store.lines()
     marks = Marks(places.marks) if places.marks.is_dir() else None
     for record in records:
-        yield from _card(read_card(record.cards[record.party]), keys, now)
+        yield from _speaks(store, record, keys)
         yield _mark(store, record, marks)
         missing = set(range(len(record.cards))) - {record.party} - set(keys.psks(record.line))
         if missing:
@@ -264,12 +265,41 @@ def _lines(places: Places, store: SqliteStore, keys: Keystore, now: Instant) -> 
             )
     if marks is not None:
         marks.close()
+    if records:
+        yield from _card(_newest_card(places, records[0]), keys, now)
     if not records:
         yield _note("no-lines", "There is no line yet.", "Exchange cards and run openline pair.")
 
 
+def _speaks(store: SqliteStore, record: LineRecord, keys: Keystore) -> Iterator[Finding]:
+    """The lane key in force on a line must be one of ours (spec 3.13)."""
+    card = read_card(record.cards[record.party])
+    ring, newest = Keyring(card.root, card.lane), GENERATION_ZERO
+    for put in store.line(record.line).generations():
+        if put.party == record.party:
+            newest = max(newest, put.generation)
+            if put.statement:
+                key = read_statement(put.statement, record.line, put.party, put.generation, card.root)
+                ring.rotate(put.generation, key)
+    ours = {signer.public.ed25519_key for signer in (keys.lane, *keys.retired)}
+    if ring.lane(newest).ed25519_key not in ours:
+        yield _fault(
+            "other-card",
+            "A line knows this station by other keys than these.",
+            "Put back the keys that the line was paired with.",
+        )
+
+
+def _newest_card(places: Places, record: LineRecord) -> Card:
+    """The station's card; the one that a line was paired with, where the file is gone."""
+    try:
+        return own_card(places.folder)
+    except Unknown:
+        return read_card(record.cards[record.party])
+
+
 def _card(card: Card, keys: Keystore, now: Instant) -> Iterator[Finding]:
-    if card.lane.ed25519_key != keys.lane.public.ed25519_key or card.certificate != keys.certificate:
+    if card.certificate not in {keys.certificate, keys.own.next_certificate}:
         yield _fault(
             "other-card",
             "A line knows this station by other keys than these.",

@@ -19,6 +19,7 @@ from openline.protocol.facts import Mark, MessageStatus, Standing, standing_of
 from openline.protocol.fields import NamedHead, Ref, decode_time
 from openline.protocol.lanes import read_body
 from openline.protocol.references import dtg, format_reference
+from openline.protocol.vouching import disputed
 from openline.station.answers import EntryView, PartyStatusView, PolicyView, RefView
 from openline.station.line_runner import LineRunner
 from openline.station.restores import generation_view
@@ -86,6 +87,7 @@ def _view(  # noqa: PLR0917 - the parts of one entry
         body=_body(line, lane, entry) if entry is not None else {},
         refused=entry is None,
         superseded=status is not None and status.superseded,
+        disputed=engine is not None and disputed(engine.fold, lane.number, lane.generation, index),
         status=status_view(line, engine, status) if engine is not None and status is not None else None,
     )
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from openline.bearers.certificate import new_certificate, new_key
 from openline.kernel.codec import Fields, Value, decode, encode
-from openline.kernel.crypto import Signer
+from openline.kernel.crypto import Signer, digest
 from openline.kernel.errors import Malformed
 from openline.kernel.units import Entropy, Instant
 
@@ -50,6 +50,14 @@ class OwnKeys:
     def retired(self) -> tuple[Signer, ...]:
         """All but the one in use and the one that waits."""
         return tuple(_signer(made) for made in self.lanes[: self.lane_in_use])
+
+    def signer(self, place: int) -> Signer:
+        """The lane key at that place of `lanes`."""
+        return _signer(self.lanes[place])
+
+    def certificate_name(self, place: int) -> bytes:
+        """What names the certificate of the TLS key at that place (spec 6.26)."""
+        return digest(new_certificate(new_key(self.tls[place].seed)))
 
     @property
     def tls_key(self) -> bytes:

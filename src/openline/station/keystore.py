@@ -7,6 +7,7 @@
     root.key           seeds of the root keys; sealed by a passphrase or key file of its own. It certifies cards
                        and key statements, nothing else needs it: move it offline
     psk/<line>.<n>     the pairing key with party n of a line; sealed under station.key
+    psk/<line>.<n>.new one that people here have accepted, until the other side has shown that it has it too
 
 A changed passphrase seals station.key anew; no other file changes.
 
@@ -20,11 +21,14 @@ from pathlib import Path
 from openline.kernel.crypto import Signer, derive
 from openline.kernel.errors import Conflict, Malformed, Unavailable, Unknown
 from openline.kernel.units import Entropy, Instant
+from openline.protocol.records import LineRecord, Mark
+from openline.protocol.setup import Setup
 from openline.station.files import private_folder, read_private, write_private
 from openline.station.key_ring import Made, OwnKeys, decode_keys, encode_keys, new_keys
 from openline.station.unlock import MAX_SECRET, Unlock, open_secret, open_under, seal_secret, seal_under
 
 STATION, LANE, ROOT, PSKS = "station.key", "lane.key", "root.key", "psk"
+_NEW = ".new"
 _LARGEST = MAX_SECRET + 256
 _SEED = 32
 
@@ -129,7 +133,9 @@ class Keystore:
             LANE: open_under(self._under, _read(self._folder / LANE), LANE.encode()),
         }
         for path in self._psk_files():
-            found[f"{PSKS}/{path.name}"] = self.psk(*_parsed(path.name))
+            line, party = _parsed(path.name)
+            # The newest: whoever has this backup restored agrees on nothing under an older one (spec 10.23).
+            found[f"{PSKS}/{path.name}"] = self.new_psks(line).get(party) or self.psk(line, party)
         return found
 
     def put_keys(self, keys: OwnKeys) -> None:
@@ -174,6 +180,11 @@ class Keystore:
         """The root keys, to certify with. Raises Unknown if they are elsewhere, and as `open`."""
         return open_root(self._folder / ROOT, unlock)
 
+    def setup(self, record: LineRecord, mark: Mark | None) -> Setup:
+        """What the engine of a line is made from. Raises what reading keys raises."""
+        psks, new = self.psks(record.line), self.new_psks(record.line)
+        return Setup(record=record, signer=self.lane, retired=self.retired, psks=psks, new_psks=new, mark=mark)
+
     # --- pairing keys, and those that are being put in their place --------------------------------------------------------------------------------------
 
     def put_psk(self, line: bytes, party: int, psk: bytes) -> None:
@@ -192,6 +203,39 @@ class Keystore:
             raise Unknown("there is no pairing key for that party: pair again")
         return open_under(self._under, _read(path), name.encode())
 
+    def put_new_psk(self, line: bytes, party: int, psk: bytes) -> None:
+        """Keep a pairing key beside the one before, until `use_new_psk`. Raises Malformed or Unavailable."""
+        if len(psk) != _SEED:
+            raise Malformed("a pairing key has 32 bytes")
+        private_folder(self._folder / PSKS)
+        name = _psk_name(line, party) + _NEW
+        write_private(self._folder / PSKS / name, seal_under(self._under, psk, name.encode(), self._entropy))
+
+    def use_new_psk(self, line: bytes, party: int) -> None:
+        """The new pairing key with a party replaces the one before, which is destroyed. Raises as `put_psk`."""
+        new = self.new_psks(line).get(party)
+        if new is None:
+            return
+        path = self._folder / PSKS / _psk_name(line, party)
+        if path.exists():
+            _destroy(path)
+        self.put_psk(line, party, new)
+        _destroy(path.with_name(path.name + _NEW))
+
+    def new_psks(self, line: bytes) -> dict[int, bytes]:
+        """The pairing keys of a line that are to replace others, by party."""
+        found = {}
+        for path in sorted((self._folder / PSKS).glob(f"{line.hex()}.*{_NEW}")):
+            name = path.name.removesuffix(_NEW)
+            if _is_psk(name):
+                found[_parsed(name)[1]] = open_under(self._under, _read(path), path.name.encode())
+        return found
+
+    def psk_since(self, line: bytes, party: int) -> int:
+        """When the pairing key with a party was written, ms; 0 if there is none."""
+        path = self._folder / PSKS / _psk_name(line, party)
+        return path.stat().st_mtime_ns // 1_000_000 if path.exists() else 0
+
     def psks(self, line: bytes) -> dict[int, bytes]:
         """All pairing keys of a line, by party."""
         parties = sorted(party for known, party in (_parsed(path.name) for path in self._psk_files()) if known == line)
@@ -199,15 +243,11 @@ class Keystore:
 
     def drop_psks(self, line: bytes) -> None:
         """Destroy a line's pairing keys: it is archived, or they were stolen. Raises Unavailable."""
-        try:
-            for path in self._psk_files():
-                if _parsed(path.name)[0] == line:
-                    size = path.stat().st_size
-                    with path.open("r+b") as file:  # overwritten as far as a file system allows, then unlinked
-                        file.write(bytes(size))
-                    path.unlink()
-        except OSError:
-            raise Unavailable("a pairing key cannot be removed") from None
+        for path in self._psk_files():
+            if _parsed(path.name)[0] == line:
+                _destroy(path)
+        for path in (self._folder / PSKS).glob(f"{line.hex()}.*{_NEW}"):
+            _destroy(path)
 
     def _psk_files(self) -> list[Path]:
         return sorted(path for path in (self._folder / PSKS).glob("*.*") if _is_psk(path.name))
@@ -221,6 +261,17 @@ def open_root(path: Path, unlock: Unlock) -> Signer:
     if len(seeds) != 2 * _SEED:
         raise Malformed("a key file of another shape")
     return Signer(seeds[:_SEED], seeds[_SEED:])
+
+
+def _destroy(path: Path) -> None:
+    """Overwrite a file as far as a file system allows, then unlink it. Raises Unavailable."""
+    try:
+        size = path.stat().st_size
+        with path.open("r+b") as file:
+            file.write(bytes(size))
+        path.unlink()
+    except OSError:
+        raise Unavailable("a pairing key cannot be removed") from None
 
 
 def _read(path: Path) -> bytes:

@@ -2,9 +2,8 @@ r"""One line at work: an engine, and its outputs carried out in their order.
 
 A commit and its mark are made durable and then reported to the engine; only
 then does the engine sign, send and show. If that fails, the engine is thrown
-away, whoever waits for it is told, the line shows itself stopped, and it is
-made again from the store after a pause: nothing is lost, because nothing was
-said that the store does not have.
+away, whoever waits for it is told, the line shows itself stopped, and it is made
+again from the store after a pause: nothing was said that the store does not have.
 
     RUNNING --store fails--> DISK --pause--> RUNNING
        \----our own bug----> BUG (until the next start)
@@ -13,12 +12,11 @@ said that the store does not have.
 import asyncio
 import enum
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Protocol, TypeVar, assert_never
 
 from openline.kernel import errors
-from openline.kernel.crypto import Signer
 from openline.kernel.errors import Refused, Unavailable
 from openline.kernel.keys import read_card
 from openline.kernel.lane import Generation
@@ -48,11 +46,11 @@ from openline.protocol.events import (
     WakeAt,
 )
 from openline.protocol.records import Append, LineRecord, Mark, PutSnapshot
-from openline.protocol.setup import Setup
 from openline.protocol.snapshots import snapshot
 from openline.protocol.transcript import FOLD_VERSION
 from openline.station.clock import StationClock
 from openline.station.committer import Committer, Gate, GatedLine
+from openline.station.keystore import Keystore
 from openline.station.links import Links
 from openline.station.seen import Ranges, Seen
 
@@ -81,7 +79,7 @@ class Host(Protocol):
     links: Links
     committer: Committer
     gate: Gate
-    signer: Signer
+    keystore: Keystore
     entropy: Entropy
 
     def opened(self, line: "LineRunner", mark: Mark | None) -> None:
@@ -120,9 +118,9 @@ class Host(Protocol):
 class LineRunner:
     """One line of this station."""
 
-    def __init__(self, host: Host, record: LineRecord, psks: Mapping[int, bytes], history: LineHistory) -> None:
+    def __init__(self, host: Host, record: LineRecord, history: LineHistory) -> None:
         """Raises Refused if the record is not one."""
-        self._host, self._psks = host, dict(psks)
+        self._host = host
         self.record = record
         self.terms = parse_terms(record.terms)
         self.cards = [read_card(card) for card in record.cards]
@@ -174,10 +172,9 @@ class LineRunner:
     def _open(self) -> None:
         now = self._host.clock.now()
         mark = self._host.read_mark(self.line)
-        setup = Setup(record=self.record, signer=self._host.signer, psks=self._psks, mark=mark)
-        self.engine = Engine(setup, self.history, self._host.entropy, now)
-        self._host.opened(self, mark)
+        self.engine = Engine(self._host.keystore.setup(self.record, mark), self.history, self._host.entropy, now)
         self.state, self._changed = State.RUNNING, True
+        self._host.opened(self, mark)
         self._do(self.engine.start(now))
 
     def fail(self, state: State) -> None:
@@ -263,11 +260,15 @@ class LineRunner:
 
     def submit(self, entry: AnyEntry, time: Instant) -> "asyncio.Future[Accepted]":
         """Say something; done once it is durable and signed. Raises Unavailable at once, the future also Refused."""
+        return self.asked(lambda token: Submit(token=token, entry=entry, time=time))
+
+    def asked(self, event: Callable[[int], Input]) -> "asyncio.Future[Accepted]":
+        """Give the engine what it answers by a token; done and failing as `submit`."""
         self.working()
         self._token += 1
         future: asyncio.Future[Accepted] = self._loop.create_future()
         self._tokens[self._token] = future
-        self.feed(Submit(token=self._token, entry=entry, time=time))
+        self.feed(event(self._token))
         return future
 
     async def when(self, ready: Callable[[], T | None], deadline_s: float) -> T | None:

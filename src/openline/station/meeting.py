@@ -28,7 +28,8 @@ from openline.protocol.pairing_messages import Reason, Signature, is_signed_term
 from openline.protocol.pairing_outcomes import Accepted, Compare, Countersigned, Dropped, Ended, Output, Send
 from openline.station.cards import fits, read_fingerprint
 from openline.station.config import peer_addresses
-from openline.station.papers import Host, Papers
+from openline.station.line_runner import LineRunner
+from openline.station.papers import Host, Papers, SecretPapers
 
 PAIR_ATTEMPTS: Final = 10
 """Conversations in one pairing that may break off after our reveal was shown: 10 chances in 10^8."""
@@ -74,7 +75,18 @@ class Refusal:
 class Meeting:
     """Pairing with one station, from the card to the line."""
 
-    def __init__(self, host: Host, pace: Pace, *, identity: str, card: Card, policy: Policy, label: str) -> None:
+    def __init__(
+        self,
+        host: Host,
+        pace: Pace,
+        *,
+        identity: str,
+        card: Card,
+        policy: Policy,
+        label: str,
+        again: LineRunner | None = None,
+    ) -> None:
+        """With `again`, a new pairing secret for that line (spec 15.22)."""
         self.identity, self.card, self.policy, self.label = identity, card, policy, label
         self.state = State.WAITING
         self.refusal: Refusal | None = None
@@ -83,7 +95,9 @@ class Meeting:
         while nothing is to be read, or when only fingerprints may be compared."""
         self.line = b""
         self._host, self._pace = host, pace
-        self._papers = Papers(host, card, policy)
+        self._papers: Papers | SecretPapers = (
+            Papers(host, card, policy) if again is None else SecretPapers(host, card, again)
+        )
         self._low = host.card.root.ed25519_key < card.root.ed25519_key
         self._machine: Pairing | None = None
         self._stream: PairStream | None = None
@@ -206,7 +220,7 @@ class Meeting:
                 self._lost(machine)
 
     def _heard(self, frame: bytes, machine: Pairing) -> None:
-        if self.state is State.OPEN and not is_signed_terms(frame):
+        if self.state is State.OPEN and not (is_signed_terms(frame) or isinstance(self._papers, SecretPapers)):
             self._hang_up()  # our people have no pairing under way (spec 15.24)
             return
         self._carry(machine.receive(frame))
@@ -274,6 +288,11 @@ class Meeting:
         """Write down the secret and what we sign, then give our signature away: in this order (spec 15.16)."""
         if self._machine is None:
             raise Bug("people accepted nobody")
+        if isinstance(self._papers, SecretPapers):
+            self._papers.keep(psk)
+            self.line = self._papers.line.line
+            self._now(State.OPEN)  # the other floor may still be reading: the connection stays for it
+            return
         terms = two_party_terms(self._machine.setup, nonce)
         signing = self._machine.sign(terms)
         self._papers.keep(terms, psk, self.label)
@@ -283,6 +302,8 @@ class Meeting:
 
     def _countersigned(self, line: bytes, signatures: tuple[Signature, ...]) -> None:
         """Both have signed: the line is open."""
+        if isinstance(self._papers, SecretPapers):
+            raise Bug("terms of a line that stands were signed")
         self.label = self._papers.open_line(line, signatures)
         self.line, self.read_aloud = line, ""
         self._hang_up()

@@ -10,6 +10,7 @@ from openline.kernel.keys import Card, read_card
 from openline.kernel.terms import Policy, make_terms, parse_terms
 from openline.protocol.records import LineRecord
 from openline.station.cards import accept_card
+from openline.station.line_runner import LineRunner
 from openline.station.meeting import Meeting, Pace, State
 from openline.station.pairing_records import PairingRecords
 from openline.station.papers import Host
@@ -79,13 +80,38 @@ class Pairings:
         meeting.begin()
         return meeting
 
-    def _make(self, card: Card, policy: Policy, label: str) -> "Meeting":
+    def again(self, line: LineRunner, card_text: str) -> "Meeting":
+        """Begin to agree on a new pairing secret for a line that stands, with the station of a card.
+
+        Without a text, by the newest card known of it. Raises CardRefused, Conflict (it is being paired; the card is
+        older than one known; several parties and no card), Malformed or Unavailable.
+        """
+        host = self._host
+        if host.tls is None:
+            raise Unavailable("no bearer can carry a pairing")
+        others = {card.root.ed25519_key: card for party, card in enumerate(line.cards) if party != line.party}
+        if not card_text and len(others) != 1:
+            raise Conflict("several parties are on this line: give the card of the one you mean")
+        known = {root: host.keys.newest(card) for root, card in others.items()}
+        card = next(iter(known.values()))
+        if card_text:
+            card = accept_card(card_text, own=host.card, now=host.clock.wall(), expected=list(known))
+            if card.made < known[card.root.ed25519_key].made:
+                raise Conflict("the card is older than the one known of that station: ask for its newest")
+        for each in self._all.values():
+            if each.card.fingerprint == card.fingerprint and each.state not in (State.OPEN, State.REFUSED):
+                raise Conflict("that station is being paired with already: end that first")
+        meeting = self._make(card, line.terms.policy, line.label, line)
+        meeting.begin()
+        return meeting
+
+    def _make(self, card: Card, policy: Policy, label: str, again: LineRunner | None = None) -> "Meeting":
         for each in self._all.values():
             if each.card.fingerprint == card.fingerprint:
                 each.leave()
         identity = self._host.entropy(8).hex()
         self._all[identity] = meeting = Meeting(
-            self._host, self._pace, identity=identity, card=card, policy=policy, label=label
+            self._host, self._pace, identity=identity, card=card, policy=policy, label=label, again=again
         )
         over = [key for key, each in self._all.items() if each.state in (State.OPEN, State.REFUSED)]
         for key in over[:-KEPT]:

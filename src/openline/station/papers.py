@@ -19,13 +19,16 @@ from openline.kernel.keys import Card, check_member
 from openline.kernel.terms import Policy, Terms, parse_terms
 from openline.kernel.units import Entropy
 from openline.ports import Store
+from openline.protocol.events import Secret
 from openline.protocol.pairing_messages import Signature, sign_terms
-from openline.protocol.pairing_outcomes import NewLine, Setup
+from openline.protocol.pairing_outcomes import NewLine, NewSecret, Setup
 from openline.protocol.records import LineRecord
 from openline.station.clock import StationClock
 from openline.station.committer import Gate
 from openline.station.config import Config
+from openline.station.keys import Keys
 from openline.station.keystore import Keystore
+from openline.station.line_runner import LineRunner
 from openline.station.pairing_records import PAIR_MISMATCHES, PairingRecords, Waiting
 
 
@@ -35,6 +38,8 @@ class Host(Protocol):
     card: Card
     signer: Signer
     keystore: Keystore
+    keys: Keys
+    lines: dict[bytes, LineRunner]
     store: Store
     gate: Gate
     clock: StationClock
@@ -45,6 +50,41 @@ class Host(Protocol):
     def open_line(self, record: LineRecord, psks: dict[int, bytes]) -> object:
         """Keep a new line durably and start it. Raises Conflict, Malformed or Unavailable."""
         ...
+
+
+class SecretPapers:
+    """Those of a new pairing secret for a line that stands (spec 15.22). Every method may raise Unavailable."""
+
+    def __init__(self, host: Host, card: Card, line: LineRunner) -> None:
+        self._host, self._card, self.line = host, card, line
+        self._party = line.terms.party_of_root(card.root.ed25519_key)
+        self._records = PairingRecords(host.store, host.gate)
+
+    def setup(self) -> Setup:
+        """What the next conversation is about."""
+        host = self._host
+        subject = NewSecret(self.line.line)
+        return Setup(own=host.card, peer=self._card, signer=host.signer, subject=subject, standing={}, resumes=b"")
+
+    def waiting(self) -> None:
+        """Nothing of it is signed."""
+
+    def keep(self, psk: bytes) -> None:
+        """People accepted: write the secret down beside the one before, and the card that they compared; then use both."""
+        self._host.keystore.put_new_psk(self.line.line, self._party, psk)
+        self._host.keys.take_card(self.line, self._party, self._card.raw, at_once=True)
+        self.line.feed(Secret(party=self._party, psk=psk))
+
+    def forget(self) -> None:
+        """The other floor found another station than ours at the end of its line: nothing is rescued by what was kept."""
+
+    def mismatched_too_often(self) -> bool:
+        """See Papers."""
+        return self._records.mismatches(self._card.root.ed25519_key, self._host.clock.wall()) >= PAIR_MISMATCHES
+
+    def add_mismatch(self) -> None:
+        """See Papers."""
+        self._records.add_mismatch(self._card.root.ed25519_key, self._host.clock.wall())
 
 
 class Papers:

@@ -36,6 +36,7 @@ from openline.station.config import Config, load_config, marks_folder, people_of
 from openline.station.entry_view import entry_view, lane_party
 from openline.station.feed import Feed, Published
 from openline.station.files import private_folder
+from openline.station.keys import Keys
 from openline.station.keystore import Keystore
 from openline.station.line_runner import LineRunner, State
 from openline.station.line_view import state_of
@@ -100,6 +101,7 @@ class Station:
         self.courier: CourierBearer | None = None
         """For the sticks that are carried by hand; made by `bearers` too."""
         self.bearers = Bearers(self)
+        self.keys = Keys(self)
         self._told: dict[bytes, str] = {}
         self._stopped = asyncio.Event()
 
@@ -137,6 +139,7 @@ class Station:
         for record in self.gate.call(self.store.lines):
             self._start_line(record)
         await self.bearers.start()
+        self.keys.start()
         self.pairings.resume()
         self.rhythm.start()
         self.log.event("station.started", version=self.version, lines=len(self.lines), simulated=self.clock.simulated)
@@ -196,21 +199,15 @@ class Station:
     def _start_line(self, record: LineRecord) -> LineRunner | None:
         try:
             history = self.gate.call(self.store.line, record.line)
-            line = LineRunner(self, record, self.keystore.psks(record.line), history)
+            line = LineRunner(self, record, history)
         except Refused as refusal:
             self.log.event("line.refused", line=record.label, code=refusal.code)
             self.refused[record.label] = refusal.code
             return None
         self.lines[record.line] = line
-        self._reach(line)
+        self.keys.reach(line)
         line.start()
         return line
-
-    def _reach(self, line: LineRunner) -> None:
-        """Tell the bearers who the parties are and where."""
-        for party, card in enumerate(line.cards):
-            if party != line.party:
-                self.bearers.reach(line.stations[party], card)
 
     def find(self, name: str) -> LineRunner:
         """The line of that label, or whose id begins so. Raises Unknown, or Conflict if several do."""
@@ -261,7 +258,8 @@ class Station:
         self.marks.write(line, mark)
 
     def entries_shown(self, line: LineRunner, seen: list[Seen]) -> None:
-        """Push entries to whoever listens."""
+        """Push entries to whoever listens; what was said about keys is heeded."""
+        self.keys.heard(line, seen)
         self.counters["entries"] += len(seen)
         if self.feed.listened(line.line):
             for each in seen:
@@ -272,6 +270,7 @@ class Station:
 
     def held(self, line: LineRunner, holds: Holds) -> None:
         """Push that a party holds more."""
+        self.keys.settle()
         if self.feed.listened(line.line):
             view = {
                 "line": line.label,
@@ -285,6 +284,8 @@ class Station:
     def noticed(self, line: LineRunner, notice: Noticed) -> None:
         """Count, log and push a notice."""
         self.counters[f"notice-{notice.what}"] += 1
+        if notice.what == "secret-agreed":
+            self.keys.psk_agreed(line, notice.party)
         if notice.what in _QUIET:
             return
         self.log.event("line.notice", line=line.label, what=notice.what, party=notice.party, number=notice.number)

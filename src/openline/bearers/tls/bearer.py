@@ -16,7 +16,7 @@ import asyncio
 import ssl
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from openline.bearers.certificate import check_certificate, client_context, digest_of, server_context
@@ -24,7 +24,7 @@ from openline.bearers.tls.address import Address, parse_address, source_of, writ
 from openline.bearers.tls.dial import abandon, first_of, keep_linked, reach
 from openline.bearers.tls.limits import LARGEST_ENVELOPE, LINK_PROTOCOL, PAIR_PROTOCOL, Event, Kind, Pace
 from openline.bearers.tls.pair import PairStream
-from openline.bearers.tls.peer import Peer
+from openline.bearers.tls.peer import Next, Peer
 from openline.bearers.tls.wire import Wire
 from openline.kernel.errors import Conflict, TooLarge, Unavailable
 from openline.kernel.units import Entropy
@@ -63,6 +63,8 @@ class TlsBearer:
         self._peers: dict[str, Peer] = {}
         self._by_digest: dict[bytes, Peer] = {}
         self._pairing: dict[bytes, tuple[bytes, Callable[[PairStream], None]]] = {}
+        self._next: dict[bytes, Next] = {}
+        """By digest: certificates that peers have announced and not yet shown."""
         self._wires: set[Wire] = set()
         self._strangers: dict[Wire, bytes] = {}
         """Accepted, hello not yet read, oldest first; each with its source."""
@@ -139,6 +141,48 @@ class TlsBearer:
             peer.addresses = parsed
             self._start(peer)
 
+    def expect_certificate(self, station: str, certificate: bytes, seen: Callable[[bytes], None]) -> None:
+        """Accept another certificate of a peer as well; once it shows it, that is its pin, and `seen` is told.
+
+        Raises Malformed for a certificate that is none, Conflict when it is our own or another station's.
+        """
+        check_certificate(certificate)
+        digest = digest_of(certificate)
+        peer = self._peers.get(station)
+        if digest == self._digest or self._by_digest.get(digest, peer) is not peer:
+            raise Conflict("the certificate is another station's")
+        if peer is None or peer.digest == digest:
+            return
+        self._next = {known: next_ for known, next_ in self._next.items() if next_.station != station}
+        self._next[digest] = Next(station=station, certificate=certificate, seen=seen)
+        peer.context = self._client_context(peer.certificate, LINK_PROTOCOL, certificate)
+        self._accepting = self._server_context()
+
+    def present(self, certificate: bytes, key: bytes) -> None:
+        """Be known by another certificate from now on: every connection begins anew. Raises Malformed."""
+        check_certificate(certificate)
+        self._config = replace(self._config, certificate=certificate, key=key)
+        self._digest = digest_of(certificate)
+        for peer in self._peers.values():
+            expected = [next_.certificate for next_ in self._next.values() if next_.station == peer.station]
+            peer.known_as(self._digest, self._client_context(peer.certificate, LINK_PROTOCOL, *expected))
+        self._accepting = self._server_context()
+        for wire in list(self._wires):
+            wire.end()
+
+    def _renewed(self, digest: bytes) -> Peer | None:
+        """The peer that shows, with a certificate of that digest, the one it was expected to change to."""
+        found = self._next.pop(digest, None)
+        peer = self._peers.get(found.station) if found is not None else None
+        if found is None or peer is None:
+            return None
+        del self._by_digest[peer.digest]
+        peer.pin(found.certificate, self._client_context(found.certificate, LINK_PROTOCOL), self._digest)
+        self._by_digest[digest] = peer
+        self._accepting = self._server_context()
+        found.seen(found.certificate)
+        return peer
+
     def drop_peer(self, station: str) -> None:
         """Forget a station and end its link at once. Harmless when it is not there."""
         peer = self._peers.get(station)
@@ -148,6 +192,7 @@ class TlsBearer:
             peer.keeper.cancel()
         for wire in [wire for wire in self._wires if wire.digest == peer.digest]:
             wire.end()
+        self._next = {known: next_ for known, next_ in self._next.items() if next_.station != station}
         # Last, so that the end of the link has still been reported.
         del self._peers[station], self._by_digest[peer.digest]
         self._accepting = self._server_context()
@@ -212,9 +257,14 @@ class TlsBearer:
         """Compare the whole certificate: OpenSSL has only checked that a pinned key stands behind it."""
         digest = digest_of(certificate)
         if wire.dialled:
+            if digest != wire.digest and digest in self._next and protocol == LINK_PROTOCOL:
+                dialled = self._by_digest.get(wire.digest)
+                if dialled is not None and self._next[digest].station == dialled.station:
+                    self._renewed(digest)
+                    wire.digest = digest
             return digest == wire.digest and protocol is not None
         wire.digest = digest
-        peer = self._by_digest.get(digest)
+        peer = self._by_digest.get(digest) or (self._renewed(digest) if protocol == LINK_PROTOCOL else None)
         if protocol == LINK_PROTOCOL and peer is not None:
             wire.station = peer.station
             return True
@@ -305,10 +355,11 @@ class TlsBearer:
     def _server_context(self) -> ssl.SSLContext:
         pins = [peer.certificate for peer in self._peers.values()]
         pins += [certificate for certificate, _ in self._pairing.values()]
+        pins += [next_.certificate for next_ in self._next.values()]
         return server_context(self._config.certificate, self._config.key, pins, [LINK_PROTOCOL, PAIR_PROTOCOL])
 
-    def _client_context(self, pin: bytes, protocol: str) -> ssl.SSLContext:
-        return client_context(self._config.certificate, self._config.key, pin, protocol)
+    def _client_context(self, pin: bytes, protocol: str, *also: bytes) -> ssl.SSLContext:
+        return client_context(self._config.certificate, self._config.key, [pin, *also], protocol)
 
     async def _open(self) -> list[asyncio.Server]:
         """Listen at every address, or at none and raise Unavailable."""

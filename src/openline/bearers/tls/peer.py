@@ -10,11 +10,22 @@ link is up all the while.
 
 import asyncio
 import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from openline.bearers.certificate import digest_of
 from openline.bearers.tls.address import Address
 from openline.bearers.tls.limits import Kind
 from openline.bearers.tls.wire import Wire
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Next:
+    """A certificate that a station is expected to show instead of its own."""
+
+    station: str
+    certificate: bytes = field(repr=False)
+    seen: Callable[[bytes], None] = field(repr=False)
 
 
 class Peer:
@@ -39,6 +50,15 @@ class Peer:
         self.keeper: asyncio.Task[None] | None = None
         self._wires: list[Wire] = []
         self._we_lead = own_digest < self.digest
+
+    def pin(self, certificate: bytes, context: ssl.SSLContext, own_digest: bytes) -> None:
+        """The station is known by this certificate from now on."""
+        self.certificate, self.digest = certificate, digest_of(certificate)
+        self.known_as(own_digest, context)
+
+    def known_as(self, own_digest: bytes, context: ssl.SSLContext) -> None:
+        """We are known by that certificate from now on."""
+        self.context, self._we_lead = context, own_digest < self.digest
 
     def join(self, wire: Wire) -> bool:
         """Put a connection that has just said hello to use; return whether the link came up by it."""
