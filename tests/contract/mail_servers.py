@@ -1,10 +1,11 @@
 """Real mail servers, as processes of their own in temporary folders, on free ports.
 
 Dovecot holds the mailboxes (IMAP) and takes what is delivered (LMTP); aiosmtpd
-takes mails (SMTP) and can be told to refuse. Whoever runs the tests as root
+takes mails (SMTP) and can be told to refuse; Postfix is what stands at a provider's. Whoever runs the tests as root
 gets a Dovecot that runs as nobody; otherwise it runs as oneself.
 """
 
+import atexit
 import contextlib
 import datetime
 import functools
@@ -32,6 +33,8 @@ from cryptography.x509.oid import NameOID
 from tests.waiting import until
 
 PASSWORD = "correct-horse-3"
+NOBODY = "no~body"
+"""A user whom Dovecot does not have, as no name of its has that sign: what Postfix takes for him comes back."""
 DOMAIN = "mail.example"
 MISSING = "dovecot (packages dovecot-imapd, dovecot-lmtpd) is not installed"
 
@@ -121,6 +124,9 @@ service lmtp {{
   unix_listener lmtp {{
     mode = 0600
   }}
+  inet_listener lmtp {{
+    port = {lmtp}
+  }}
 }}
 {extra}
 """
@@ -133,12 +139,12 @@ class Dovecot:
         self.folder = Path(tempfile.mkdtemp(prefix="dovecot-"))
         self._owner = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
         self.certificate = Certificate(self.folder)
-        self.imap, self.imaps = free_port(), free_port()
+        self.imap, self.imaps, self.lmtp_port = free_port(), free_port(), free_port()
         self._process: subprocess.Popen[bytes] | None = None
         group = subprocess.run(["id", "-gn", self._owner.pw_name], capture_output=True, text=True, check=True).stdout
         written = CONFIG.format(
             folder=self.folder, user=self._owner.pw_name, group=group.strip(), certificate=self.certificate.file,
-            password=PASSWORD, imap=self.imap, imaps=self.imaps, extra=extra,
+            password=PASSWORD, imap=self.imap, imaps=self.imaps, lmtp=self.lmtp_port, extra=extra,
         )  # fmt: skip
         (self.folder / "dovecot.conf").write_text(written)
         for path in (self.folder, *self.folder.iterdir()):
@@ -194,6 +200,7 @@ def dovecot() -> Dovecot:
     if not Path("/usr/sbin/dovecot").exists() or not Path("/usr/lib/dovecot/lmtp").exists():
         pytest.skip(MISSING)
     server = Dovecot()
+    atexit.register(server.stop)
     server.start()
     return server
 
@@ -272,3 +279,92 @@ class PostOffice:
         except (OSError, smtplib.SMTPException):
             return "451 4.3.0 not now"
         return "250 taken"
+
+
+MAIN_CF = """
+compatibility_level = 3.6
+queue_directory = {folder}/queue
+data_directory = {folder}/data
+maillog_file = {folder}/log
+maillog_file_prefixes = {folder}
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+myhostname = mta.example
+mydestination =
+local_recipient_maps =
+virtual_mailbox_domains = mail.example
+virtual_transport = lmtp:inet:[127.0.0.1]:{lmtp}
+mynetworks = 127.0.0.0/8
+smtpd_relay_restrictions = permit_mynetworks, reject
+alias_maps =
+alias_database =
+minimal_backoff_time = 1s
+maximal_backoff_time = 2s
+queue_run_delay = 1s
+"""
+MASTER_CF = """
+127.0.0.1:{port} inet n - n - - smtpd
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+error unix - - n - - error
+retry unix - - n - - error
+lmtp unix - - n - - lmtp
+anvil unix - - n - 1 anvil
+proxymap unix - - n - - proxymap
+flush unix n - n 1000? 0 flush
+postlog unix-dgram n - n - 1 postlogd
+"""
+
+
+class Postfix:
+    """The mail system of many a provider, before a Dovecot; needs root."""
+
+    def __init__(self, target: Dovecot) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="postfix-"))
+        self.folder.chmod(0o755)
+        self.port = free_port()
+        for name in ("conf", "queue", "data"):
+            (self.folder / name).mkdir()
+        shutil.chown(self.folder / "data", "postfix")
+        main = MAIN_CF.format(folder=self.folder, lmtp=target.lmtp_port)
+        (self.folder / "conf" / "main.cf").write_text(main)
+        (self.folder / "conf" / "master.cf").write_text(MASTER_CF.format(port=self.port))
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        self._told("start")
+        until(self._answers, deadline_s=30)
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        master = int((self.folder / "queue" / "pid" / "master.pid").read_text())
+        os.killpg(os.getpgid(master), signal.SIGKILL)
+        until(lambda: not self._answers(), deadline_s=30)
+
+    def stop(self) -> None:
+        """End it and forget its queue."""
+        self._told("stop")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _told(self, what: str) -> None:
+        command = ["/usr/sbin/postfix", "-c", str(self.folder / "conf"), what]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert what == "stop" or done.returncode == 0, done.stderr
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as probe:
+            probe.settimeout(5)
+            return probe.recv(100).startswith(b"220")
+        return False
+
+
+def needs_postfix() -> None:
+    """Skip where there is none."""
+    if not Path("/usr/sbin/postfix").exists():
+        pytest.skip("postfix (package postfix) is not installed")
+    if os.geteuid() != 0:
+        pytest.skip("postfix starts as root only")

@@ -12,7 +12,7 @@ import pytest
 from openline.bearers.mail import MailBearer, MailConfig, Pace, Security
 from tests.contract.bearer_contract import FAR, NEAR, Recorder
 from tests.contract.mail_rig import QUICK, BoundPath, address_of, config, new_user, wall, written
-from tests.contract.mail_servers import Dovecot, PostOffice, dovecot
+from tests.contract.mail_servers import NOBODY, Dovecot, Postfix, PostOffice, dovecot, needs_postfix
 from tests.waiting import until
 
 pytestmark = pytest.mark.full
@@ -44,12 +44,18 @@ class World:
     """Two posts at one Dovecot and one SMTP server."""
 
     def __init__(
-        self, server: Dovecot, office: PostOffice, *, pace: Pace = QUICK, change: Callable[[MailConfig], MailConfig]
+        self,
+        server: Dovecot,
+        office: PostOffice,
+        *,
+        smtp: int,
+        pace: Pace = QUICK,
+        change: Callable[[MailConfig], MailConfig],
     ) -> None:
         self.server, self.office = server, office
         users = new_user("near"), new_user("far")
         self.near, self.far = (
-            Post(change(config(user, smtp=office.port, imap=server.imap, pace=pace)), user) for user in users
+            Post(change(config(user, smtp=smtp, imap=server.imap, pace=pace)), user) for user in users
         )
         self.near.bearer.set_peer(FAR, address_of(self.far.user))
         self.far.bearer.set_peer(NEAR, address_of(self.near.user))
@@ -86,12 +92,15 @@ async def world(
     server: Dovecot,
     *,
     office: PostOffice | None = None,
+    relay: Postfix | None = None,
     pace: Pace = QUICK,
     change: Callable[[MailConfig], MailConfig] = same,
 ) -> AsyncIterator[World]:
     office = office or PostOffice(server)
-    await asyncio.to_thread(office.start)
-    made = World(server, office, pace=pace, change=change)
+    for each in (office, relay):
+        if each is not None:
+            await asyncio.to_thread(each.start)
+    made = World(server, office, smtp=(relay or office).port, pace=pace, change=change)
     tasks = [asyncio.create_task(post.bearer.run()) for post in (made.near, made.far)]
     try:
         yield made
@@ -100,7 +109,9 @@ async def world(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.to_thread(office.stop)
+        for each in (office, relay):
+            if each is not None:
+                await asyncio.to_thread(each.stop)
 
 
 def play(test: Callable[[], Coroutine[object, object, None]]) -> Callable[[], None]:
@@ -407,3 +418,40 @@ def test_9_46_a_server_without_idle_and_uidplus_is_asked_again_and_again() -> No
                 await both.empty(both.far.user)
 
         test()
+
+
+@play
+async def test_9_45_postfix_takes_what_we_send_and_may_be_killed() -> None:
+    needs_postfix()
+    server = dovecot()
+    relay = Postfix(server)
+    # It is asked for no login: many a relay knows its own by their addresses.
+    async with world(
+        server, relay=relay, change=lambda own: replace(own, outgoing=replace(own.outgoing, user=""))
+    ) as both:
+        await both.works()
+        ordinary = [os.urandom(16_384) for _ in range(40)]
+        for envelope in ordinary:
+            assert both.near.bearer.offer(FAR, envelope)
+        await asyncio.to_thread(relay.kill)
+        await both.near.down(FAR)
+        await asyncio.to_thread(relay.start)
+        await both.far.seen.until(lambda: set(ordinary) <= set(both.far.seen.envelopes), deadline_s=SLOW_S)
+        await both.works()
+
+
+@play
+async def test_9_42_what_postfix_sends_back_is_counted_and_deleted() -> None:
+    needs_postfix()
+    server = dovecot()
+    async with world(
+        server, relay=Postfix(server), change=lambda own: replace(own, outgoing=replace(own.outgoing, user=""))
+    ) as both:
+        await both.works()
+        both.near.bearer.set_peer("gone", address_of(NOBODY))
+        await both.near.up("gone")
+        assert both.near.bearer.offer("gone", b"comes back")
+        await both.near.counts("bounce")
+        await both.empty(both.near.user)
+        assert b"comes back" not in both.near.seen.envelopes
+        await both.works()
