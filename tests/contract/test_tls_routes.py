@@ -242,3 +242,33 @@ def test_both_families_may_listen_at_one_port() -> None:
         await asyncio.gather(task, return_exceptions=True)
 
     asyncio.run(scene())
+
+
+@play
+async def test_an_address_that_is_not_there_yet_does_not_make_the_others_deaf() -> None:
+    """One provider's address is missing when the station starts, or its port is held; it is listened at when it comes."""
+    near, far = Post(Identity(1)), Post(Identity(2))
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        held = "{}:{}".format(*holder.getsockname())
+        config = TlsConfig(
+            listen=(held, "[::1]:0"), certificate=far.identity.certificate, key=far.identity.key, pace=QUICK
+        )
+        far.bearer = TlsBearer(config, far.seen, os.urandom)
+        async with running(near, far):
+            (six,) = await far.bearer.listening()
+            assert six.startswith("[::1]:")
+            assert far.seen.events["listen-failed"] == 1
+            assert "cannot listen" in far.bearer.trouble
+            assert held not in far.bearer.trouble
+            far.knows(NEAR, near)
+            near.knows(FAR, far, six)
+            await near.linked(FAR)
+            holder.close()
+            near.bearer.drop_peer(FAR)
+            near.knows(FAR, far, held)
+            await near.linked(FAR)
+            assert await far.bearer.listening() == (held, six)
+            assert far.bearer.trouble == ""
+            await works(near, far)

@@ -17,6 +17,7 @@ HELLO = HEADER.pack(len(HELLO_BYTES), Kind.HELLO) + HELLO_BYTES
 
 # Deadlines short enough for tests; every one is a parameter of the bearer.
 QUICK = Pace(
+    listen_s=0.05,
     connect_s=1.0,
     handshake_s=2.0,
     hello_s=2.0,

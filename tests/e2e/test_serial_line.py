@@ -96,6 +96,7 @@ def settled(wire: Cable) -> bool:
 def test_9_73_a_flash_reaches_the_other_floor_over_a_serial_line_alone(
     homes: list[Home], plugs: tuple[Plug, Plug], rate: int
 ) -> None:
+    """On a quiet line, and in the middle of routine traffic that waits for it."""
     alpha, bravo = homes
     with cable(homes, plugs, QUICK), running(*homes) as stations:
         opened(*homes)
@@ -105,6 +106,14 @@ def test_9_73_a_flash_reaches_the_other_floor_over_a_serial_line_alone(
         until(lambda: up(here) or None, deadline_s=60)
         until(lambda: settled(wire) or None, deadline_s=240)
         print(measured(wire, here, there, "x" * 100))
+        routine = [say(here, f"routine {number} " + "y" * 80) for number in range(3)]
+        busy = wire.there.carried + 60
+        until(lambda: wire.there.carried > busy or None, deadline_s=60)
+        print("in the middle of routine traffic:", measured(wire, here, there, "z" * 100))
+        for ref in routine:
+            until(lambda: held(here, ref), deadline_s=180)  # noqa: B023 - called before the next
+        arrived = [text[:7] for text in texts(there)[-4:]]
+        assert arrived == ["z" * 7, "routine", "routine", "routine"]
 
 
 def test_a_new_epoch_is_agreed_over_a_serial_line_alone(homes: list[Home], plugs: tuple[Plug, Plug]) -> None:

@@ -68,7 +68,7 @@ def tls(host: Host) -> Made:
         bearer.set_peer(station, card.certificate, places)
         return True
 
-    return Made(bearer=bearer, place=place, drop=bearer.drop_peer)
+    return Made(bearer=bearer, place=place, drop=bearer.drop_peer, trouble=lambda: bearer.trouble)
 
 
 def serial(host: Host, table: Serial) -> Made:

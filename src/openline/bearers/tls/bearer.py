@@ -20,9 +20,10 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from openline.bearers.certificate import check_certificate, client_context, digest_of, server_context
-from openline.bearers.tls.address import Address, parse_address, source_of, written
+from openline.bearers.tls.address import Address, parse_address, source_of
 from openline.bearers.tls.dial import abandon, first_of, keep_linked, reach
 from openline.bearers.tls.limits import LARGEST_ENVELOPE, LINK_PROTOCOL, PAIR_PROTOCOL, Event, Kind, Pace
+from openline.bearers.tls.listen import Listeners
 from openline.bearers.tls.pair import PairStream
 from openline.bearers.tls.peer import Next, Peer
 from openline.bearers.tls.wire import Wire
@@ -68,7 +69,7 @@ class TlsBearer:
         self._wires: set[Wire] = set()
         self._strangers: dict[Wire, bytes] = {}
         """Accepted, hello not yet read, oldest first; each with its source."""
-        self._bound: tuple[str, ...] = ()
+        self._listeners = Listeners(self._listen, self._accepted, self.counted)
         self._listening = asyncio.Event()
         self._group: asyncio.TaskGroup | None = None
         self._accepting: ssl.SSLContext = self._server_context()
@@ -76,24 +77,31 @@ class TlsBearer:
     # -- the port ----------------------------------------------------------
 
     @property
+    def trouble(self) -> str:
+        """What is wrong though it works, in words for people; empty while nothing is."""
+        partly = self._listening.is_set() and self._listeners.missing
+        return "cannot listen at one of the configured addresses; it is tried again" if partly else ""
+
+    @property
     def traits(self) -> BearerTraits:
         """What it can do."""
         return TRAITS
 
     async def run(self) -> None:
-        """Listen, dial and carry until cancelled. Raises Unavailable when it cannot listen."""
-        servers = await self._open()
+        """Listen, dial and carry until cancelled. Raises Unavailable when it can listen at no address."""
+        await self._listeners.open()
+        self._listening.set()
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 for peer in self._peers.values():
                     self._start(peer)
+                await self._listeners.complete(self._pace.listen_s)
                 await asyncio.get_running_loop().create_future()
         finally:
             self._group = None
             self._listening.clear()
-            for server in servers:
-                server.close()
+            self._listeners.close()
             await self._close_wires()
 
     def offer(self, station: str, envelope: bytes, *, urgent: bool = False) -> bool:
@@ -115,7 +123,7 @@ class TlsBearer:
     async def listening(self) -> tuple[str, ...]:
         """Wait until `run` listens; return the addresses with the ports that were taken."""
         await self._listening.wait()
-        return self._bound
+        return self._listeners.bound
 
     def set_peer(self, station: str, certificate: bytes, addresses: Iterable[str]) -> None:
         """Pin a station's certificate and say where it may be reached (nowhere: it dials us).
@@ -361,23 +369,8 @@ class TlsBearer:
     def _client_context(self, pin: bytes, protocol: str, *also: bytes) -> ssl.SSLContext:
         return client_context(self._config.certificate, self._config.key, [pin, *also], protocol)
 
-    async def _open(self) -> list[asyncio.Server]:
-        """Listen at every address, or at none and raise Unavailable."""
-        loop = asyncio.get_running_loop()
-        servers: list[asyncio.Server] = []
-        try:
-            for address in self._listen:
-                server = await loop.create_server(
-                    lambda: Wire(self, self._accepting, dialled=False, pace=self._pace), address.host, address.port
-                )
-                servers.append(server)
-        except OSError:
-            for server in servers:
-                server.close()
-            raise Unavailable("cannot listen at a configured address") from None
-        self._bound = tuple(written(server.sockets[0].getsockname()) for server in servers)
-        self._listening.set()
-        return servers
+    def _accepted(self) -> Wire:
+        return Wire(self, self._accepting, dialled=False, pace=self._pace)
 
     async def _close_wires(self) -> None:
         """Say goodbye on every connection, and wait no longer than the goodbye takes."""

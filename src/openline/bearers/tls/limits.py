@@ -46,6 +46,8 @@ class Event(enum.StrEnum):
     RECORD_BROKEN = "record-broken"
     PEER_SILENT = "peer-silent"
     DIAL_FAILED = "dial-failed"
+    LISTEN_FAILED = "listen-failed"
+    """One of several addresses cannot be listened at; the others are."""
     PAIR_FLOODED = "pair-flooded"
 
 
@@ -62,6 +64,8 @@ class Phase(enum.Enum):
 class Pace:
     """Every deadline (seconds) and bound of the bearer; the defaults are for the world as it is."""
 
+    listen_s: float = 5.0
+    """Between attempts to listen at an address that is not there yet."""
     connect_s: float = 3.0
     """A TCP connection. Its SYN is repeated after 1 s; a new attempt beats a third one after 3 s."""
     handshake_s: float = 5.0
