@@ -2,6 +2,8 @@
 
 from hashlib import sha256
 
+import pytest
+
 from openline.kernel.codec import Value, encode
 from openline.kernel.lane import GENERATION_ZERO, Generation
 from openline.kernel.terms import Policy
@@ -335,3 +337,45 @@ def test_7_10_the_author_hears_which_of_its_entries_was_refused() -> None:
     ]
     assert any(item.refused for item in items if item.lane == 2)
     assert not [o for o in alpha.outputs if isinstance(o, Transmit) and o.party == 0]
+
+
+@pytest.mark.parametrize("restored", [0, 1], ids=["its author", "its receiver"])
+def test_13_8_a_file_that_a_backup_lacks_comes_back_with_the_entries(restored: int) -> None:
+    """Whoever was restored asks for it again, and nobody says a second time that it is held."""
+    line = Line()
+    alpha, bravo = line.hosts
+    backup = line.hosts[restored].store.backup()
+    data = bytes(range(256)) * 20
+    entry = attach(alpha, data)
+    line.settle()
+    assert receipts(bravo, 1) == [AttachmentState.HELD]
+    line.hosts[restored].restore(backup)
+    assert not line.hosts[restored].store.chunks(entry.digest)
+    line.link_all()
+    line.settle()
+    line.pass_time(60_000)
+    whole = b"".join(line.hosts[restored].store.chunk(entry.digest, number) or b"" for number in range(20))
+    assert whole == data
+    assert len(set(receipts(alpha, 1))) == 1
+    assert alpha.engine.fold.digest() == bravo.engine.fold.digest()
+
+
+def test_13_8_a_file_that_was_coming_back_goes_on_after_another_start() -> None:
+    line = Line()
+    alpha, _ = line.hosts
+    backup = alpha.store.backup()
+    entry = attach(alpha, bytes(range(256)) * 100)
+    line.settle()
+    alpha.restore(backup)
+    line.link_all()
+    for _ in range(1_000):
+        if 0 < alpha.store.chunks(entry.digest) < 100:
+            break
+        if not line.deliver():
+            line.pass_time(250, step=50)
+    assert alpha.store.chunks(entry.digest) < 100
+    alpha.boot()
+    line.link_all()
+    line.settle()
+    line.pass_time(60_000)
+    assert alpha.store.chunks(entry.digest) == 100

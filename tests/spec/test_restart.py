@@ -1,5 +1,7 @@
 """Restart is not restore: real engines, stores and marks. Spec 13."""
 
+from collections import deque
+
 import pytest
 
 from openline.kernel.errors import Conflict
@@ -31,8 +33,6 @@ def test_13_1_a_second_writer_on_one_store_finds_another_size_and_stops() -> Non
 def test_13_2_a_crash_between_commit_and_mark_loses_nothing_and_signs_nothing_twice() -> None:
     line = Line()
     alpha, bravo = line.hosts
-    from collections import deque
-
     alpha.held = deque()
     alpha.say(message("committed, not marked"))
     commit = alpha.held[0]
@@ -302,7 +302,24 @@ def test_13_7_the_peer_knows_that_the_epoch_is_gone_before_another_is_open() -> 
     epoch = peer.epoch
     while peer.rescue_at <= peer.heard_at:
         assert peer.epoch is epoch, "another epoch opened and nobody was told"
-        line.deliver() or line.pass_time(50, step=50)
+        if not line.deliver():
+            line.pass_time(50, step=50)
     line.settle()
     assert peer.epoch is not epoch
     assert peer.rescue_at <= peer.heard_at
+
+
+def test_13_11_a_generation_that_ended_before_it_was_written_leaves_nothing() -> None:
+    """Several of its own are shown while one commit is under way: one opening is written, as entry 0, and none else."""
+    line = Line()
+    alpha, bravo = line.hosts
+    alpha.held = deque()
+    alpha.say(message("a commit is under way"))
+    for _ in range(2):
+        alpha.engine._succession._succeed(alpha.engine.book.mine.counter, Cause.SUPERSEDED, line.now())
+    alpha.release()
+    line.settle()
+    assert alpha.engine.book.mine.counter == 2
+    assert not bravo.noticed("refused-entry")
+    assert len(openings(bravo, alpha)) == 1
+    assert alpha.engine.fold.digest() == bravo.engine.fold.digest()

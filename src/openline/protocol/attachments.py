@@ -30,6 +30,11 @@ class Fetch:
     attachment: Attachment
     ref: Ref
     party: int
+    """The author."""
+    owed: bool = True
+    """Whether a receipt is owed for it: not for one's own, nor for what was held before a restore."""
+    turn: int = 0
+    """Whom to ask for one's own, which any member may hold: the next one after each request that brought nothing."""
     have: set[int] = field(default_factory=set)
     asked_at: int = 0
     asked: int = 0
@@ -49,7 +54,9 @@ class Fetch:
         missing = next((number for number in range(self.chunks) if number not in self.have), None)
         if missing is None or (self.asked > missing and now < self.deadline):
             return None
-        self.patience_ms = min(2 * self.patience_ms, PATIENCE_MOST_MS) if len(self.have) == self.had else PATIENCE_MS
+        nothing_came = len(self.have) == self.had
+        self.turn += nothing_came
+        self.patience_ms = min(2 * self.patience_ms, PATIENCE_MOST_MS) if nothing_came else PATIENCE_MS
         self.had = len(self.have)
         count = min(IN_FLIGHT, self.chunks - missing)
         self.patience_ms = max(self.patience_ms, least_ms)

@@ -14,9 +14,11 @@ from openline.protocol.entries import (
     Ack,
     AnyEntry,
     Attachment,
+    GenerationEntry,
     Kind,
     Message,
     Precedence,
+    TermsEntry,
     Test,
     kind_of,
     lane_of,
@@ -90,8 +92,17 @@ class Drafts:
         self._waiting.append(Draft(token=None, urgent=lane_of(entry), entry=entry, body=body, time=now.wall))
 
     def open_lanes(self, entry: AnyEntry, now: Now, token: int | None = None) -> None:
-        """Entry 0 of both own lanes, before anything else that waits; `token` hears of the urgent one."""
+        """Entry 0 of both own lanes, before anything else that waits; `token` hears of the urgent one.
+
+        A generation that was to open and is ended before anything of it was written needs no opening any more.
+        """
         body = encode_body(entry)
+        waiting, self._waiting = self._waiting, []
+        for draft in waiting:
+            if not isinstance(draft.entry, TermsEntry | GenerationEntry):
+                self._waiting.append(draft)
+            elif draft.token is not None:
+                token = draft.token
         self._waiting[:0] = [
             Draft(token=token if urgent else None, urgent=urgent, entry=entry, body=body, time=now.wall)
             for urgent in (True, False)

@@ -366,7 +366,8 @@ class Engine:
         outputs += self._show(batch.gathered)
         for receipt, writes in self.transfers.finished():
             self.intake.gathered.writes += writes
-            self._drafts.add(receipt, now)
+            if receipt is not None:
+                self._drafts.add(receipt, now)
         self.milestones.note(batch.sizes, [(draft.entry, state) for draft, state, _ in batch.own], now.steady)
         self._follow_policy(now)
         return outputs

@@ -16,6 +16,7 @@ from openline.protocol.transcript import ATTACHMENT_HELD, ATTACHMENT_REFUSED, FO
 from openline.protocol.transfers import Transfers
 
 PAGE = 1_024
+_SAID = ATTACHMENT_HELD | ATTACHMENT_REFUSED
 SNAPSHOT_EVERY = 4_096
 """Entries folded before another snapshot, or an eighth of the transcript: start-up reads no more than that."""
 
@@ -37,9 +38,11 @@ class Folding:
         time = decode_time(row.entry.time) if entry is not None else 0
         self.fold.apply(lane, row.index, row.nodes[0], kind, time, entry)
         self._since_snapshot += 1
-        if isinstance(entry, Attachment) and lane.party != self._book.party:
+        if isinstance(entry, Attachment):
             ref = Ref(lane=lane.number, generation=lane.generation, index=row.index, leaf=row.nodes[0])
-            self._transfers.begin(entry, ref)
+            marks = self.fold.attachment(*lane.key, row.index)[self._book.party]
+            # One's own is here before its entry is, unless that came back after a restore.
+            self._transfers.begin(entry, ref, owed=lane.party != self._book.party and not marks & _SAID)
         return Shown(lane=lane, row=row, kind=kind, time=time, entry=entry)
 
     def snapshot_due(self, *, now: bool = False) -> list[Write]:
@@ -62,8 +65,7 @@ def load_fold(book: LaneBook, reader: LineReader, transfers: Transfers) -> Fold:
                 apply_row(fold, state.lane, row)
         behind = [state for state in behind if fold.size(*state.lane.key) < state.durable]
     for state in book.all_states():
-        if state.lane.party != book.party:
-            _resume(fold, book, state, reader, transfers)
+        _resume(fold, book, state, reader, transfers)
     return fold
 
 
@@ -97,17 +99,20 @@ def _kind_of_refused(row: EntryRow) -> int:
 
 
 def _resume(fold: Fold, book: LaneBook, state: LaneState, reader: LineReader, transfers: Transfers) -> None:
-    """Attachments of that lane for which this station has signed no receipt yet."""
+    """Attachments of that lane for which this station has signed no receipt yet; after a restore, all that is not here."""
     ledger = fold.lanes.get(state.lane.key)
     if ledger is None:
         return
+    own, restored = state.lane.party == book.party, any(known.counter for known in book.generations(book.party))
     for row_number in range(len(ledger.attachments)):
-        marks = ledger.attachments.of(row_number)
-        if marks[book.party] & (ATTACHMENT_HELD | ATTACHMENT_REFUSED):
+        said = ledger.attachments.of(row_number)[book.party] & _SAID
+        owed = not own and not said
+        if not owed and (not restored or (said & ATTACHMENT_REFUSED and not own)):
             continue
         index = ledger.attachments.indexes[row_number]
         for row in reader.entries(state.lane, index, 1):
             body = read_body(row.entry)
             if isinstance(body, Attachment):
                 number, generation = state.lane.key
-                transfers.begin(body, Ref(lane=number, generation=generation, index=index, leaf=row.nodes[0]))
+                ref = Ref(lane=number, generation=generation, index=index, leaf=row.nodes[0])
+                transfers.begin(body, ref, owed=owed)

@@ -30,12 +30,17 @@ class Transfers:
         self._reader, self._quotas = reader, quotas
         self._fetches: dict[bytes, Fetch] = {}
 
-    def begin(self, attachment: Attachment, ref: Ref) -> None:
-        """An attachment entry of another party is held: its chunks are wanted."""
+    def begin(self, attachment: Attachment, ref: Ref, *, owed: bool = True) -> None:
+        """An attachment entry is held, and its chunks are wanted: another party's, or what a restore has lost.
+
+        Without `owed` no receipt is: it is one's own, or was given before.
+        """
         if len(self._fetches) >= MAX_WAITING:
-            return  # taken up again at a start: `_resume` finds what has no receipt
-        fetch = Fetch(attachment=attachment, ref=ref, party=ref.lane // 2)
+            return  # taken up again at a start: `_resume` finds what is not here
+        fetch = Fetch(attachment=attachment, ref=ref, party=ref.lane // 2, owed=owed)
         have = self._reader.chunks(attachment.digest)
+        if not owed and have == fetch.chunks:
+            return
         if have:
             fetch.have = {n for n in range(fetch.chunks) if self._reader.chunk(attachment.digest, n) is not None}
         self._fetches.setdefault(attachment.digest, fetch)
@@ -50,15 +55,16 @@ class Transfers:
         fetch.have.add(chunk.number)
         return [PutChunk(attachment=chunk.attachment, number=chunk.number, data=chunk.data)]
 
-    def finished(self) -> list[tuple[AttachmentReceipt, list[Write]]]:
+    def finished(self) -> list[tuple[AttachmentReceipt | None, list[Write]]]:
         """Receipts for what is complete and durable; a whole that is not what its name says is forgotten."""
-        done: list[tuple[AttachmentReceipt, list[Write]]] = []
+        done: list[tuple[AttachmentReceipt | None, list[Write]]] = []
         for digest, fetch in list(self._fetches.items()):
             if not fetch.complete or self._reader.chunks(digest) < fetch.chunks:
                 continue
             good = is_whole(fetch, self._reader, None)
             state = AttachmentState.HELD if good else AttachmentState.REFUSED
-            done.append((AttachmentReceipt(of=fetch.ref, state=state), [] if good else [DropChunks(attachment=digest)]))
+            receipt = AttachmentReceipt(of=fetch.ref, state=state) if fetch.owed else None
+            done.append((receipt, [] if good else [DropChunks(attachment=digest)]))
             del self._fetches[digest]
         return done
 
@@ -66,10 +72,11 @@ class Transfers:
         """Put the requests that are due into their peers' queues; return when to ask again."""
         again = None
         for place, fetch in enumerate(self._fetches.values()):
-            peer = peers.get(fetch.party)
-            if peer is None or peer.epoch is None or place >= MAX_FETCHES or not peer.bulky:
+            others = sorted(peers)
+            peer = peers.get(fetch.party, peers[others[fetch.turn % len(others)]])
+            if peer.epoch is None or place >= MAX_FETCHES or not peer.bulky:
                 continue
-            if not fetch.allowed:
+            if not fetch.allowed and fetch.owed:
                 quota, at = self._quotas[fetch.party], Instant(now)
                 self._quotas[fetch.party], fetch.allowed = quota.take_attachment(at, fetch.attachment.size)
                 if not fetch.allowed:

@@ -231,7 +231,7 @@ class Station:
             self.log.event("line.stopped", line=line.label, why="disk", code=trouble.code)
             line.fail(State.DISK)
         except TooLarge:  # only at a start: it must open a generation, and there is room for no more (spec 13.5)
-            self.counters["notice-generations-exhausted"] += 1
+            self.counters["line-full"] += 1
             self.log.event("line.stopped", line=line.label, why="generations-exhausted")
             line.fail(State.FULL)
         except Exception as bug:  # noqa: BLE001 - the one place: ours, and only this line must suffer
