@@ -178,7 +178,7 @@ class Dovecot:
 
     def put(self, user: str, mail: bytes) -> None:
         """Deliver one mail."""
-        with smtplib.LMTP(self.lmtp, 0) as post:
+        with smtplib.LMTP(self.lmtp, 0, "office.example") as post:
             post.sendmail("somebody@example.org", [f"{user}@{DOMAIN}"], mail)
 
     def files(self, user: str) -> list[Path]:
@@ -274,7 +274,7 @@ class PostOffice:
         if self.refuse_mail:
             return self.refuse_mail
         try:
-            with smtplib.LMTP(self._target.lmtp, 0) as post:
+            with smtplib.LMTP(self._target.lmtp, 0, "office.example") as post:
                 post.sendmail(envelope.mail_from or "", envelope.rcpt_tos, envelope.content)
         except (OSError, smtplib.SMTPException):
             return "451 4.3.0 not now"

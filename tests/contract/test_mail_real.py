@@ -13,6 +13,7 @@ from openline.bearers.mail import MailBearer, MailConfig, Pace, Security
 from tests.contract.bearer_contract import FAR, NEAR, Recorder
 from tests.contract.mail_rig import QUICK, BoundPath, address_of, config, new_user, wall, written
 from tests.contract.mail_servers import NOBODY, Dovecot, Postfix, PostOffice, dovecot, needs_postfix
+from tests.contract.test_tls_routes import names_asked
 from tests.waiting import until
 
 pytestmark = pytest.mark.full
@@ -136,6 +137,14 @@ def own_dovecot(extra: str = "") -> Iterator[Dovecot]:
         yield server
     finally:
         server.stop()
+
+
+@play
+async def test_9_46_no_name_service_is_asked_for_literal_addresses() -> None:
+    asked = len(names_asked())
+    async with world(dovecot()) as both:
+        await both.works()
+    assert names_asked()[asked:] == []
 
 
 @play
