@@ -1,6 +1,7 @@
 """Backups: all that a station needs to go on, nothing that must not be copied, and no damage that goes unseen."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -8,12 +9,16 @@ from pathlib import Path
 import pytest
 
 from openline.kernel.errors import Conflict, Forbidden, Foreign, Forged, Malformed, Refused, Unknown
+from openline.kernel.lane import GENERATION_ZERO
+from openline.protocol.records import Append, Mark
 from openline.station.backup import check_backup, restore_backup, write_backup
 from openline.station.keystore import Keystore
+from openline.station.marks import Marks
 from openline.station.places import Places
 from openline.station.unlock import Passphrase
 from openline.stores.sqlite import SqliteStore
 from tests.spec.station_files import ENTRIES, UNLOCK, Station, make_station
+from tests.waiting import until
 
 SEAL = Passphrase("another passphrase", 4)
 NEW = Passphrase("a third passphrase", 4)
@@ -66,6 +71,39 @@ def test_a_backup_is_made_beside_a_running_station(station: Station, tmp_path: P
         write_backup(tmp_path / "b", station.places, UNLOCK, SEAL, os.urandom, files={})
         store.put_setting("still", b"open")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["alpha", "b"]
+    assert check_backup(tmp_path / "b", SEAL) > 0
+
+
+def say_without_mark(station: Station) -> int:
+    """One more entry is committed, and its mark is not written; returns the lane's size."""
+    with closing(SqliteStore.open(station.places.store, station.keys.data_key)) as store:
+        line = store.line(station.terms.line)
+        (row,) = line.entries(station.lane, ENTRIES - 1, 1)
+        line.commit([Append(lane=station.lane, size=ENTRIES, rows=(replace(row, index=ENTRIES, nodes=row.nodes[:1]),))])
+    return ENTRIES + 1
+
+
+def test_13_10_what_has_no_mark_yet_is_in_no_backup(station: Station, tmp_path: Path) -> None:
+    """Put back after an older one, it would be signed beside what was said meanwhile (spec/models/restore.pml)."""
+    say_without_mark(station)
+    with pytest.raises(Conflict):
+        write_backup(tmp_path / "b", station.places, UNLOCK, SEAL, os.urandom, files={})
+    assert [path.name for path in tmp_path.iterdir()] == ["alpha"]
+
+
+def test_13_10_a_backup_beside_a_running_station_waits_for_the_mark(station: Station, tmp_path: Path) -> None:
+    size = say_without_mark(station)
+    part = tmp_path / "b.store.part"
+
+    def mark() -> None:
+        until(part.exists)
+        with closing(Marks(station.places.marks)) as marks:
+            marks.write(station.terms.line, Mark(generation=GENERATION_ZERO, urgent=size, traffic=0))
+
+    with ThreadPoolExecutor(1) as beside:
+        done = beside.submit(mark)
+        write_backup(tmp_path / "b", station.places, UNLOCK, SEAL, os.urandom, files={})
+        done.result()
     assert check_backup(tmp_path / "b", SEAL) > 0
 
 

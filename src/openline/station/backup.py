@@ -21,6 +21,7 @@ the name u16, name, length u64, bytes), one after the other.
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,9 +29,12 @@ from typing import BinaryIO
 
 from openline.kernel.crypto import SIV_TAG, derive, digest, open_key, seal_key
 from openline.kernel.errors import Conflict, Foreign, Forged, Malformed, Refused, Unavailable, Unknown
+from openline.kernel.lane import GENERATION_ZERO, Lane
 from openline.kernel.units import Entropy
+from openline.protocol.records import LineRecord, Mark
 from openline.station.files import PART, private_folder, sync_folder
 from openline.station.keystore import Keystore
+from openline.station.marks import Marks
 from openline.station.places import Places
 from openline.station.unlock import Unlock, open_secret, seal_secret
 from openline.stores.sqlite import SqliteStore
@@ -41,6 +45,9 @@ _CHUNK = 65_536
 _PURPOSE = b"backup"
 _STORE = "store.db"
 _KEYS, _FILES = "keys/", "files/"
+_MARKS_S = 2.0
+"""A running station writes the mark a fraction of a millisecond after its commit; a bad disk may take a second."""
+_MARKS_AGAIN_S = 0.02
 _MOST_SMALL = 1 << 20
 """Bytes of one small item: keys and configuration; only the store may be larger."""
 
@@ -62,8 +69,8 @@ def write_backup(
 ) -> BackupReport:
     """Back up a station, running or not. `unlock` opens the station, `seal` will open the backup.
 
-    `target` appears whole or not at all. Raises Conflict if it is there, what
-    opening keys raises, or Unavailable.
+    `target` appears whole or not at all. Raises Conflict if it is there or the
+    last commit has no mark, what opening keys raises, or Unavailable.
     """
     if target.exists():
         raise Conflict("there is a file of that name already")
@@ -74,6 +81,7 @@ def write_backup(
     copy, part = target.with_name(target.name + ".store" + PART), target.with_name(target.name + PART)
     try:
         store_bytes = copy_without_epochs(places.store, copy)
+        _wait_for_marks(copy, places, keys.data_key)
         small = {_KEYS + name: data for name, data in secrets.items()}
         small.update({_FILES + name: data for name, data in files.items()})
         with _new_file(part) as out, copy.open("rb") as database:
@@ -93,6 +101,44 @@ def write_backup(
         for left in (copy, part):
             with contextlib.suppress(OSError):
                 left.unlink(missing_ok=True)
+
+
+def _wait_for_marks(copy: Path, places: Places, data_key: bytes) -> None:
+    """Return when no lane in the copy is longer than its mark.
+
+    A leaf without its mark may never be signed. Put back after an older copy
+    that went on from that mark, it would be signed beside another of its
+    index: a fork (docs/models.md). A running station writes the mark at once;
+    one that fell there writes it when it starts. Raises Conflict.
+    """
+    if not places.marks.exists():
+        return
+    with contextlib.closing(SqliteStore.inspect(copy, data_key)) as store:
+        sizes = [(record.line, _own_sizes(store, record)) for record in store.lines()]
+    deadline = time.monotonic() + _MARKS_S
+    while True:
+        with contextlib.closing(Marks(places.marks)) as marks:
+            found = [(marks.read(line), own) for line, own in sizes]
+        if all(mark is None or not _ahead(own, mark) for mark, own in found):
+            return
+        if time.monotonic() > deadline:
+            raise Conflict("the last commit is unfinished: start the station once, then back it up")
+        time.sleep(_MARKS_AGAIN_S)
+
+
+def _own_sizes(store: SqliteStore, record: LineRecord) -> Mark:
+    """The mark that would fit the store."""
+    line = store.line(record.line)
+    own = [known.generation for known in line.generations() if known.party == record.party]
+    newest = max(own, default=GENERATION_ZERO)
+    urgent, traffic = (line.size(Lane(record.line, 2 * record.party + number, newest)) for number in (0, 1))
+    return Mark(generation=newest, urgent=urgent, traffic=traffic)
+
+
+def _ahead(own: Mark, mark: Mark) -> bool:
+    if own.generation != mark.generation:
+        return own.generation > mark.generation
+    return own.urgent > mark.urgent or own.traffic > mark.traffic
 
 
 def restore_backup(source: Path, places: Places, seal: Unlock, unlock: Unlock, entropy: Entropy) -> BackupReport:
