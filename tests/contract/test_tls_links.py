@@ -84,9 +84,15 @@ def test_an_address_that_cannot_be_listened_at_is_said_without_naming_it() -> No
     async def scene() -> None:
         identity = Identity(1)
         config = TlsConfig(listen=("192.0.2.1:1",), certificate=identity.certificate, key=identity.key)
-        with pytest.raises(Unavailable) as error:
-            await TlsBearer(config, Recorder(), os.urandom).run()
-        assert "192.0.2.1" not in f"{error.value} {error.value.__cause__} {config}"
+        seen = Recorder()
+        bearer = TlsBearer(config, seen, os.urandom)
+        task = asyncio.create_task(bearer.run())
+        await seen.until(lambda: seen.events["listen-failed"] == 1)
+        assert await bearer.listening() == ()
+        assert bearer.trouble.startswith("cannot listen")
+        assert "192.0.2.1" not in f"{bearer.trouble} {config}"
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
     asyncio.run(scene())
 

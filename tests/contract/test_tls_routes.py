@@ -272,3 +272,20 @@ async def test_an_address_that_is_not_there_yet_does_not_make_the_others_deaf() 
             assert await far.bearer.listening() == (held, six)
             assert far.bearer.trouble == ""
             await works(near, far)
+
+
+@play
+async def test_a_station_that_can_listen_nowhere_still_calls() -> None:
+    near, far = Post(Identity(1)), Post(Identity(2))
+    config = TlsConfig(
+        listen=("192.0.2.1:1",), certificate=near.identity.certificate, key=near.identity.key, pace=QUICK
+    )
+    near.bearer = TlsBearer(config, near.seen, os.urandom)
+    task = asyncio.create_task(near.bearer.run())
+    async with running(far):
+        far.knows(NEAR, near)
+        near.knows(FAR, far, far.address)
+        await near.linked(FAR)
+        await works(near, far)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -79,8 +79,10 @@ class TlsBearer:
     @property
     def trouble(self) -> str:
         """What is wrong though it works, in words for people; empty while nothing is."""
-        partly = self._listening.is_set() and self._listeners.missing
-        return "cannot listen at one of the configured addresses; it is tried again" if partly else ""
+        deaf = self._listening.is_set() and self._listeners.missing
+        return (
+            "cannot listen at a configured address: is it there, and its port free? It is tried again" if deaf else ""
+        )
 
     @property
     def traits(self) -> BearerTraits:
@@ -88,7 +90,7 @@ class TlsBearer:
         return TRAITS
 
     async def run(self) -> None:
-        """Listen, dial and carry until cancelled. Raises Unavailable when it can listen at no address."""
+        """Listen, dial and carry until cancelled. An address that cannot be listened at is tried again."""
         await self._listeners.open()
         self._listening.set()
         try:

@@ -47,7 +47,7 @@ class Event(enum.StrEnum):
     PEER_SILENT = "peer-silent"
     DIAL_FAILED = "dial-failed"
     LISTEN_FAILED = "listen-failed"
-    """One of several addresses cannot be listened at; the others are."""
+    """An address of ours cannot be listened at, at the start; it is tried again."""
     PAIR_FLOODED = "pair-flooded"
 
 

@@ -1,7 +1,7 @@
 """Where we listen: at every configured address that can be had now, and at the others as soon as they can.
 
-An address of a second provider may be missing when a machine starts, and a
-port may be held for a while. That is no reason to be deaf at the others.
+An address may be missing when a machine starts, and a port may be held for a
+while. That is no reason to be deaf at the others, nor not to call.
 """
 
 import asyncio
@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 
 from openline.bearers.tls.address import Address, written
 from openline.bearers.tls.limits import Event
-from openline.kernel.errors import Unavailable
 
 
 class Listeners:
@@ -33,10 +32,8 @@ class Listeners:
         return tuple(written(server.sockets[0].getsockname()) for server in servers if server is not None)
 
     async def open(self) -> None:
-        """Listen wherever it is possible. Raises Unavailable when it is at none of the addresses."""
+        """Listen wherever it is possible."""
         await self._try()
-        if self._addresses and not self._servers:
-            raise Unavailable("cannot listen at a configured address")
         if self.missing:
             self._counted(Event.LISTEN_FAILED)
 
