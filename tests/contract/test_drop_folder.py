@@ -365,9 +365,11 @@ async def test_9_65_an_error_that_nobody_waits_for_any_more_is_not_logged() -> N
     failed = worker.do(lambda: Path("/nonexistent/secret-name").stat())
     await asyncio.wait([failed])
     del failed
+    worker.end()
+    assert worker._thread is not None
+    await asyncio.to_thread(worker._thread.join)
     gc.collect()
     assert said == []
-    worker.end()
 
 
 @pytest.fixture
