@@ -165,3 +165,37 @@ def test_11_12_a_stolen_lane_key_is_replaced_and_the_evidence_stays(
     told = bravo("history", "ALPHA", "--limit", "50")
     assert "held for stolen" in told.out
     proved(bravo, "ALPHA", tmp_path / "export", alpha)
+
+
+def test_9_38_a_stolen_certificate_is_replaced_and_said(floors: tuple[Floor, Floor]) -> None:
+    alpha, bravo = floors
+    before = keys(alpha, "certificate", state="in-use")[0]["name"]
+    alpha.good("keys", "compromised", "tls", *with_root(alpha), "--yes")
+    until(lambda: not keys(alpha, "certificate", state="waiting"), deadline_s=30)
+    assert keys(alpha, "certificate", state="in-use")[0]["name"] != before
+    until(lambda: alpha.good("lines", "BRAVO")["lines"][0]["state"] == "in service", deadline_s=60)
+    speak(bravo, alpha, "heard of it")
+    assert "TLS certificate held for stolen" in bravo("history", "ALPHA", "--limit", "50").out
+
+
+def test_3_20_a_card_by_hand_is_newer_and_of_that_party_or_refused(floors: tuple[Floor, Floor], tmp_path: Path) -> None:
+    alpha, bravo = floors
+    own, first = tmp_path / "own.card", tmp_path / "ALPHA.card"
+    own.write_text(bravo("card").out)
+    assert bravo("keys", "card", "ALPHA", str(own)).code != 0
+    alpha.good("keys", "rotate", "lane", *with_root(alpha))
+    speak(alpha, bravo, "with a card")
+    until(lambda: bravo("keys", "card", "ALPHA", str(first)).code != 0, deadline_s=30)
+    newest = tmp_path / "newest.card"
+    newest.write_text(alpha("card").out)
+    assert bravo("keys", "card", "ALPHA", str(newest)).code == 0
+    speak(bravo, alpha, "still heard")
+
+
+def test_10_22_everything_stolen_is_said_on_the_line(floors: tuple[Floor, Floor]) -> None:
+    alpha, bravo = floors
+    alpha.good("keys", "compromised", "data", "--yes")
+    alpha.good("keys", "compromised", "root", "--yes")
+    until(lambda: {key["role"] for key in keys(bravo, "root") + keys(bravo, "data") + keys(bravo, "psk")
+                   if key["state"] == "stolen"} == {"root", "data", "psk"}, deadline_s=30)  # fmt: skip
+    speak(alpha, bravo, "a line never closes")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.cli_rig import Floor, founded, free_port, paired
-from tests.e2e.test_keys import pairing_again, proved, said, speak
+from tests.e2e.test_keys import history, pairing_again, proved, said, speak
 from tests.waiting import until
 
 pytestmark = pytest.mark.full
@@ -60,6 +60,13 @@ def digest_of(floor: Floor, line: str) -> str:
     return str(floor.good("lines", line)["lines"][0]["digest"])
 
 
+def saved(floor: Floor, target: Path) -> bool:
+    """Whether the file that this floor had sent lies here again, and can be saved."""
+    found = next(entry for entry in history(floor, "BRAVO") if entry["kind"] == "attachment")
+    place = "{lane}.{generation}:{index}".format(**found["ref"])
+    return floor("save", "BRAVO", place, str(target)).code == 0
+
+
 def test_13_15_a_lost_station_comes_back_from_its_root_key(bravo: tuple[Floor, Path], tmp_path: Path) -> None:
     other, stick = bravo
     alpha = rebuilt(tmp_path, other, stick)
@@ -73,6 +80,9 @@ def test_13_15_a_lost_station_comes_back_from_its_root_key(bravo: tuple[Floor, P
         speak(other, alpha, "answered after")
         until(lambda: len(texts(alpha, "BRAVO")) == 5, deadline_s=60)
         until(lambda: digest_of(alpha, "BRAVO") == digest_of(other, "ALPHA"), deadline_s=60)
+        back = tmp_path / "back.png"
+        until(lambda: saved(alpha, back), deadline_s=60)
+        assert back.read_bytes() == bytes(range(256)) * 200
         for number, (floor, line) in enumerate(((alpha, "BRAVO"), (other, "ALPHA"))):
             for by in (alpha, other):
                 proved(floor, line, tmp_path / f"export-{number}-{by.name}", by)

@@ -1,6 +1,7 @@
 """New lane keys on a line that stands, between real engines: planned, after a theft, and after a loss. Spec 3, 10, 11, 13."""
 
 from collections import deque
+from hashlib import sha256
 
 import pytest
 
@@ -9,9 +10,9 @@ from openline.kernel.envelope import handshake_key, seal_handshake
 from openline.kernel.errors import Conflict, Foreign, Refused
 from openline.kernel.keys import make_statement
 from openline.kernel.lane import Generation
-from openline.protocol.entries import Cause, EpochEntry, GenerationEntry, Mode
+from openline.protocol.entries import Attachment, Cause, EpochEntry, GenerationEntry, Mode
 from openline.protocol.epochs import NO_ROOT, Handshake
-from openline.protocol.events import Arrived, Renew
+from openline.protocol.events import Arrived, Renew, Stow
 from openline.protocol.frames import GenerationSeed
 from openline.protocol.records import Mark, PutGeneration
 from openline.protocol.statements import decode_contradiction, encode_contradiction
@@ -348,3 +349,24 @@ def test_3_19_a_root_key_is_never_replaced_on_a_line() -> None:
     alpha.lie(1, GenerationSeed(party=0, generation=Generation(1, bytes(8)), seed=bytes(32), statement=statement))
     line.settle()
     assert not bravo.engine.book.knows(0, Generation(1, bytes(8)))
+
+
+def test_13_15_a_lost_stations_own_files_come_back_from_the_peer() -> None:
+    line = Line()
+    alpha, bravo = line.hosts
+    whole = bytes(range(256)) * 10
+    for number in range(10):
+        alpha.give(
+            Stow(attachment=sha256(whole).digest(), number=number, data=whole[number * 256 : (number + 1) * 256])
+        )
+    alpha.say(Attachment(name="a", media_type="text/plain", size=len(whole), digest=sha256(whole).digest(), chunk=256))
+    line.settle()
+    line.pass_time(5_000)
+    assert bravo.store.chunks(sha256(whole).digest()) == 10
+    rebuild(line, Generation(1, parties.secret("nonce")[:8]))
+    line.link_all()
+    line.settle()
+    line.pass_time(60_000)
+    kept = [alpha.store.chunk(sha256(whole).digest(), number) for number in range(10)]
+    assert b"".join(piece or b"" for piece in kept) == whole
+    assert both_agree(line)

@@ -31,6 +31,8 @@ _STOLEN = ("lane", "tls", "psk", "data", "root")
         _("keys rotate lane | tls: a new lane key or TLS certificate, certified by the root key; the others accept it by"
           " themselves. keys rotate psk LINE: a new pairing key, by a spoken code on both floors. keys rotate"
           " passphrase: what opens this station."),
+        _("keys card LINE FILE: take a newer card of the other side, brought by hand, where it could not come over the"
+          " line."),
         _("keys compromised lane | tls | psk LINE | data | root: the same when a key is held for stolen. It is said on the"
           " line, and nothing is rescued by a stolen pairing key. You are asked to type yes."),
     ),
@@ -41,7 +43,7 @@ _STOLEN = ("lane", "tls", "psk", "data", "root")
         "openline keys compromised lane --root /media/usb/root.key --root-key-file /media/usb/root.unlock",
     ),
 )  # fmt: skip
-@click.argument("words", metavar="[rotate|compromised KEY [LINE]]", nargs=-1)
+@click.argument("words", metavar="[rotate|compromised KEY [LINE] | card LINE FILE]", nargs=-1)
 @click.option(
     "--root",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -60,14 +62,17 @@ def keys_(desk: Desk, *, words: tuple[str, ...], root: Path | None, root_key_fil
     if not words:
         _list(desk)
         return
+    if words[0] == "card" and len(words) == 3:
+        _take_card(desk, words[1], Path(words[2]))
+        return
     act, role, line = words[0], (words[1] if len(words) > 1 else ""), (words[2] if len(words) > 2 else "")
     allowed = {"rotate": _ROTATE, "compromised": _STOLEN}.get(act)
     if allowed is None or role not in allowed or len(words) > 3 or bool(line) is not (role == "psk"):
         raise usage(
             _("That is not a way to change keys."),
-            _("Type: keys rotate {rotate} | keys compromised {stolen}; LINE after psk alone").format(
-                rotate=" | ".join(_ROTATE), stolen=" | ".join(_STOLEN)
-            ),
+            _(
+                "Type: keys rotate {rotate} | keys compromised {stolen}; LINE after psk alone; keys card LINE FILE"
+            ).format(rotate=" | ".join(_ROTATE), stolen=" | ".join(_STOLEN)),
         )
     stolen = act == "compromised"
     if stolen and not yes:
@@ -126,7 +131,7 @@ def _state(state: str) -> str:
 def _ask_stolen(role: str) -> None:
     said = {
         "lane": _("A new lane key replaces the one that is held for stolen. What the thief signed later is disputed."),
-        "tls": _("The certificate is replaced at once. Links break for a moment."),
+        "tls": _("A new certificate replaces it, as soon as the other sides have acknowledged it."),
         "psk": _("Nothing is rescued by this pairing key any more: pair again soon, keys rotate psk LINE."),
         "data": _("Everything in this station is held for stolen. Nothing is rescued until you have paired again."),
         "root": _("The root key cannot be replaced on a line that stands: a new station and new lines must follow."),
@@ -245,6 +250,11 @@ def _passphrase(desk: Desk) -> None:
     keystore = Keystore.open(desk.home / "keys", unlock, os.urandom)
     keystore.change_unlock(unlock, chosen(None, _("A new passphrase for this station")))
     desk.out.answer({"changed": "passphrase"}, [_("The station opens by the new passphrase from its next start on.")])
+
+
+def _take_card(desk: Desk, line: str, file: Path) -> None:
+    done = desk.station.client.post(desk.station.about_line(line) + "/cards", {"card": _text(file)})
+    desk.out.answer(done, [_("Taken: the newest card known of that station.")])
 
 
 # --- a lost station ------------------------------------------------------------------------------------------

@@ -12,8 +12,6 @@ engine away and makes a new one from the store.
 Spec: spec/07-delivery.md, spec/13-restart.md.
 """
 
-from functools import partial
-
 from openline.kernel.errors import Bug, Refused, Unknown
 from openline.kernel.keys import Keyring
 from openline.kernel.lane import SignedHead
@@ -93,7 +91,7 @@ class Engine:
         self._policy = self.terms.policy
         self._follow_policy(now)
         known = {p for p in self.peers if self.fold.epoch(self.party, p) is not None}
-        self.rekeying = Rekeying(self.book, self.peers, entropy, known, partial(is_stolen, self.fold))
+        self.rekeying = Rekeying(self.book, self.peers, entropy, known, lambda name: is_stolen(self.fold, name))
         self._drafts = Drafts(self.book, self.suspended, self._held_by_all)
         self._after: list[Transmit] = []
         self._batch: Batch | None = None

@@ -91,7 +91,8 @@ class Rekeying:
         peer.handshake_due = at if peer.handshake_due is None else min(at, peer.handshake_due)
 
     def renew(self, peer: Peer, now: Now) -> None:
-        """Open a new epoch as soon as possible."""
+        """Open a new epoch as soon as possible; a handshake under way is given up with its offer (spec 10.22)."""
+        peer.handshake.abandon()
         self._call_at(peer, now.steady)
 
     def take_agreed(self) -> list[Noticed]:

@@ -65,6 +65,12 @@ class StolenRequest(Request, frozen=True, kw_only=True):
     line: Annotated[str, msgspec.Meta(max_length=64)] | None = None
 
 
+class CardRequest(Request, frozen=True, kw_only=True):
+    """A newer card of another party."""
+
+    card: Annotated[str, msgspec.Meta(max_length=MAX_CARD_TEXT)]
+
+
 class KeyView(Answer, frozen=True, kw_only=True):
     """One key."""
 
@@ -270,6 +276,14 @@ async def stolen(call: Call) -> Reply:
     return reply(RotatedView(lines=[line.label for line in station.lines.values()], waits_for=[]))
 
 
+async def take_card(call: Call) -> Reply:
+    """Take a newer card of another party, brought by hand."""
+    asked = await call.json(_TAKE)
+    line = call.line
+    call.station.keys.card_by_hand(line, _card(asked.card))
+    return reply(RotatedView(lines=[line.label], waits_for=[]))
+
+
 async def papers(call: Call) -> Reply:
     """The papers of a line, for a party that has lost its station."""
     line, newest = call.line, call.station.keys.newest
@@ -279,6 +293,7 @@ async def papers(call: Call) -> Reply:
 
 _PLAN = msgspec.json.Decoder(PlanRequest)
 _ROTATE = msgspec.json.Decoder(RotateRequest)
+_TAKE = msgspec.json.Decoder(CardRequest)
 _STOLEN = msgspec.json.Decoder(StolenRequest)
 _WHO = frozenset({ADMINISTRATOR})
 
@@ -322,6 +337,16 @@ ROUTES: tuple[Route, ...] = (
         answers={200: RotatedView},
         act="keys-stolen",
         first=True,
+    ),
+    Route(
+        method="POST",
+        path="/lines/{line}/cards",
+        handler=take_card,
+        summary="Take a newer card of another party, brought by hand",
+        roles=_WHO,
+        body=CardRequest,
+        answers={200: RotatedView},
+        act="card-taken",
     ),
     Route(
         method="GET",

@@ -4,7 +4,8 @@ The root key never enters the running station: `plan` says what has to be signed
 and `take_lane` or `take_certificate` checks all of it before anything changes.
 
 A new certificate is presented once every peer has signed that it holds the card with it; a peer accepts both until
-it has seen the new one. So a planned change cuts no link. One that is held for stolen changes at once.
+it has seen the new one. So a change cuts no link, also that of a certificate held for stolen: it authenticates no
+entry, and a link that is cut could not even say so.
 
 Spec: spec/03-terms.md (3.10), spec/09-envelopes.md (9.38), spec/10-epochs.md (10.22), spec/11-forks.md (11.12).
 """
@@ -22,7 +23,7 @@ from openline.kernel.lane import Generation
 from openline.protocol.entries import Cause, KeyNotice, KeyRole, Kind
 from openline.protocol.events import Accepted, Renew, Rotate
 from openline.protocol.secrets import secret_name
-from openline.protocol.vouching import key_notices
+from openline.protocol.transcript import Latest
 from openline.station.card import keep_card
 from openline.station.line_runner import LineRunner
 from openline.station.seen import Seen
@@ -130,8 +131,6 @@ class Keys:
         for line in station.lines.values():
             key = digest(station.keystore.certificate if stolen else certificate)
             await self._say(line, KeyNotice(role=KeyRole.CERTIFICATE, stolen=stolen, key=key, card=card.raw))
-        if stolen:
-            self._present()
         self.settle()
         return [line.label for line in station.lines.values()]
 
@@ -250,8 +249,19 @@ class Keys:
             if not isinstance(notice, KeyNotice) or party == line.party:
                 continue
             self._station.log.event("keys.heard", line=line.label, party=party, role=notice.role.name.lower())
-            if notice.card and not self.take_card(line, party, notice.card, at_once=notice.stolen):
+            if notice.card and not self.take_card(line, party, notice.card, at_once=False):
                 self._station.log.event("card.refused", line=line.label, party=party)
+
+    def card_by_hand(self, line: LineRunner, card: Card) -> None:
+        """People brought a newer card of another party of that line: for a station that missed it on the line.
+
+        Raises Foreign or Conflict: nothing changed.
+        """
+        parties = [n for n, known in enumerate(line.cards) if n != line.party and known.fingerprint == card.fingerprint]
+        if not parties:
+            raise Foreign("the card is of no other party of this line")
+        if not self.take_card(line, parties[0], card.raw, at_once=True):
+            raise Conflict("the card is not newer than the one known of that station: ask for its newest")
 
     # --- our certificate ---------------------------------------------------------------------------------------
 
@@ -267,7 +277,7 @@ class Keys:
     def _announce(self, line: LineRunner, certificate: bytes) -> None:
         """Say of our new certificate what a crash may have left unsaid."""
         notice = KeyNotice(role=KeyRole.CERTIFICATE, stolen=False, key=digest(certificate), card=self._station.card.raw)
-        if line.engine is not None and (line.party, notice) not in key_notices(line.engine.fold):
+        if line.engine is not None and self._announced(line, certificate) is None:
             line.submit(notice, self._station.clock.wall()).add_done_callback(_unheard)
 
     def settle(self) -> None:
@@ -281,22 +291,27 @@ class Keys:
         certificate = self._station.keystore.own.next_certificate
         if certificate is None:
             return []
-        key = digest(certificate)
         return [
             f"{line.label}: {name}"
             for line in self._station.lines.values()
             for party, name in enumerate(line.names)
-            if party != line.party and not self._knows(line, party, key)
+            if party != line.party and not self._knows(line, party, certificate)
         ]
 
-    def _knows(self, line: LineRunner, party: int, key: bytes) -> bool:
-        engine = line.engine
-        if engine is None:
+    def _announced(self, line: LineRunner, certificate: bytes) -> Latest | None:
+        """Our last word about certificates on that line, if it carries the card with this one."""
+        if line.engine is None:
+            return None
+        last = line.engine.fold.last_words.get((Kind.KEYS, line.party, int(KeyRole.CERTIFICATE)))
+        if last is None or not isinstance(last.entry, KeyNotice) or not last.entry.card:
+            return None
+        return last if read_card(last.entry.card).certificate == certificate else None
+
+    def _knows(self, line: LineRunner, party: int, certificate: bytes) -> bool:
+        last = self._announced(line, certificate)
+        if last is None or line.engine is None:
             return False
-        last = engine.fold.last_words.get((Kind.KEYS, line.party, int(KeyRole.CERTIFICATE)))
-        if last is None or not isinstance(last.entry, KeyNotice) or last.entry.key != key:
-            return False
-        return engine.peers[party].holds.get((2 * line.party, last.generation), 0) > last.index
+        return line.engine.peers[party].holds.get((2 * line.party, last.generation), 0) > last.index
 
     def _present(self) -> None:
         station = self._station
