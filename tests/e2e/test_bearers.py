@@ -1,9 +1,7 @@
 """Two real stations over other bearers than TLS, one at a time, and over several at once."""
 
-import asyncio
 import contextlib
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +10,8 @@ import pytest
 
 from openline.station.client import Client
 from tests.contract.nats_rig import server
-from tests.contract.serial_rig import Plug, Wire
 from tests.e2e.homes import Home, in_service, pair, running
+from tests.e2e.serial_cable import cable, plugged
 from tests.waiting import until
 
 Json = dict[str, Any]
@@ -142,41 +140,11 @@ def taken(port: int) -> Iterator[None]:
         yield
 
 
-class Pump:
-    """A wire between two devices that runs in a thread of its own, at its rate."""
-
-    def __init__(self, bits_per_second: int) -> None:
-        self.near, self.far = Plug(), Plug()
-        self._wires = [Wire(bits_per_second, self.near, self.far), Wire(bits_per_second, self.far, self.near)]
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-
-    def __enter__(self) -> "Pump":
-        self._thread.start()
-        for wire in self._wires:
-            self._loop.call_soon_threadsafe(wire.start)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for wire in self._wires:
-            self._loop.call_soon_threadsafe(wire.stop)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-        self.near.close()
-        self.far.close()
-
-
 @pytest.mark.parametrize("rate", [9_600, pytest.param(1_200, marks=pytest.mark.full)])
 def test_a_line_over_a_serial_line_alone(homes: list[Home], rate: int) -> None:
-    alpha, bravo = homes
-    without_tls(*homes)
-    with Pump(rate) as pump:
-        for home, plug in ((alpha, pump.near), (bravo, pump.far)):
-            table(home, f'[serial]\ndevice = "{plug.path}"\nbits_per_second = {rate}')
-        with running(*homes):
-            in_service(*homes, deadline_s=120)
-            both_ways(*homes)
+    with plugged() as plugs, cable(homes, plugs, rate), running(*homes):
+        in_service(*homes, deadline_s=120)
+        both_ways(*homes)
 
 
 @pytest.mark.full

@@ -80,7 +80,8 @@ def measured(wire: Cable, here: Client, there: Client, text: str) -> str:
     shown, carried = time.monotonic() - began, wire.there.carried - mark
     until(lambda: held(here, ref), deadline_s=60)
     signed = time.monotonic() - began
-    assert carried <= 299, "more than ten seconds of a line of 300 bit/s"
+    # 299 bytes are ten seconds at 300 bit/s. Until this process hears of it on a busy machine, more of them pass.
+    assert carried <= 299 + 3 * wire.bits_per_second // 10
     return f"FLASH of {len(text)} bytes at {wire.bits_per_second} bit/s: {shown:.2f} s, {carried} bytes to the peer's durable show; signed for after {signed:.2f} s"
 
 
