@@ -23,7 +23,7 @@ from tests.waiting import until
 SHORT = (
     "kill", "kill-both", "kill-in-commit", "stop", "clock-forward", "clock-back", "disk-full", "disk-slow",
     "disk-fails", "north-cut", "all-cut", "flapping", "all-swallow", "relay-flips-bits", "relay-severs",
-    "relay-half-open", "relay-stalls",
+    "relay-half-open", "relay-stalls", "folder-repeats",
 )  # fmt: skip
 needs_sites = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "they can be made")
 

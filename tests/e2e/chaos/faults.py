@@ -201,6 +201,20 @@ def _flaps(sites: Sites, step: Step) -> None:
             (cable.cut if dice.random() < 0.6 else cable.heal)()
 
 
+def _by_folder(mischief: str = "", *, passes: bool = True) -> Fault:
+    """All cables are cut, and the folder is there: nothing else carries anything."""
+
+    def strike(sites: Sites, step: Step) -> None:
+        sites.share.mount(mischief)
+        _cut(*_ALL)(sites, step)
+
+    def heal(sites: Sites, step: Step) -> None:
+        _joined(*_ALL)(sites, step)
+        sites.share.pull()
+
+    return Fault(strike=strike, heal=heal, hold_s=(2, 10), passes=passes)
+
+
 def _by_relay(fault: Callable[[Proxy, Step], None], *, passes: bool = False) -> Fault:
     heal = _relay(lambda proxy, _step: proxy.heal())
     return Fault(strike=_relay(fault), heal=heal, hold_s=(1, 10), passes=passes, relayed=True)
@@ -233,6 +247,11 @@ FAULTS: dict[str, Fault] = {
     "north-swallows": _swallowed("north", passes=True),
     "all-swallow": _swallowed(*_ALL),
     "all-swallow-one-way": _swallowed(*_ALL, one_way=True),
+    "folder-alone": _by_folder(),
+    "folder-repeats": _by_folder("repeat"),
+    "folder-delays": _by_folder("delay"),
+    "folder-flips-bits": _by_folder("flip", passes=False),
+    "folder-loses": _by_folder("lose", passes=False),
     "relay-flips-bits": _by_relay(lambda proxy, step: proxy.corrupt(1 + int(step.amount * 40))),
     "relay-severs": _by_relay(lambda proxy, step: proxy.sever(1 + int(step.amount * 20))),
     "relay-half-open": _by_relay(lambda proxy, _step: proxy.half_open()),

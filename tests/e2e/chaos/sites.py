@@ -1,8 +1,8 @@
 """Two real stations at two sites: each in its own network namespace and on its own machine, BRAVO on a small disk.
 
 Three ways lead from one to the other: two cables and a relay that does to a
-connection what bad equipment does. All of it ends with the block, and with the
-process that runs it.
+connection what bad equipment does; and at times a folder that both reach. All
+of it ends with the block, and with the process that runs it.
 """
 
 import contextlib
@@ -16,6 +16,7 @@ from pathlib import Path
 from tests.e2e.chaos import shim
 from tests.e2e.chaos.proxy import Proxy
 from tests.e2e.chaos.rig import Rig, Station, copied, fingerprint_of, write_config
+from tests.e2e.chaos.share import Share
 from tests.e2e.chaos.shim import Machine
 from tests.e2e.chaos.world import World, missing, world
 
@@ -35,6 +36,7 @@ class Sites:
 
     rig: Rig
     world: World
+    share: Share
 
     @property
     def stations(self) -> tuple[Station, Station]:
@@ -79,9 +81,13 @@ def sites(template: Path, folder: Path, seed: int = 0) -> Iterator[Sites]:
             listen=[f"10.91.1.2:{PORT}", f"[fd91::2]:{PORT}", f"10.91.3.2:{PORT}"],
             dial=[f"10.91.1.1:{PORT}", f"[fd91::1]:{PORT}", f"10.91.3.9:{to_alpha.port}"],
         )
+        share = Share(folder / "share", seed)
+        stack.callback(share.pull)
         for station in (alpha, bravo):
+            with (station.home / "config.toml").open("a") as config:
+                config.write(f'\n[drop]\nout = "{share.folder}"\ninto = "{share.folder}"\n')
             stack.callback(station.kill)
-        yield Sites(Rig(folder, alpha, bravo, to_alpha, to_bravo), net)
+        yield Sites(Rig(folder, alpha, bravo, to_alpha, to_bravo), net, share)
 
 
 @contextlib.contextmanager
