@@ -9,19 +9,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from openline.kernel.errors import Unavailable
+from openline.kernel.errors import Malformed, Unavailable
 from openline.kernel.keys import Card
 from openline.kernel.units import Entropy
 from openline.ports import Bearer
-from openline.station.bearer_tables import Drop, Nats, Serial
+from openline.station.bearer_tables import Drop, Mail, Nats, Serial, Server
 from openline.station.clock import StationClock
 from openline.station.config import Config
+from openline.station.files import read_private
 from openline.station.keystore import Keystore
 from openline.station.links import Links
 from openline.station.log import Log
 
 if TYPE_CHECKING:
     from openline.bearers.drop import CourierBearer
+    from openline.bearers.mail import MailServer
     from openline.bearers.tls import TlsBearer
 
 MAX_FILE_BYTES = 262_144
@@ -149,6 +151,48 @@ def nats(host: Host, table: Nats) -> Made:
         return True
 
     return Made(bearer=bearer, place=place, drop=bearer.drop_peer)
+
+
+def mail(host: Host, table: Mail) -> Made:
+    """A mailbox: out by SMTP, in by IMAP."""
+    from openline.bearers.mail import MailBearer, MailConfig
+
+    config = MailConfig(
+        address=table.address,
+        outgoing=_mail_server(host, table.smtp),
+        incoming=_mail_server(host, table.imap),
+        folder=table.folder,
+        mails_per_minute=table.mails_per_minute,
+    )
+    bearer = MailBearer(config, host.links, host.entropy, host.clock.wall)
+
+    def place(station: str, _card: Card, places: tuple[str, ...]) -> bool:
+        if not places:
+            bearer.drop_peer(station)
+            return False
+        bearer.set_peer(station, places[0])
+        return True
+
+    return Made(bearer=bearer, place=place, drop=bearer.drop_peer)
+
+
+def _mail_server(host: Host, table: Server) -> "MailServer":
+    from openline.bearers.mail import MailServer, Security
+
+    password = read_private(host.home / table.password_file, 1_024) if table.password_file else b""
+    try:
+        return MailServer(
+            host=table.host,
+            port=table.port,
+            user=table.user,
+            password=password.decode().rstrip("\r\n"),
+            security=Security(table.security),
+            name=table.name,
+            authorities=_file(host, table.authorities_file).decode("ascii"),
+            pin=bytes.fromhex(table.pin),
+        )
+    except UnicodeDecodeError:
+        raise Malformed("mail: a password or authorities file is not text") from None
 
 
 def _file(host: Host, name: str) -> bytes:

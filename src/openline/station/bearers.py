@@ -23,7 +23,7 @@ from openline.station.config import peer_addresses
 
 RETRY_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """Pauses before a bearer that failed is tried again."""
-NOT_INSTALLED = "a package that this bearer needs is not installed: pip install 'openline[bearers]'"
+NOT_INSTALLED = "a package that this bearer needs is not installed: tools/prepare.py --bearers installs it"
 LISTEN_S = 2.0
 """How long a start waits for the TLS bearer to listen, so that who has started a station can be called at once."""
 
@@ -41,6 +41,8 @@ def planned(host: Host) -> Iterator[Plan]:
     """The bearers of this configuration. A new bearer is one more entry here."""
     config = host.config
     yield Plan(name="tls", make=lambda: makers.tls(host))
+    if config.mail is not None:
+        yield Plan(name="mail", make=partial(makers.mail, host, config.mail))
     if config.nats is not None:
         yield Plan(name="nats", make=partial(makers.nats, host, config.nats))
     if config.drop is not None:
