@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from openline.kernel.crypto import Signer
 from openline.kernel.errors import Refused
 from openline.kernel.lane import Generation, Lane
 from openline.kernel.merkle import peaks_at
@@ -60,6 +61,14 @@ def summary(frame: Frame) -> str:
             return f"part {frame.part}/{frame.parts}"
         case _:
             return type(frame).__name__.lower()
+
+
+def _verifies(key: Signer, signature: bytes, text: bytes) -> bool:
+    try:
+        Ed25519PublicKey.from_public_bytes(key.public.ed25519_key).verify(signature, text)
+    except InvalidSignature:
+        return False
+    return True
 
 
 class Checkers:
@@ -134,10 +143,8 @@ class Checkers:
         end = write.size + len(write.rows)
         for put in writes:
             if isinstance(put, PutHead) and put.signed.head.lane == write.lane and put.signed.head.size >= end:
-                key = Ed25519PublicKey.from_public_bytes(self._world.signers[write.lane.party].public.ed25519_key)
-                try:
-                    key.verify(put.signed.ed25519, put.signed.head.text())
-                except InvalidSignature:
+                keys = self._world.stations[write.lane.party].keys
+                if not any(_verifies(key, put.signed.ed25519, put.signed.head.text()) for key in keys):
                     self.fail(
                         "signed",
                         f"station {station.name} took {write.lane} to {end} on a signature that is not its owner's",
@@ -214,7 +221,7 @@ class Checkers:
             self.fail("no false proof", f"a fork was proved against party {write.party}, which is honest")
         try:
             fork = decode_fork(self._world.line, write.evidence)
-            fork.check(self._world.signers[write.party].public)
+            fork.check(self._world.stations[write.party].keys[0].public)
         except Refused:
             self.fail("evidence", "kept evidence that does not check")
 

@@ -25,6 +25,7 @@ class Faults:
             ("restores", self._p.restores, self._restore),
             ("forget", self._p.forget, self._forget),
             ("disk", self._p.disk, self._full),
+            ("rotations", self._p.rotations, self._rotate),
             ("replay", self._p.replay * 20, self._attack),
         ):
             if world.swarm[name]:
@@ -199,12 +200,41 @@ class Faults:
             station.store.restore(station.store.backup())
             station.crash("to forget", 100)
 
+    def _rotate(self, dice: Random) -> None:
+        """People replace a lane key in mid-traffic, or a pairing secret, which the other floor takes over later or never."""
+        world = self._world
+        if world.healed:
+            return
+        station = self._someone(dice)
+        if dice.random() < 0.6:
+            world.fault("lane key replaced", station)
+            station.rotate(world.roots[station.party])
+            return
+        other = dice.choice([each for each in world.honest_stations() if each is not station])
+        psk = dice.randbytes(32)
+        world.secrets.add(psk)
+        world.fault("pairing secret replaced", station)
+        station.pair(other.party, psk)
+        if dice.random() < 0.8:
+            world.at(dice.choice((0, 3_000, 60_000)), other.pair, station.party, psk)
+
     # --- the end of it ---
+
+    def _pair_all(self) -> None:
+        """Floors that have not both accepted a pairing secret do so: each with each, the same."""
+        stations = self._world.stations
+        for one in stations:
+            for other in stations[one.party + 1 :]:
+                psk = one.new_psks.get(other.party) or other.new_psks.get(one.party)
+                if psk is not None:
+                    one.pair(other.party, psk)
+                    other.pair(one.party, psk)
 
     def heal(self) -> None:
         """All faults end; every station is up; every way is clean."""
         world = self._world
         world.healed = True
+        self._pair_all()
         world.note(None, "healed")
         world.full_disks.clear()
         world.bearers_down.clear()

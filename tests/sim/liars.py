@@ -11,6 +11,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from openline.kernel.codec import Value, encode
+from openline.kernel.crypto import Signer
 from openline.kernel.envelope import MAX_CONTENT, seal_handshake
 from openline.kernel.lane import Entry, Generation, Head, Lane, SignedHead, extend, sign_head
 from openline.kernel.merkle import Peaks, peaks_at
@@ -272,8 +273,15 @@ def _garbles(world: "World", station: Station) -> None:
     _often(world, 60, noise)
 
 
+def _key(engine: Engine) -> Signer:
+    """The lane key that the liar's engine speaks by."""
+    found = engine.book.signer(engine.book.mine)
+    assert found is not None
+    return found
+
+
 def _handshake_noise(engine: Engine, peer: Peer, dice: Random) -> bytes:
-    signer = engine._signer
+    signer = _key(engine)
     if dice.random() < 0.4:
         return dice.choice(
             (b"", b"\xff", dice.randbytes(300), encode([dice.randrange(30)]), encode([9, 1, 2, 1, b"x"]))
@@ -383,7 +391,7 @@ def _own_head(engine: Engine, state: LaneState, dice: Random) -> SignedHead:
     """A head of its own lane under its own key, of a root that no history has."""
     root = dice.choice((state.root, dice.randbytes(32)))
     return sign_head(
-        engine._signer, Head(lane=state.lane, size=dice.choice((state.size, state.size + 3, 1)), root=root)
+        _key(engine), Head(lane=state.lane, size=dice.choice((state.size, state.size + 3, 1)), root=root)
     )
 
 

@@ -51,6 +51,8 @@ class Profile:
     """Clock jumps, a minute."""
     restores: float = 0.0
     """Restores, a minute."""
+    rotations: float = 0.0
+    """New lane keys and new pairing secrets, a minute."""
     both: bool = False
     """Several stations are restored together."""
     forget: float = 0.0
@@ -82,6 +84,7 @@ PROFILES: dict[str, Profile] = {
         _RESTORE,
         replace(_RESTORE, name="both-restored", both=True, restores=0.4),
         replace(_RESTORE, name="epochs-lost", restores=0.0, forget=2.0, both=True, loss=0.3),
+        replace(_CRASH, name="rotation", rotations=1.5, crash=0.004, forget=0.3, cuts=0.5),
         Profile(name="flood", flood=3_000, replay=0.3, delay_ms=300, loss=0.05, crash=0.002),
         Profile(name="quota", parties=(2,), quota=True, chaos_ms=HOUR, quiet_ms=8 * HOUR, entries=200, loss=0.1),
         Profile(name="long", parties=(2,), chaos_ms=30 * HOUR, quiet_ms=30 * MINUTE, entries=150, loss=0.1, crash=0.001,

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 from openline.kernel.crypto import Signer
 from openline.kernel.errors import Unavailable
-from openline.kernel.lane import GENERATION_ZERO
+from openline.kernel.keys import make_statement
+from openline.kernel.lane import GENERATION_ZERO, Generation
 from openline.kernel.units import Instant
 from openline.protocol.engine import Engine
+from openline.protocol.entries import Cause
 from openline.protocol.events import (
     Accepted,
     Arrived,
@@ -26,6 +28,8 @@ from openline.protocol.events import (
     Now,
     Output,
     Rejected,
+    Rotate,
+    Secret,
     Shown,
     Stored,
     Strange,
@@ -53,6 +57,9 @@ class Station:
         self, world: "World", record: LineRecord, signer: Signer, psks: dict[int, bytes], face: int = 0
     ) -> None:
         self.world, self.record, self.signer, self.psks = world, record, signer, psks
+        self.keys = [signer]
+        """All lane keys this party ever had: the keystore, which no crash touches."""
+        self.new_psks: dict[int, bytes] = {}
         self.party, self.face, self.honest = record.party, face, True
         self.random = Random(f"{world.scenario} station {self.party}.{face}")
         self.store = MemoryStore(record.line)
@@ -101,7 +108,14 @@ class Station:
         self.wake, self.in_flight = None, None
         self.booted_at = self.world.now
         self.world.note(self, "boot")
-        setup = Setup(record=self.record, signer=self.signer, psks=self.psks, mark=self.mark)
+        setup = Setup(
+            record=self.record,
+            signer=self.keys[-1],
+            retired=tuple(self.keys[:-1]),
+            psks=self.psks,
+            new_psks=self.new_psks,
+            mark=self.mark,
+        )
         engine = Engine(setup, self.store, self.entropy, self.now())
         self.engine = engine
         if self.after_boot is not None:
@@ -146,6 +160,22 @@ class Station:
     def _back(self, incarnation: int) -> None:
         if self.engine is None and self.incarnation == incarnation:
             self.boot()
+
+    def rotate(self, root: Signer) -> None:
+        """Its people put a new lane key in place; the keystore has it before the engine hears of it."""
+        if self.engine is None:
+            return
+        new = Signer(self.entropy(32), self.entropy(32))
+        above = max(each.counter for each in self.engine.book.generations(self.party)) + 1
+        generation = Generation(above, self.entropy(8))
+        statement = make_statement(self.record.line, self.party, generation, new.public, root)
+        self.keys.append(new)
+        self.give(Rotate(token=0, generation=generation, statement=statement, signer=new, cause=Cause.ROTATION))
+
+    def pair(self, party: int, psk: bytes) -> None:
+        """Its people accept a new pairing secret with a party; it is kept beside the one before."""
+        self.new_psks = {**self.new_psks, party: psk}
+        self.give(Secret(party=party, psk=psk))
 
     # --- events ---
 
@@ -198,6 +228,9 @@ class Station:
                 self.shown.append(output)
             case Rejected():
                 self.world.count(f"rejected {output.code}")
+            case Noticed(what="secret-agreed", party=party) if party in self.new_psks:
+                self.psks = {**self.psks, party: self.new_psks[party]}
+                self.new_psks = {other: psk for other, psk in self.new_psks.items() if other != party}
             case _:
                 self.noticed[getattr(output, "what", "holds")] += 1
                 checks.noticed(self, output)

@@ -96,6 +96,7 @@ class World:
         order = [party.name for party in terms.parties]
         self.cards = [cards[name] for name in order]
         self.signers = [pairs[name][1] for name in order]
+        self.roots = [pairs[name][0] for name in order]
         psks: dict[frozenset[int], bytes] = {}
         for a in range(self.parties):
             for b in range(a):
@@ -272,6 +273,7 @@ class World:
 
 _CLASSES = (
     "loss", "duplicate", "corrupt", "delay", "cuts", "replay", "flood", "crash", "disk", "clocks", "restores", "forget",
+    "rotations",
 )  # fmt: skip
 
 

@@ -10,6 +10,11 @@ import pytest
 
 from openline.kernel import codec, crypto, envelope, keys, lane, merkle, terms
 from openline.kernel.errors import Forged, Refused
+from openline.protocol.bodies import decode_body
+from openline.protocol.entries import KeyNotice, Kind
+from openline.protocol.secrets import secret_name
+from openline.protocol.statements import decode_contradiction
+from openline.station.keys import lane_name
 from tests.spec.parties import OWNER
 from tests.spec.test_verifiers import VERIFIER
 from vectors.generate import everything
@@ -85,6 +90,26 @@ def statement(given: dict[str, Any]) -> dict[str, Any]:
     return {"lane_ed25519": found.ed25519_key.hex()}
 
 
+def psk_name(given: dict[str, Any]) -> dict[str, Any]:
+    return {"name": secret_name(UNHEX(given["psk"])).hex()}
+
+
+def name_of_lane(given: dict[str, Any]) -> dict[str, Any]:
+    return {"name": lane_name(crypto.Verifier(UNHEX(given["ed25519"]), b64decode(given["mldsa"]))).hex()}
+
+
+def word(given: dict[str, Any]) -> dict[str, Any]:
+    said = decode_body(Kind.KEYS, UNHEX(given["body"]))
+    assert isinstance(said, KeyNotice)
+    return {"role": int(said.role), "stolen": said.stolen, "key": said.key.hex(), "peer": said.peer}
+
+
+def contradiction(given: dict[str, Any]) -> dict[str, Any]:
+    found = decode_contradiction(b64decode(given["evidence"]), UNHEX(given["line"]))
+    found.check(crypto.Verifier(UNHEX(given["root"]["ed25519"]), b64decode(given["root"]["mldsa"])))
+    return {"party": found.party, "counter": found.generation.counter}
+
+
 def generation(given: dict[str, Any]) -> dict[str, Any]:
     found = lane.parse_generation(given["text"])
     return {"counter": found.counter, "nonce": found.nonce.hex()}
@@ -147,7 +172,8 @@ def epoch_root(given: dict[str, Any]) -> dict[str, Any]:
 
 OPERATIONS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "decode": decode, "ed25519": ed25519, "inclusion": inclusion, "consistency": consistency, "root": root,
-    "terms": read_terms, "card": read_card, "statement": statement, "generation": generation, "leaf": make_leaf,
+    "terms": read_terms, "card": read_card, "statement": statement,
+    "psk-name": psk_name, "lane-name": name_of_lane, "word": word, "contradiction": contradiction, "generation": generation, "leaf": make_leaf,
     "leaf-in-place": leaf_in_place, "note": note, "envelope": open_envelope, "handshake": handshake, "share": share,
     "epoch-root": epoch_root,
     "derive": lambda given: {

@@ -241,7 +241,7 @@ class Rekeying:
         if peer.secrets.served():
             self.agreed.append(peer.party)
         elif len(peer.secrets.all) > 1:
-            self._call_at(peer, now.steady + RESCUE_AGAIN_MS)  # the peer may have accepted the newer one by then
+            self._call_at(peer, now.steady + peer.secrets.pause_ms())  # a reply under the newer one may have been lost
         peer.heard_at = now.steady
         peer.progress(now.steady)
         peer.control.clear()

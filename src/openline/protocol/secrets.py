@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 from openline.kernel.crypto import derive
 from openline.kernel.envelope import handshake_key, is_handshake
 
+FIRST_PAUSE_MS, MOST_PAUSE_MS = 60_000, 86_400_000
+"""Pauses before the newest is tried once more, if an epoch was opened under the one before: doubling to a day, as the
+other floor calls by itself when it has accepted, and each epoch writes an entry."""
 NAME_LABEL = b"openline/1 psk name"
 
 
@@ -43,6 +46,7 @@ class Secrets:
         self.all = [self._secret(psk) for psk in psks]
         self.chosen: Secret | None = None
         """Under which the handshake under way goes on, once the peer has answered."""
+        self._pause_ms = FIRST_PAUSE_MS
 
     def _secret(self, psk: bytes) -> Secret:
         return Secret(
@@ -57,8 +61,14 @@ class Secrets:
 
     def add(self, psk: bytes) -> None:
         """A newer one. The last of those before stays: both sides have that."""
+        self._pause_ms = FIRST_PAUSE_MS
         if all(secret.psk != psk for secret in self.all):
             self.all = [self._secret(psk), *self.all[-1:]]
+
+    def pause_ms(self) -> int:
+        """How long to wait before the newest is tried again."""
+        pause, self._pause_ms = self._pause_ms, min(2 * self._pause_ms, MOST_PAUSE_MS)
+        return pause
 
     def served(self) -> bool:
         """An epoch was opened under the chosen one: if it is the newest, it stays alone. Returns whether any left."""
