@@ -13,8 +13,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from openline.kernel.codec import Fields, Value, decode, encode
+from openline.kernel.errors import Unavailable
 from openline.kernel.lane import Generation
 from openline.kernel.units import MAX_GENERATION, MAX_SEQ, Instant
+from openline.ports import LineHistory
 from openline.protocol.engine import Engine
 from openline.protocol.entries import MAX_NAMED_HEADS, Cause, GenerationEntry
 from openline.protocol.fields import NamedHead, decode_time
@@ -40,6 +42,19 @@ class _Opening:
     generation: Generation
     time: Instant
     entry: GenerationEntry
+
+
+def check_lengths(engine: Engine, history: LineHistory) -> None:
+    """Raise Unavailable if a lane looks shorter than it was: its table is damaged.
+
+    Acknowledged so, or continued, it would make a liar of this station (4.16, 13.6). Every entry arrived once,
+    and no lane is shorter than a head that its owner signed.
+    """
+    states = engine.book.all_states()
+    heads = ((state, history.last_head(state.lane)) for state in states)
+    short = any(head is not None and head.head.size > state.durable for state, head in heads)
+    if short or sum(state.durable for state in states) != history.last_seq():
+        raise Unavailable("the store is damaged: lanes look shorter than they were; openline doctor")
 
 
 def setting_name(line: bytes) -> str:

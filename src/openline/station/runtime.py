@@ -45,7 +45,7 @@ from openline.station.log import Log, open_log
 from openline.station.marks import Marks
 from openline.station.pairing import Pairings
 from openline.station.places import Places
-from openline.station.restores import decode_marks, encode_marks, setting_name
+from openline.station.restores import check_lengths, decode_marks, encode_marks, setting_name
 from openline.station.rhythm import Pace, Rhythm
 from openline.station.seen import Seen
 from openline.station.unlock import Unlock
@@ -241,8 +241,12 @@ class Station:
             line.fail(State.BUG)
 
     def opened(self, line: LineRunner, mark: Mark | None) -> None:
-        """Remember with which mark a successor generation was opened: it tells how much there had been (spec 13.14)."""
+        """Remember with which mark a successor generation was opened: it tells how much there had been (spec 13.14).
+
+        Raises Unavailable if lanes look shorter than they were.
+        """
         name, engine = setting_name(line.line), line.working()
+        check_lengths(engine, line.history)
         with contextlib.suppress(Refused):  # what cannot be read of it only makes a screen say less
             line.restores = decode_marks(self.gate.call(self.store.setting, name))
         if mark is not None and engine.book.mine.counter and not engine.book.own(urgent=True).durable:
