@@ -60,6 +60,15 @@ def test_9_70_after_any_noise_the_next_zero_is_a_new_beginning(noise: list[bytes
     assert bodies(receiver, b"\0" + frame_of(body, 7), 7)[-1:] == [body]
 
 
+def test_9_70_a_stretch_without_an_end_is_dropped_as_it_comes() -> None:
+    receiver = Receiver()
+    for _ in range(100):
+        assert receiver.feed(b"U" * 1_000) == []
+        assert len(receiver._partial) <= 256
+    assert bodies(receiver, b"\0" + frame_of(b"after it", 7), 7) == [b"after it"]
+    assert receiver.noise == 1
+
+
 @given(BODIES, SEEDS, st.data())
 def test_9_70_a_damaged_frame_is_none(body: bytes, seed: int, data: st.DataObject) -> None:
     frame = bytearray(frame_of(body, seed))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from openline.bearers.serial.framing import Receiver, frame_of
 from openline.bearers.serial.limits import MOST_PAYLOAD, SMALL, WINDOW, Event, pace_for
 from openline.bearers.serial.link import Link
+from openline.bearers.serial.outgoing import Outgoing
 from openline.kernel.errors import Malformed, TooLarge
 from tests.contract.serial_channel import Fault, SerialLine
 
@@ -248,6 +249,33 @@ def test_9_77_only_a_frame_that_names_the_session_brings_a_link_up() -> None:
     assert not link.offer(b"x", urgent=True)
 
 
+def test_9_71_a_hello_of_ones_own_that_comes_back_late_is_nobodys() -> None:
+    link = Link(pace_for(300), random.Random(1).randbytes, 0.0)
+    said: list[bytes] = []
+    for life in range(3):
+        hello = link.next_frame(10.0 * life)
+        assert hello is not None
+        said.append(hello)
+        link.reset(10.0 * life)
+    for hello in said:
+        assert link.receive(b"\0" + hello, 40.0) == [Event.ECHO]
+
+
+def test_9_75_an_acknowledgement_of_the_first_sending_says_nothing_of_the_second() -> None:
+    queue = Outgoing(1_000)
+    assert queue.add(noise(64, 1))
+    for order in range(1, 5):
+        piece = queue.take(16)
+        piece.order, piece.until = order, float(order)
+    assert queue.doubt()
+    again = queue.take(16)
+    again.order, again.until = 5, 10.0
+    assert queue.acknowledged(bytes((1, 0, 0)), sent_before=9.0) == 0
+    assert queue.acknowledged(bytes((2, 0, 0)), sent_before=9.0) == 2
+    queue.lose_before(2)
+    assert not queue.ready, "nothing has been lost"
+
+
 def test_9_71_a_line_that_only_echoes_is_no_link() -> None:
     line = SerialLine(pace_for(1_200), delay_s=0.3)
     line.echoes = True
@@ -384,6 +412,10 @@ def test_9_76_flashes_one_after_the_other_both_ways_starve_no_acknowledgement() 
         assert line.ends[0].link.offer(envelope, urgent=True)
         assert line.ends[1].link.offer(envelope, urgent=True)
     began = line.now
+    # By then each has heard what the other has, though nobody had a moment to spare.
+    line.pass_time(3 * 9.9)
+    for end in line.ends:
+        assert any(at > began and len(frame) < 16 for at, frame in end.sent)
     line.run(lambda: line.ends[0].envelopes == line.ends[1].envelopes == sent)
     assert line.now - began < 12 * 9.9
     assert sum(end.events(Event.REPEATED) for end in line.ends) == 0
