@@ -1,6 +1,7 @@
 """Names that operators meet, taken from the code: by import where they are values, from its syntax where they are written."""
 
 import ast
+import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,6 @@ from typing import TypeGuard, Union, get_args, get_origin
 
 import msgspec
 
-from openline.bearers.tls.limits import Event
 from openline.kernel import errors
 from openline.protocol.entries import Kind
 from openline.station.cards import Flaw
@@ -114,9 +114,14 @@ def log_events() -> set[str]:
     return {_first(call) for name, call in _calls(SOURCE) if name == "event"} - {"", "entry"}
 
 
+def bearer_events(bearer: str) -> set[str]:
+    """What one bearer counts by name."""
+    return {str(event) for event in importlib.import_module(f"openline.bearers.{bearer}.limits").Event}
+
+
 def counters() -> set[str]:
-    """What the station and its bearers count by name."""
-    found = {str(event) for event in Event}
+    """What the station and the TLS bearer count by name."""
+    found = bearer_events("tls")
     for node in _nodes(SOURCE / "station"):
         if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Attribute) and node.value.attr == "counters":
             key = node.slice.elts[-1] if isinstance(node.slice, ast.Tuple) else node.slice

@@ -53,6 +53,11 @@ def test_every_name_is_documented(found: set[str], page: str) -> None:
     assert sorted(found - words_of(page)) == []
 
 
+@pytest.mark.parametrize("bearer", ["mail", "nats", "drop", "serial"])
+def test_every_event_of_a_bearer_is_on_its_page(bearer: str) -> None:
+    assert sorted(names.bearer_events(bearer) - words_of(f"{bearer}.md")) == []
+
+
 def test_every_act_of_the_audit_log_is_documented() -> None:
     from openline.station.api import all_routes
 
