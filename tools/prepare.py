@@ -2,7 +2,7 @@
 """Prepare the project's own environment in .venv, from the lock with hashes.
 
     tools/prepare.py                       what a station and ./demo need
-    tools/prepare.py --bearers             the same, and what mail, NATS and serial lines need
+    tools/prepare.py --bearers             the same, and what the mail bearer needs
     tools/prepare.py --dev                 what ./check needs as well
     tools/prepare.py --offline DIR         the same, from a folder of wheels, without a network
     tools/prepare.py --fill DIR            make such a folder, on a machine that has a network
@@ -279,7 +279,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, prog="tools/prepare.py"
     )
-    parser.add_argument("--bearers", action="store_true", help="with what mail, NATS and serial lines need")
+    parser.add_argument("--bearers", action="store_true", help="with what the mail bearer needs")
     parser.add_argument("--dev", action="store_true", help="with what the tests need")
     parser.add_argument("--offline", metavar="DIR", type=Path, help="install from this folder of wheels only")
     parser.add_argument("--fill", metavar="DIR", type=Path, help="fetch the wheels of the lock into this folder")
