@@ -370,3 +370,46 @@ def test_13_15_a_lost_stations_own_files_come_back_from_the_peer() -> None:
     kept = [alpha.store.chunk(sha256(whole).digest(), number) for number in range(10)]
     assert b"".join(piece or b"" for piece in kept) == whole
     assert both_agree(line)
+
+
+def test_13_16_a_station_restored_from_before_a_rotation_reaches_nobody_and_is_rebuilt() -> None:
+    """Its backup has the lane key of before, which its peer believes no more; nothing it says meanwhile is held against it."""
+    line = Line()
+    alpha, bravo = line.hosts
+    alpha.say(message("before"))
+    line.settle()
+    state, signer = alpha.store.backup(), alpha.signer
+    for name in ("second key", "third key"):
+        alpha.rotate(name)
+        alpha.say(message(f"under the {name}"))
+        line.settle()
+    alpha.signer, alpha.retired = signer, []
+    alpha.restore(state)
+    line.link_all()
+    line.pass_time(60_000)
+    assert alpha.engine.peers[1].epoch is None
+    alpha.rotate("fourth key")
+    assert [each.code for each in alpha.rejected()] == [Conflict.code]
+    rebuild(line, Generation(bravo.engine.book.generations(0)[-1].counter + 1, parties.secret("nonce")[:8]))
+    line.link_all()
+    line.settle()
+    line.pass_time(30_000)
+    alpha.say(message("and back"))
+    line.settle()
+    wanted = {"before", "under the second key", "under the third key", "and back"}
+    assert set(bravo.texts(0)) == set(alpha.texts(0)) == wanted
+    assert both_agree(line)
+    assert not bravo.noticed("suspected")
+
+
+def test_10_27_a_handshake_under_way_begins_anew_under_the_new_key() -> None:
+    line = Line(opened=False)
+    alpha, bravo = line.hosts
+    line.link_all()
+    line.under_way.clear()
+    alpha.rotate("second key")
+    line.settle()
+    line.pass_time(20_000)
+    alpha.say(message("first word"))
+    line.settle()
+    assert bravo.texts(0) == ["first word"]

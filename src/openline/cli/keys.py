@@ -178,6 +178,8 @@ def _certified(desk: Desk, role: str, root: Path | None, key_file: Path | None, 
         if done["waits_for"]:
             names = ", ".join(inert_line(str(name)) for name in done["waits_for"])
             lines.append(_("It is used once these have acknowledged it: {names}.").format(names=names))
+        if role == "lane":
+            lines.append(_("Write a new backup now: one of before cannot speak on these lines any more."))
         if stolen:
             lines.append(
                 _("Tell the other floor by voice, and agree on the last message that you both hold for genuine.")

@@ -13,6 +13,7 @@ from openline.kernel.units import MAX_GENERATION, Entropy
 from openline.protocol.delivery import Peer
 from openline.protocol.drafts import Drafts
 from openline.protocol.entries import MAX_NAMED_HEADS, Cause, GenerationEntry, TermsEntry
+from openline.protocol.epochs import Stage
 from openline.protocol.events import Now, Rejected, Rotate
 from openline.protocol.fields import NamedHead
 from openline.protocol.gathering import Gathering
@@ -55,6 +56,7 @@ class Succession:
         book = self._book
         try:
             _same_key(book.stated(book.party, event.generation, event.statement), event.signer.public)
+            refuse_unheard(book, self._peers)
             above = max([book.mine, *book.generations(book.party)])
             if event.generation.counter <= above.counter:
                 raise Conflict("that generation is not above all that are known: ask for a new one")
@@ -67,6 +69,10 @@ class Succession:
         book.add_signer(event.signer)
         self._announce(known)
         self._open(event.generation, event.cause, now, event.token)
+        for peer in self._peers.values():
+            if peer.epoch is None or peer.handshake.stage is not Stage.IDLE:
+                peer.handshake.abandon()  # it was signed by the key of before
+                peer.handshake_due = now.steady
         return None
 
     def settle(self, now: Now) -> None:
@@ -121,6 +127,17 @@ class Succession:
         statement = book.named.get(book.party, successor).statement
         opening = GenerationEntry(heads=tuple(named), cause=cause, statement=statement)
         self._drafts.open_lanes(opening, now, token)
+
+
+def refuse_unheard(book: LaneBook, peers: dict[int, Peer]) -> None:
+    """Raise Conflict while nobody has seen the generation that a restore opened: no new lane key then (spec 13.16).
+
+    If the store is from before a rotation, it is under a key that the others have replaced, and they would take it,
+    certified a second time by what follows, for a lie.
+    """
+    heard = any((2 * book.party, book.mine) in peer.holds or peer.epoch for peer in peers.values())
+    if book.mine.counter and not heard and not book.named.get(book.party, book.mine).statement:
+        raise Conflict("this line was restored and has reached nobody since: reach the other side first, or rebuild")
 
 
 def _same_key(stated: Verifier, ours: Verifier) -> None:

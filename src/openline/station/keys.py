@@ -23,6 +23,7 @@ from openline.kernel.lane import Generation
 from openline.protocol.entries import Cause, KeyNotice, KeyRole, Kind
 from openline.protocol.events import Accepted, Renew, Rotate
 from openline.protocol.secrets import secret_name
+from openline.protocol.succession import refuse_unheard
 from openline.protocol.transcript import Latest
 from openline.station.card import keep_card
 from openline.station.line_runner import LineRunner
@@ -73,7 +74,9 @@ class Keys:
             return Plan(lane=keys.lane.public, certificate=certificate, places=())
         places = []
         for line in station.lines.values():
-            known = line.working().book.generations(line.party)
+            engine = line.working()
+            refuse_unheard(engine.book, engine.peers)
+            known = engine.book.generations(line.party)
             above = Generation(max(each.counter for each in known) + 1, station.entropy(8))
             places.append(Place(label=line.label, line=line.line, party=line.party, generation=above))
         lane = keys.next_lane(now).public
@@ -99,6 +102,7 @@ class Keys:
         for line in lines:
             generation, statement = statements[line.line]
             book = line.working().book
+            refuse_unheard(book, line.working().peers)
             if _differ(book.stated(line.party, generation, statement), signer.public):
                 raise Foreign("the statement is for another key than this station has made")
             if generation.counter <= max(each.counter for each in book.generations(line.party)):
