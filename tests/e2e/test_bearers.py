@@ -156,3 +156,112 @@ def test_a_line_over_a_relay_alone(homes: list[Home]) -> None:
         with running(*homes):
             in_service(*homes)
             both_ways(*homes)
+
+
+def probe(station: Client, name: str) -> Json:
+    """Probe one bearer."""
+    answer: Json = station.post("lines/relay/bearers/test", {"bearer": name})["tests"][0]
+    return answer
+
+
+def test_9_28_each_bearer_is_probed_by_itself_and_shown_at_both_ends(homes: list[Home], tmp_path: Path) -> None:
+    alpha, bravo = homes
+    share = shared_folder(tmp_path, *homes)
+    with running(*homes) as (station, _), alpha.client() as here, bravo.client() as there:
+        in_service(*homes)
+        until(lambda: bearer(here, "drop")["up"] and bearer(there, "drop")["up"])
+        size = here.get("lines/relay")["last_seq"]
+        before = bearer(there, "drop")["received"]
+        assert probe(here, "drop")["why"] == ""
+        assert bearer(there, "drop")["received"] > before
+        assert probe(here, "tls")["why"] == ""
+        assert bearer(here, "tls")["delay_ms"] is not None
+        until(lambda: bearer(here, "drop")["there"] is not None and bearer(here, "drop")["there"]["up"])
+        added = here.get("lines/relay/entries", after=size, limit=100)["entries"]
+        assert {entry["kind"] for entry in added} <= {
+            "ack",
+            "epoch",
+            "terms",
+            "test",
+        }  # a probe leaves nothing in the transcript
+        share.rename(tmp_path / "pulled")
+        until(lambda: not bearer(here, "drop")["up"] and not bearer(there, "drop")["up"])
+        assert "down" in probe(here, "drop")["why"]
+        until(lambda: not bearer(here, "drop")["there"]["up"])
+        assert probe(here, "tls")["why"] == ""
+        heard = bearer(here, "drop")["last_heard"]
+        assert heard is not None
+        station.stop()
+    with running(alpha), alpha.client() as here:
+        assert bearer(here, "drop")["last_heard"] >= heard  # a restart does not forget
+
+
+def test_6_78_five_silences_are_told_apart(homes: list[Home], tmp_path: Path) -> None:
+    """Declined, considered, unattended, a silent station, bearers down: with real stations, one after the other."""
+    alpha, bravo = homes
+    share = shared_folder(tmp_path, *homes)
+    with running(*homes) as (_, station), alpha.client() as here, bravo.client() as there:
+        in_service(*homes)
+        until(lambda: bearer(here, "drop")["up"])
+        first, second, third = (say(here, text) for text in ("first", "second", "third"))
+        assert all(held(here, place) for place in (first, second, third))
+        there.post("lines/relay/entries", {"kind": "watch", "attended": True})
+        until(lambda: meaning(here, first) == "not-read")
+        there.post("lines/relay/entries", {"kind": "decline", "of": {**second, "generation": "0"}, "reason": "No."})
+        until(lambda: meaning(here, second) == "declined")
+        there.post("lines/relay/entries", {"kind": "interim", "of": {**third, "generation": "0"}, "until": 2**41})
+        until(lambda: meaning(here, third) == "considering")
+        assert status_of(here, third)["interim_until"] == 2**41
+        there.post("lines/relay/entries", {"kind": "watch", "attended": False})
+        until(lambda: meaning(here, first) == "unattended")
+        station.kill()
+        fourth = say(here, "fourth")
+        until(lambda: meaning(here, fourth) == "station-silent", deadline_s=90)
+        assert status_of(here, fourth)["silent_since"] is not None
+        told = reach(here)
+        assert (told["reach"], told["bearers_down"]) == ("station-silent", ["tls"])
+        share.rename(tmp_path / "pulled")
+        until(lambda: meaning(here, fourth) == "bearers-down")
+        assert reach(here)["bearers_down"] == ["drop", "tls"]
+        assert meaning(here, second) == "declined"
+        (tmp_path / "pulled").rename(share)
+        with running(bravo):
+            assert held(here, fourth)
+            until(lambda: reach(here)["reach"] == "reached")
+
+
+def status_of(station: Client, place: Json) -> Json:
+    """Where a message stands with BRAVO."""
+    entries = station.get("lines/relay/entries", kind="message", limit=100)["entries"]
+    found: Json = next(e for e in entries if (e["ref"]["lane"], e["ref"]["index"]) == (place["lane"], place["index"]))
+    status: Json = found["status"]["BRAVO"]
+    return status
+
+
+def meaning(station: Client, place: Json) -> str:
+    return str(status_of(station, place)["meaning"])
+
+
+def reach(station: Client) -> Json:
+    """How BRAVO is reached."""
+    return next(party for party in station.get("lines/relay")["parties"] if party["name"] == "BRAVO")
+
+
+def test_7_28_what_goes_one_way_is_sent_unknown(homes: list[Home], tmp_path: Path) -> None:
+    """The end of a diode: FLASH and the rest arrive, nothing comes back, and nobody claims that it is held."""
+    alpha, bravo = homes
+    with running(*homes):
+        in_service(*homes)
+    diode = tmp_path / "diode"
+    diode.mkdir()
+    table(alpha, f'[drop]\nout = "{diode}"')
+    table(bravo, f'[drop]\ninto = "{diode}"')
+    without_tls(*homes)
+    with running(*homes), alpha.client() as here, bravo.client() as there:
+        place = say(here, "one way", "flash")
+        until(lambda: texts(there) == ["one way"], deadline_s=30)
+        assert meaning(here, place) == "sent-unknown"
+        assert reach(here)["reach"] == "sent-unknown"
+        routine = say(here, "and routine")
+        until(lambda: texts(there) == ["one way", "and routine"], deadline_s=30)
+        assert meaning(here, routine) == "sent-unknown"

@@ -46,6 +46,12 @@ CONTENTS: tuple[Entry, ...] = (
     ),
     *_group(
         "The watch",
+        "bearers",
+        bearers="How each bearer stands at both ends; probe one by itself.",
+        minimize="Hold back routine traffic on a line under stress, or let it flow.",
+    ),
+    *_group(
+        "The watch",
         "waiting",
         inbox="What waits for this watch, first clock first.",
     ),

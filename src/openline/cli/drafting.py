@@ -35,11 +35,12 @@ def drafts_(desk: Desk, *, line: str | None) -> None:
                 inert_line(str(draft["line"])),
                 inert_line(str(draft["drafter"])),
                 clock(int(draft["made"])),
+                _("the end of MINIMIZE") if draft["state"] == "held" else _("a second person"),
                 str(message.get("precedence", "")).upper(),
                 heading(message)[:48],
             ]
         )
-    headings = [_("draft"), _("line"), _("by"), _("when"), _("precedence"), _("text")]
+    headings = [_("draft"), _("line"), _("by"), _("when"), _("waits for"), _("precedence"), _("text")]
     count = _n("{number} draft waits for release.", "{number} drafts wait for release.", len(found))
     out.answer({"drafts": found}, [count, "", *table(out, headings, rows)])
 
@@ -52,9 +53,11 @@ def drafts_(desk: Desk, *, line: str | None) -> None:
 @click.argument("number", type=click.IntRange(min=1))
 @click.option("--role", type=ROLE, metavar="ROLE", help=_("Your role, if you have several."))
 @click.option("--sign", metavar="SIGN", help=_("Your sign, if you have several."))
-def release_(desk: Desk, *, number: int, role: str | None, sign: str | None) -> None:
+@click.option("--minimize-considered", is_flag=True, help=_("Although MINIMIZE stands: you answer for it."))
+def release_(desk: Desk, *, number: int, role: str | None, sign: str | None, minimize_considered: bool) -> None:
     """Release a draft."""
-    answer = desk.station.client.post(f"drafts/{number}/release", acting(role, sign))
+    body = {**acting(role, sign), "minimize_considered": minimize_considered}
+    answer = desk.station.client.post(f"drafts/{number}/release", body)
     desk.out.answer(answer, [_("Released: {reference}").format(reference=inert_line(str(answer["ref"]["reference"])))])
 
 

@@ -31,8 +31,8 @@ def status_(desk: Desk) -> None:
     reads, releases = has_role(station, READERS), has_role(station, RELEASERS)
     found = [one for line in lines for one in waiting_on(station, line)[0]] if reads else []
     waits = first_clock_first([one for one in found if one.what != "theirs"])
-    drafts = drafts_of(station, lines) if releases else []
-    shown = [*stand(lines)]
+    drafts = [one for one in drafts_of(station, lines) if one["state"] != "held"] if releases else []
+    shown = [*stand(lines), *_minimized(lines), *(told for line in lines for told in _reached(line, now))]
     if lines and reads:
         shown += sentence(waits, now, len(drafts))
     if told.get("simulated_clock"):
@@ -74,6 +74,21 @@ def stand(lines: list[Json]) -> list[str]:
     return [" ".join(words), *advice]
 
 
+def _minimized(lines: list[Json]) -> list[str]:
+    """Where MINIMIZE stands, by whose word, and what waits for its end."""
+    told = []
+    for line in lines:
+        words = line.get("minimize") or []
+        if words:
+            by = ", ".join(inert_line(str(word["party"])) for word in words)
+            said = _("MINIMIZE on {line}, by {by}: only FLASH and IMMEDIATE pass.")
+            told.append(said.format(line=inert_line(str(line["label"])), by=by))
+        if line.get("held"):
+            waits = _n("{number} message is held for its end.", "{number} messages are held for its end.", line["held"])
+            told.append(waits + " openline drafts")
+    return told
+
+
 def _problems(problems: list[str]) -> list[str]:
     """What the station itself says is wrong; the clock has its own sentence."""
     said = [_(text) for text in problems if not text.startswith("SIMULATED CLOCK")]
@@ -93,6 +108,30 @@ def _row(out: Output, line: Json, now: int) -> list[Cell | str]:
         until(int(max(heard)), now) if heard else "-",
         _last_test(line, now),
     ]
+
+
+def _reached(line: Mapping[str, Any], now: int) -> list[str]:
+    """Where a fault lies, by party: bearers, or the station behind them."""
+    told = []
+    for party in line.get("parties") or ():
+        name, since = inert_line(str(party["name"])), party.get("heard_at")
+        heard = until(int(since), now) if since is not None else _("never")
+        down = ", ".join(inert_line(str(each)) for each in party.get("bearers_down") or ())
+        if party.get("reach") == "bearers-down":
+            told.append(
+                _("{name}: no bearer is up ({bearers}); last heard {moment}.").format(
+                    name=name, bearers=down, moment=heard
+                )
+            )
+        elif party.get("reach") == "station-silent":
+            told.append(
+                _("{name}: bearers are up, and the station is silent; last heard {moment}.").format(
+                    name=name, moment=heard
+                )
+            )
+        elif party.get("reach") == "sent-unknown":
+            told.append(_("{name}: only one-way bearers lead there; what goes is sent, unknown.").format(name=name))
+    return told
 
 
 def _attendance(line: Mapping[str, Any]) -> str:

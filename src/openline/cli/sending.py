@@ -67,6 +67,7 @@ MAX_TEXT, MAX_ATTACHMENT = 8_192, 64 * 2**20
 )
 @click.option("--timeout", default=DEFAULT_WAIT, metavar="SPAN", help=_("How long to wait (default: 10m)."))
 @click.option("--yes", is_flag=True, help=_("Send a FLASH without asking again."))
+@click.option("--minimize-considered", is_flag=True, help=_("Although MINIMIZE stands: you answer for it."))
 def send_(
     desk: Desk,
     *,
@@ -83,6 +84,7 @@ def send_(
     wait: str | None,
     timeout: str,
     yes: bool,
+    minimize_considered: bool,
 ) -> None:
     """Send a message."""
     for_ms = span_of(timeout)
@@ -100,6 +102,8 @@ def send_(
             entry[name] = station.find(line, reference, peer=peer)["ref"]
     if precedence.lower() == "flash" and not yes:
         _confirm_flash(desk, station, line)
+    if minimize_considered:
+        entry["minimize_considered"] = True
     _tell(desk, line, station.post(line, entry), wait, for_ms)
 
 
@@ -107,6 +111,19 @@ def _tell(desk: Desk, line: str, answer: Json, wait: str | None, for_ms: int) ->
     out = desk.out
     if "draft" in answer:
         number = answer["draft"]
+        if answer.get("held"):
+            out.answer(
+                answer,
+                [
+                    _("Not sent yet: MINIMIZE stands on this line. Your text is held as draft {number}.").format(
+                        number=number
+                    ),
+                    _("It goes out by itself when MINIMIZE ends; at once: openline release {number} {option}").format(
+                        number=number, option="--minimize-considered"
+                    ),
+                ],
+            )
+            leave(Exit.DRAFT)
         out.answer(
             answer,
             [

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from openline.cli.language import _
+from openline.cli.moments import clock
 from openline.cli.output import Output
 
 # name -> (shape, stand-in, colour). More corners, more haste.
@@ -65,7 +66,7 @@ def standing(status: Mapping[str, Any]) -> str:
     if status.get("declined"):
         return _("declined")
     if status.get("interim_until"):
-        return _("considering")
+        return _("considering until {moment}").format(moment=clock(int(status["interim_until"])))
     for step, words in (
         ("relayed", _("relayed")),
         ("read", _("read")),
@@ -73,8 +74,14 @@ def standing(status: Mapping[str, Any]) -> str:
         ("held", _("held")),
     ):
         if status.get(step):
-            return words
-    return _("sent, unknown")
+            return words + _("; nobody on watch there") if status.get("meaning") == "unattended" else words
+    since = clock(int(status["silent_since"])) if status.get("silent_since") is not None else "-"
+    told = {
+        "bearers-down": _("sent, unknown: no bearer to them is up"),
+        "station-silent": _("sent, unknown: their station is silent since {moment}").format(moment=since),
+        "sent-unknown": _("sent one way, unknown"),
+    }
+    return told.get(str(status.get("meaning")), _("sent, unknown"))
 
 
 def role_word(role: str) -> str:

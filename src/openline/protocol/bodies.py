@@ -129,7 +129,7 @@ def _members(entry: AnyEntry) -> dict[int, Value]:
             members = {0: entry.role, 1: entry.stolen, 2: entry.key}
             return members | _given(3, entry.peer) | _given(4, entry.card or None)
         case Service():
-            return {0: entry.text, 1: entry.language, 2: entry.sign}
+            return {0: entry.text, 1: entry.language, 2: entry.sign} | _given(3, entry.minimize)
         case Interim():
             members = {0: encode_ref(entry.of), 1: entry.until, 2: entry.role, 3: entry.sign}
             return members | _given(4, entry.text or None)
@@ -333,7 +333,12 @@ def _read_keys(members: _Members) -> KeyNotice:
 
 
 def _read_service(members: _Members) -> Service:
-    return Service(text=_text(members, 0, MAX_TEXT), language=_language(members, 1), sign=_sign(members, 2))
+    return Service(
+        text=_text(members, 0, MAX_TEXT),
+        language=_language(members, 1),
+        sign=_sign(members, 2),
+        minimize=_flag(members, 3) if 3 in members else None,
+    )
 
 
 def _read_interim(members: _Members) -> Interim:

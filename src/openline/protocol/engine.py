@@ -265,10 +265,7 @@ class Engine:
         return outputs
 
     def _flush(self, peer: Peer, now: Now) -> list[Output]:
-        """What may go to a peer. On a thin bearer what is new and what is repeated take turns.
-
-        Repeats alone would fill it for ever: only what is new says what was opened, and so ends the peer's repeats.
-        """
+        """What may go to a peer. On a thin bearer it takes turns with repeats, which what is new alone puts an end to."""
         if not peer.pace.bits_per_second:
             return self.sending.flush(peer, now.steady)
         outputs: list[Output] = []

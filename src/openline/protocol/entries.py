@@ -240,6 +240,7 @@ class Service:
     text: str = field(repr=False)
     language: str
     sign: str
+    minimize: bool | None = None  # imposes MINIMIZE, or lifts what this party imposed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

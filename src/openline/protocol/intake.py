@@ -7,6 +7,7 @@ Spec: spec/07-delivery.md, spec/11-forks.md.
 """
 
 from bisect import insort
+from dataclasses import replace
 
 from openline.kernel.codec import decode
 from openline.kernel.errors import Foreign, Forged, Refused, Unknown
@@ -125,7 +126,7 @@ class Intake:
         generation = self.book.named.of_counter(party, frame.counter)
         if generation is None:
             return  # its generation frame was lost or is still to come; the sender repeats both
-        lane = self.book.lane(frame.lane, generation)
+        lane, first = self.book.lane(frame.lane, generation), frame.first
         state = self.book.state(lane)
         if lane.key in self.book.forked:
             return
@@ -133,15 +134,17 @@ class Intake:
             self._keep_early(peer, lane, frame.first, frame, now)
             return
         if frame.first < state.size:
-            self._repeated(peer, state, frame, now)
-            return
+            if frame.first + len(frame.items) <= state.size:
+                self._repeated(peer, state, frame, now)
+                return
+            frame = _rest(frame, state.size)  # its signature covers what is held too: it checks if that is the same
         pure = sum(item.kind == Kind.ACK for item in frame.items)
         if not self._within_quota(peer, lane, len(frame.items) - pure, pure, now):
             return
         try:
             rows, bodies = self.book.accept_short(state, frame)
         except (Forged, Unknown):
-            self.gathering.want(peer, lane, frame.first, now, full=True)
+            self.gathering.want(peer, lane, first, now, full=True)
             return
         self._accepted(peer, state, rows, bodies, frame.signature, now)
 
@@ -277,9 +280,6 @@ class Intake:
     def _repeated(self, peer: Peer, state: LaneState, frame: Entries, now: Now) -> None:
         """Entries we hold already: the owner's signature tells whether they are the same ones."""
         end = frame.first + len(frame.items)
-        if end > state.size:
-            self.gathering.want(peer, state.lane, state.size, now, full=False)
-            return
         if any(item.kind != Kind.ACK for item in frame.items):
             if state.lane.generation != self.book.current(state.lane.party):
                 self.gathering.held(peer, state, now)
@@ -356,6 +356,11 @@ class Intake:
         head = Head(lane=lane, size=frame.size, root=self.book.root_at(state, frame.size))
         self.book.owner(lane).mldsa(frame.signature, head.cosigned())
         self.gathered.writes.append(PutHead(signed=SignedHead(head=head, ed25519=b"", mldsa=frame.signature)))
+
+
+def _rest(frame: Entries, size: int) -> Entries:
+    """What of a frame goes beyond the entries that are held (spec 7.13)."""
+    return replace(frame, first=size, items=frame.items[size - frame.first :])
 
 
 def _refused(state: LaneState, row: EntryRow) -> EntryRow:

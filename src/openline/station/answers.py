@@ -4,16 +4,14 @@ from typing import Any
 
 import msgspec
 
+from openline.station.bearer_answers import Answer, BearerView, MinimizeView
+
 _ENCODER = msgspec.json.Encoder()
 
 
 def encoded(answer: object) -> bytes:
     """An answer as JSON."""
     return _ENCODER.encode(answer)
-
-
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What every answer is."""
 
 
 class Failure(Answer, frozen=True, kw_only=True):
@@ -46,6 +44,11 @@ class PartyStatusView(Answer, frozen=True, kw_only=True):
     """Where a message stands with one party."""
 
     standing: str
+    meaning: str
+    """What it means that there is no more: bearers-down, station-silent, sent-unknown, under-way, unattended, not-read,
+    read, relayed, considering, declined or answered."""
+    silent_since: int | None
+    """While it is not held: when their station was last heard, ms."""
     held: bool
     presented: bool
     read: bool
@@ -90,33 +93,11 @@ class PartyView(Answer, frozen=True, kw_only=True):
     watch_sign: str
     suspended: bool
     suspected: str
-
-
-class BearerView(Answer, frozen=True, kw_only=True):
-    """One bearer's link to one party."""
-
-    party: str
-    bearer: str
-    up: bool
-    last_heard: int | None
-    sent: int
-    received: int
-    sent_bytes: int
-    received_bytes: int
-    one_way: bool
-    """Nothing comes back over it: what went is "sent, unknown"."""
-    silent: bool
-    """It is up, and several probes in a row were not answered."""
-    changed_at: int | None
-    """When it came up or went down, ms."""
-    sent_at: int | None
-    delay_ms: int | None
-    """One way, as measured over this bearer; None while it was not."""
-    loss: float | None
-    """The part of the latest probes that did not come back."""
-    probed_at: int | None
-    trouble: str
-    """Why it does not work; empty while it does."""
+    reach: str
+    """reached, bearers-down, station-silent, or sent-unknown where only one-way bearers lead there; empty for oneself."""
+    heard_at: int | None
+    """When its station was last heard over any bearer, ms."""
+    bearers_down: list[str]
 
 
 class EpochView(Answer, frozen=True, kw_only=True):
@@ -230,6 +211,10 @@ class LineView(Answer, frozen=True, kw_only=True):
     next_due: DueView | None
     last_seq: int
     notices: dict[str, int]
+    minimize: list[MinimizeView]
+    """Empty: routine traffic flows."""
+    held: int
+    """Messages that wait here for its end."""
 
 
 class StatusView(Answer, frozen=True, kw_only=True):
@@ -283,9 +268,11 @@ class PlacedMany(Answer, frozen=True, kw_only=True):
 
 
 class DraftNumber(Answer, frozen=True, kw_only=True):
-    """The terms ask for a second person: the message waits for one."""
+    """The message is not sent yet: it waits as a draft."""
 
     draft: int
+    held: bool = False
+    """MINIMIZE stands: it goes out by itself when that ends. Else it waits for a second person, as the terms ask."""
 
 
 class DraftView(Answer, frozen=True, kw_only=True):

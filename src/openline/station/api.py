@@ -11,7 +11,16 @@ from starlette.routing import Route as Path
 from starlette.routing import Router
 
 from openline.kernel.errors import Bug, Forbidden, Refused, Unavailable, Unknown
-from openline.station import api_acts, api_drop, api_entries, api_keys, api_lines, api_pairings, api_streams
+from openline.station import (
+    api_acts,
+    api_bearers,
+    api_drop,
+    api_entries,
+    api_keys,
+    api_lines,
+    api_pairings,
+    api_streams,
+)
 from openline.station.calls import Call, NotAllowed, Route, Scope, failure
 from openline.station.openapi import document_route
 from openline.station.people import Actor
@@ -25,6 +34,7 @@ def all_routes() -> tuple[Route, ...]:
         *api_entries.ROUTES,
         *api_streams.ROUTES,
         *api_lines.ROUTES,
+        *api_bearers.ROUTES,
         *api_acts.ROUTES,
         *api_pairings.ROUTES,
         *api_keys.ROUTES,

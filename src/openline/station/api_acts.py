@@ -12,7 +12,17 @@ from openline.station.answers import AuditView, BackupView, Done, DraftsView, Dr
 from openline.station.api_entries import lane_of_place, placed_ref
 from openline.station.archiving import back_up, exported, proof
 from openline.station.calls import BYTES, LINES, TEXT, Call, Reply, Route, decoded, reply
-from openline.station.drafting import DISCARDED, RELEASED, RELEASING, WAITING, discard, draft_view, keep_draft, release
+from openline.station.drafting import (
+    DISCARDED,
+    HELD,
+    RELEASED,
+    RELEASING,
+    WAITING,
+    discard,
+    draft_view,
+    keep_draft,
+    release,
+)
 from openline.station.files_sent import attach, attachment
 from openline.station.metrics import exposition
 from openline.station.people import ADMINISTRATOR, AUDITOR, INTERPRETER, PRINCIPAL, TECHNICIAN, WATCH
@@ -26,7 +36,10 @@ _PATH = Annotated[str, msgspec.Meta(min_length=1, max_length=4_096)]
 class DraftsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """In which state."""
 
-    state: Annotated[str, msgspec.Meta(pattern=f"^({WAITING}|{RELEASING}|{RELEASED}|{DISCARDED})$")] = WAITING
+    state: Annotated[str, msgspec.Meta(pattern=f"^({WAITING}|{RELEASING}|{RELEASED}|{DISCARDED}|{HELD})$")] | None = (
+        None
+    )
+    """Those that wait for a person and those that MINIMIZE holds, if it is not given."""
 
 
 class ReleaseRequest(Request, frozen=True, kw_only=True):
@@ -34,6 +47,8 @@ class ReleaseRequest(Request, frozen=True, kw_only=True):
 
     role: RoleWord | None = None
     sign: Sign | None = None
+    minimize_considered: bool = False
+    """Although MINIMIZE stands."""
 
 
 class AttachQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -88,7 +103,9 @@ _DRAFT = msgspec.json.Decoder(MessageRequest)
 async def drafts(call: Call) -> Reply | None:
     """The drafts of a line."""
     station, line = call.station, call.line
-    found = station.gate.call(station.store.drafts, call.query(DraftsQuery).state)
+    state = call.query(DraftsQuery).state
+    states = (WAITING, HELD) if state is None else (state,)
+    found = [each for one in states for each in station.gate.call(station.store.drafts, one)]
     return reply(DraftsView(drafts=[draft_view(station, each) for each in found if each.line == line.line]))
 
 
@@ -104,7 +121,8 @@ async def release_draft(call: Call) -> Reply | None:
     """Say what somebody else drafted."""
     request = decoded(_RELEASE, await call.body() or b"{}")
     station, number = call.station, _number(call)
-    accepted = await release(station, number, call.actor, request.role, request.sign)
+    considered = request.minimize_considered
+    accepted = await release(station, number, call.actor, request.role, request.sign, considered=considered)
     line = station.lines[station.gate.call(station.store.draft, number).line]
     call.noted = line.label
     return reply(Placed(ref=placed_ref(line, accepted, is_message=True)), 201)

@@ -17,7 +17,7 @@ from openline.bearers.drop.limits import direction
 from openline.kernel.errors import Malformed, Unavailable
 from openline.protocol.delivery import Peer
 from openline.protocol.epochs import Stage
-from openline.station.answers import Answer
+from openline.station.bearer_answers import Answer
 from openline.station.calls import BYTES, Call, Reply, Route, decoded, reply
 from openline.station.line_runner import LineRunner
 from openline.station.people import ADMINISTRATOR, TECHNICIAN, WATCH

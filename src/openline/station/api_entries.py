@@ -28,6 +28,7 @@ from openline.station.entry_view import KINDS, arrival_view, reference_of, statu
 from openline.station.line_runner import LineRunner
 from openline.station.people import ADMINISTRATOR, AUDITOR, INTERPRETER, PRINCIPAL, TECHNICIAN, WATCH
 from openline.station.requests import BatchRequest, EntryRequest, MessageRequest, entry_of, find_messages
+from openline.station.runtime import Station
 
 MAX_PAGE = 1_000
 MAX_SCANNED = 20_000
@@ -77,10 +78,19 @@ async def submit(call: Call) -> Reply | None:
     line, station = call.line, call.station
     if isinstance(request, MessageRequest) and release_asked(line):
         return reply(DraftNumber(draft=keep_draft(station, line, call.actor, request)), 202)
+    if isinstance(request, MessageRequest) and _is_held(station, line, request):
+        return reply(DraftNumber(draft=keep_draft(station, line, call.actor, request, held=True), held=True), 202)
     now = station.clock.wall()
     entry = entry_of(request, line, station.people, call.actor, language=station.config.language, now=now)
     accepted = await line.submit(entry, now if request.time is None else Instant(request.time))
     return reply(Placed(ref=placed_ref(line, accepted, is_message=isinstance(entry, Message))), 201)
+
+
+def _is_held(station: Station, line: LineRunner, request: EntryRequest) -> bool:
+    """Whether MINIMIZE holds this back (spec 6.76)."""
+    return isinstance(request, MessageRequest) and station.minimize.holds(
+        line, request.precedence, considered=request.minimize_considered
+    )
 
 
 async def submit_batch(call: Call) -> Reply | None:
@@ -89,6 +99,8 @@ async def submit_batch(call: Call) -> Reply | None:
     line, station = call.line, call.station
     if release_asked(line) and any(isinstance(each, MessageRequest) for each in request.entries):
         raise Malformed("the terms ask for a second person: messages go one by one")
+    if any(_is_held(station, line, each) for each in request.entries):
+        raise Malformed("MINIMIZE stands: messages go one by one")
     now, language = station.clock.wall(), station.config.language
     entries = [entry_of(each, line, station.people, call.actor, language=language, now=now) for each in request.entries]
     times = [now if each.time is None else Instant(each.time) for each in request.entries]

@@ -17,7 +17,7 @@ from openline.protocol.engine import Engine
 from openline.protocol.entries import KeyRole
 from openline.protocol.statements import is_contradiction
 from openline.protocol.vouching import is_stolen, key_notices
-from openline.station.answers import Answer
+from openline.station.bearer_answers import Answer
 from openline.station.calls import TEXT, Call, Reply, Route, reply
 from openline.station.cards import MAX_CARD_TEXT, unarmoured
 from openline.station.keys import Plan, lane_name

@@ -21,6 +21,7 @@ from openline.station.answers import (
 from openline.station.api_entries import placed_ref
 from openline.station.calls import Call, Reply, Route, decoded, reply
 from openline.station.cards import as_digits, as_words
+from openline.station.drafting import HELD
 from openline.station.line_runner import LineRunner
 from openline.station.line_view import line_view, state_of, test_view
 from openline.station.people import ADMINISTRATOR, TECHNICIAN, WATCH
@@ -114,7 +115,8 @@ async def line(call: Call) -> Reply | None:
 
 def _view(station: Station, line: LineRunner) -> LineView:
     tests = station.gate.call(station.store.tests, line.line, 1)
-    return line_view(station, line, tests[0] if tests else None)
+    held = station.gate.call(station.store.drafts, HELD)
+    return line_view(station, line, tests[0] if tests else None, sum(draft.line == line.line for draft in held))
 
 
 async def test(call: Call) -> Reply | None:

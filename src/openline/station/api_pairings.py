@@ -12,7 +12,8 @@ import msgspec
 from openline.kernel.errors import Malformed
 from openline.kernel.terms import Policy
 from openline.protocol.pairing_messages import Reason
-from openline.station.answers import Answer, Fingerprint
+from openline.station.answers import Fingerprint
+from openline.station.bearer_answers import Answer
 from openline.station.calls import Call, Reply, Route, reply
 from openline.station.cards import MAX_CARD_TEXT, as_digits, as_words
 from openline.station.meeting import Meeting, Refusal

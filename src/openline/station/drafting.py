@@ -1,8 +1,11 @@
 """Two-person release: a message waits as a draft until somebody else releases it.
 
-    WAITING --release--> RELEASING --durable--> RELEASED
-       |  ^------refused------'
+    WAITING or HELD --release--> RELEASING --durable--> RELEASED
+       |     ^------refused------'
        '--discard--> DISCARDED
+
+HELD is what MINIMIZE keeps back (minimize.py): it is released by the station
+when that ends, or before by somebody who answers for it.
 
 Whoever drafted may not release: persons are told apart by user, not by sign.
 A station that fell between the two steps of a release looks in its own lane
@@ -21,6 +24,7 @@ from openline.ports import Draft
 from openline.protocol.bodies import encode_body
 from openline.protocol.entries import Message
 from openline.protocol.events import Accepted
+from openline.protocol.fields import decode_time
 from openline.protocol.lanes import read_body
 from openline.station.answers import DraftView
 from openline.station.line_runner import LineRunner
@@ -28,7 +32,7 @@ from openline.station.people import WATCH, Actor
 from openline.station.requests import MessageRequest, message_of
 from openline.station.runtime import Station
 
-WAITING, RELEASING, RELEASED, DISCARDED = "waiting", "releasing", "released", "discarded"
+WAITING, RELEASING, RELEASED, DISCARDED, HELD = "waiting", "releasing", "released", "discarded", "held"
 MAX_DRAFTS = 256
 """Drafts that wait at a time: more than a floor can oversee."""
 _LOOK_BACK = 256
@@ -42,6 +46,8 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     sign: str
     made: int
     request: MessageRequest
+    held: bool = False
+    """By MINIMIZE, and not for want of a second person."""
 
 
 _ENCODER = msgspec.json.Encoder()
@@ -53,45 +59,72 @@ def release_asked(line: LineRunner) -> bool:
     return line.engine is not None and line.engine.fold.policy.release
 
 
-def keep_draft(station: Station, line: LineRunner, actor: Actor, request: MessageRequest) -> int:
-    """Keep a message until somebody else releases it; its number. Raises as `message_of`, and TooLarge."""
+def keep_draft(station: Station, line: LineRunner, actor: Actor, request: MessageRequest, *, held: bool = False) -> int:
+    """Keep a message until somebody else releases it, or (`held`) until MINIMIZE ends; its number.
+
+    Raises as `message_of`, and Conflict.
+    """
+    state = HELD if held else WAITING
     _, sign = station.people.speaking(actor, request.role, request.sign, frozenset({WATCH}))
     encode_body(message_of(request, line, language=station.config.language, drafter=sign))  # refused now or never
-    waiting = station.gate.call(station.store.drafts, WAITING)
+    waiting = station.gate.call(station.store.drafts, state)
     if len(waiting) >= MAX_DRAFTS:
         raise Conflict("too many drafts wait already: release or discard some")
-    kept = Kept(uid=actor.uid, sign=sign, made=station.clock.wall(), request=request)
-    return station.gate.call(station.store.add_draft, line.line, WAITING, _ENCODER.encode(kept))
+    kept = Kept(uid=actor.uid, sign=sign, made=station.clock.wall(), request=request, held=held)
+    return station.gate.call(station.store.add_draft, line.line, state, _ENCODER.encode(kept))
 
 
-async def release(station: Station, number: int, actor: Actor, role: str | None, sign: str | None) -> Accepted:
-    """Say what somebody else drafted. Raises Forbidden (one's own; the same sign), Conflict, Unknown or Unavailable."""
+async def release(
+    station: Station, number: int, actor: Actor, role: str | None, sign: str | None, *, considered: bool
+) -> Accepted:
+    """Say what somebody else drafted, or what MINIMIZE holds back.
+
+    Raises Forbidden (one's own; the same sign), Conflict (MINIMIZE stands, and it was not considered), Unknown or
+    Unavailable.
+    """
     draft = station.gate.call(station.store.draft, number)
     kept = read_draft(draft)
     line = station.lines.get(draft.line)
     if line is None:
         raise Unavailable("the line of this draft is stopped")
     _, releaser = station.people.speaking(actor, role, sign, frozenset({WATCH}))
+    if station.minimize.holds(line, kept.request.precedence, considered=considered):
+        raise Conflict("MINIMIZE stands: wait for its end, or release it as considered")
+    if kept.held:
+        return await _say(station, line, draft, kept, "")
     if actor.uid == kept.uid:
         raise Forbidden("a second person releases: not the one who drafted")
     if releaser == kept.sign:
         raise Forbidden("drafter and releaser need two different signs")
+    return await _say(station, line, draft, kept, releaser)
+
+
+async def _say(station: Station, line: LineRunner, draft: Draft, kept: Kept, releaser: str) -> Accepted:
+    state = HELD if kept.held else WAITING
     message = message_of(kept.request, line, language=station.config.language, drafter=kept.sign)
     message = replace(message, releaser=releaser)
-    station.gate.call(station.store.move_draft, number, WAITING, RELEASING)
+    station.gate.call(station.store.move_draft, draft.number, state, RELEASING)
     try:
         time = kept.request.time
         accepted = await line.submit(message, station.clock.wall() if time is None else Instant(time))
     except Refused:
-        station.gate.call(station.store.move_draft, number, RELEASING, WAITING)
+        station.gate.call(station.store.move_draft, draft.number, RELEASING, state)
         raise
-    station.gate.call(station.store.move_draft, number, RELEASING, RELEASED)
+    station.gate.call(station.store.move_draft, draft.number, RELEASING, RELEASED)
     return accepted
+
+
+async def release_held(station: Station, line: LineRunner) -> None:
+    """MINIMIZE has ended: say what it held back, in the order in which it was written. Raises Refused or Unavailable."""
+    for draft in station.gate.call(station.store.drafts, HELD):
+        if draft.line == line.line and not line.strained:
+            await _say(station, line, draft, read_draft(draft), "")
 
 
 def discard(station: Station, number: int) -> None:
     """Let a draft go unsaid. Raises Unknown, Conflict or Unavailable."""
-    station.gate.call(station.store.move_draft, number, WAITING, DISCARDED)
+    held = station.gate.call(station.store.draft, number).state == HELD
+    station.gate.call(station.store.move_draft, number, HELD if held else WAITING, DISCARDED)
 
 
 def read_draft(draft: Draft) -> Kept:
@@ -122,8 +155,10 @@ def settle(station: Station) -> None:
         line = station.lines.get(draft.line)
         if line is None or line.engine is None:
             continue
-        said = _was_said(line, read_draft(draft))
-        station.gate.call(station.store.move_draft, draft.number, RELEASING, RELEASED if said else WAITING)
+        kept = read_draft(draft)
+        unsaid = HELD if kept.held else WAITING
+        said = _was_said(line, kept)
+        station.gate.call(station.store.move_draft, draft.number, RELEASING, RELEASED if said else unsaid)
 
 
 def _was_said(line: LineRunner, kept: Kept) -> bool:
@@ -136,7 +171,8 @@ def _was_said(line: LineRunner, kept: Kept) -> bool:
             if (
                 isinstance(body, Message)
                 and (body.text, body.subject, body.drafter) == (request.text, request.subject, kept.sign)
-                and body.releaser
+                and bool(body.releaser) is not kept.held
+                and decode_time(row.entry.time) >= (kept.made if request.time is None else request.time)
             ):
                 return True
     return False

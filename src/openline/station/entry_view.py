@@ -23,6 +23,7 @@ from openline.protocol.vouching import disputed
 from openline.station.answers import EntryView, PartyStatusView, PolicyView, RefView
 from openline.station.line_runner import LineRunner
 from openline.station.restores import generation_view
+from openline.station.silence import meaning, reached
 
 KINDS: dict[str, int] = {kind.name.lower().replace("_", "-"): int(kind) for kind in Kind}
 """Kinds by the names that the API uses."""
@@ -112,6 +113,8 @@ def status_view(line: LineRunner, engine: Engine, status: MessageStatus) -> dict
         marks, clock = each.marks, clock_of(status, each, engine.fold.policy)
         found[line.names[each.party]] = PartyStatusView(
             standing=_STANDINGS[standing_of(marks, held=held)],
+            meaning=meaning(line, engine, each.party, standing_of(marks, held=held)),
+            silent_since=reached(line.links, line, engine, each.party).heard_at if not held else None,
             held=held,
             presented=bool(marks & Mark.PRESENTED),
             read=bool(marks & Mark.READ),

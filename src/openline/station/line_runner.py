@@ -14,14 +14,14 @@ import enum
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol, TypeVar, assert_never
+from typing import TypeVar, assert_never
 
 from openline.kernel import errors
 from openline.kernel.errors import Refused, Unavailable
 from openline.kernel.keys import read_card
 from openline.kernel.lane import Generation
 from openline.kernel.terms import parse_terms
-from openline.kernel.units import Entropy, Instant
+from openline.kernel.units import Instant
 from openline.ports import LineHistory
 from openline.protocol.delivery import Peer
 from openline.protocol.engine import Engine
@@ -48,10 +48,8 @@ from openline.protocol.events import (
 from openline.protocol.records import Append, LineRecord, Mark, PutSnapshot
 from openline.protocol.snapshots import snapshot
 from openline.protocol.transcript import FOLD_VERSION
-from openline.station.clock import StationClock
-from openline.station.committer import Committer, Gate, GatedLine
-from openline.station.keystore import Keystore
-from openline.station.links import Links
+from openline.station.committer import GatedLine
+from openline.station.line_host import Host
 from openline.station.seen import Ranges, Seen
 
 RETRY_S = (1.0, 2.0, 5.0, 10.0, 30.0)
@@ -70,49 +68,6 @@ class State(enum.Enum):
     BUG = "bug"
     FULL = "full"
     CLOSED = "closed"
-
-
-class Host(Protocol):
-    """What a line has of its station."""
-
-    clock: StationClock
-    links: Links
-    committer: Committer
-    gate: Gate
-    keystore: Keystore
-    entropy: Entropy
-
-    def opened(self, line: "LineRunner", mark: Mark | None) -> None:
-        """A line's engine was made, with that mark; nothing was written yet."""
-        ...
-
-    def guard(self, line: "LineRunner", step: Callable[[], None]) -> None:
-        """Do a step of a line; what goes wrong stops that line alone."""
-        ...
-
-    def read_mark(self, line: bytes) -> Mark | None:
-        """The line's mark."""
-        ...
-
-    def write_mark(self, line: bytes, mark: Mark) -> None:
-        """Make the line's mark durable."""
-        ...
-
-    def entries_shown(self, line: "LineRunner", seen: list[Seen]) -> None:
-        """Entries became durable, by ascending arrival number."""
-        ...
-
-    def held(self, line: "LineRunner", holds: Holds) -> None:
-        """A party holds more than before."""
-        ...
-
-    def noticed(self, line: "LineRunner", notice: Noticed) -> None:
-        """Something people or counters must hear of."""
-        ...
-
-    def state_changed(self, line: "LineRunner") -> None:
-        """The line's state may be another now."""
-        ...
 
 
 class LineRunner:
@@ -144,6 +99,8 @@ class LineRunner:
         self._ranges: Ranges | None = None
         self._seen: list[Seen] = []
         self._changed = False
+        self.strained = False  # MINIMIZE stands
+        self.links = host.links
 
     @property
     def line(self) -> bytes:
@@ -232,8 +189,8 @@ class LineRunner:
 
     def envelope(self, envelope: bytes, bearer: str, *, stranger: bool = False) -> None:
         """See links.Line."""
-        del bearer
-        self.feed(Strange(envelope) if stranger else Arrived(envelope))
+        if not self._host.probes.take(self, bearer, envelope):
+            self.feed(Strange(envelope) if stranger else Arrived(envelope))
 
     def linked(self, link: Link) -> None:
         """See links.Line."""

@@ -7,8 +7,8 @@ from openline.ports import LineTest
 from openline.protocol.clocks import MessageClock, next_due, running
 from openline.protocol.engine import Engine
 from openline.protocol.entries import Watch
+from openline.protocol.probing import End
 from openline.station.answers import (
-    BearerView,
     DueView,
     EpochView,
     LaneSizeView,
@@ -17,13 +17,17 @@ from openline.station.answers import (
     RefView,
     TestView,
 )
+from openline.station.bearer_answers import BearerThereView, BearerView, MinimizeView
 from openline.station.bearers import Bearers
 from openline.station.clock import StationClock
 from openline.station.entry_view import policy_view, reference_of
 from openline.station.line_runner import LineRunner, State
 from openline.station.links import Links
+from openline.station.minimize import STATION_SIGN, Minimize
+from openline.station.probing import Probes
 from openline.station.restores import generation_views
 from openline.station.rhythm import Rhythm
+from openline.station.silence import Reach, reached
 
 
 class Floor(Protocol):
@@ -33,6 +37,8 @@ class Floor(Protocol):
     clock: StationClock
     rhythm: Rhythm
     bearers: Bearers
+    probes: Probes
+    minimize: Minimize
 
 
 def state_of(floor: Floor, line: LineRunner) -> tuple[str, str]:
@@ -59,6 +65,8 @@ def state_of(floor: Floor, line: LineRunner) -> tuple[str, str]:
         return "opening", "linked; agreeing on keys"
     if suspended and not down:
         return "suspended", "suspended: only FLASH passes"
+    if any(_is_silent(floor, line, party) for party, _ in peers):
+        return "degraded", "a party's station is silent: bearers to it are up, and nothing comes" + also
     if down:
         return "degraded", "no link to some of the parties" + also
     if any(peer.suspected for peer in engine.peers.values()):
@@ -68,12 +76,16 @@ def state_of(floor: Floor, line: LineRunner) -> tuple[str, str]:
     return "in service", "in service"
 
 
-def line_view(floor: Floor, line: LineRunner, last_test: LineTest | None) -> LineView:
+def _is_silent(floor: Floor, line: LineRunner, party: int) -> bool:
+    return reached(floor.links, line, line.engine, party).reach is Reach.STATION_SILENT
+
+
+def line_view(floor: Floor, line: LineRunner, last_test: LineTest | None, held: int) -> LineView:
     """All that the API says of a line."""
     state, words = state_of(floor, line)
     engine, names = line.engine, line.names
     policy = engine.fold.policy if engine is not None else line.terms.policy
-    parties = [_party(line, engine, party) for party in range(len(names))]
+    parties = [_party(floor, line, engine, party) for party in range(len(names))]
     return LineView(
         line=line.line.hex(),
         label=line.label,
@@ -95,13 +107,25 @@ def line_view(floor: Floor, line: LineRunner, last_test: LineTest | None) -> Lin
         next_due=_due(line, engine, floor.clock.wall()),
         last_seq=line.history.last_seq(),
         notices=dict(line.notices),
+        minimize=[
+            MinimizeView(
+                party=names[party],
+                time=word.time,
+                text=word.text,
+                sign=word.sign,
+                automatic=word.sign == STATION_SIGN,
+            )
+            for party, word in sorted(floor.minimize.words(line).items())
+        ],
+        held=held,
     )
 
 
-def _party(line: LineRunner, engine: Engine | None, party: int) -> PartyView:
+def _party(floor: Floor, line: LineRunner, engine: Engine | None, party: int) -> PartyView:
     watch = engine.fold.watch(party) if engine is not None else None
     said = watch.entry if watch is not None and isinstance(watch.entry, Watch) else None
     peer = engine.peers.get(party) if engine is not None else None
+    found = reached(floor.links, line, engine, party) if party != line.party else None
     return PartyView(
         name=line.names[party],
         me=party == line.party,
@@ -111,6 +135,9 @@ def _party(line: LineRunner, engine: Engine | None, party: int) -> PartyView:
         watch_sign=said.sign if said is not None else "",
         suspended=engine is not None and engine.fold.suspension(party) is not None,
         suspected=peer.suspected if peer is not None else "",
+        reach=found.reach.value if found is not None else "",
+        heard_at=found.heard_at if found is not None else None,
+        bearers_down=list(found.down) if found is not None else [],
     )
 
 
@@ -142,6 +169,15 @@ def _bearer(floor: Floor, party: str, name: str, station: str) -> BearerView:
         loss=state.loss,
         probed_at=state.probed_at,
         trouble=floor.bearers.trouble(name),
+        there=_there(floor.probes.said(station, name)),
+    )
+
+
+def _there(end: End | None) -> BearerThereView | None:
+    if end is None:
+        return None
+    return BearerThereView(
+        up=end.up, last_heard=end.heard or None, delay_ms=end.delay_ms or None, loss=end.lost_percent / 100
     )
 
 

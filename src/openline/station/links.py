@@ -117,6 +117,15 @@ class Links:
                 found.append(Way(bearer=bearer, traits=traits, state=self.state(name, station)))
         return ordered(found)
 
+    def stations(self) -> list[str]:
+        """All stations that a line speaks with."""
+        return list(self._routes)
+
+    def peer(self, station: str) -> Peer | None:
+        """Delivery to a station, of the first line with it that works; None if none does."""
+        found = (route.line.peer(route.party) for route in self._routes.get(station, ()))
+        return next((peer for peer in found if peer is not None), None)
+
     def up(self, station: str) -> bool:
         """Whether any bearer's link to a station is up."""
         return any(bearer.up(station) for bearer in self.bearers.values())
@@ -152,6 +161,16 @@ class Links:
             state.sent += 1
             state.sent_bytes += len(sent.envelope)
             state.sent_at = self._wall()
+
+    def send_over(self, name: str, station: str, envelope: bytes) -> bool:
+        """Offer an envelope to exactly one bearer; whether it took it."""
+        bearer, state = self.bearers.get(name), self.state(name, station)
+        if bearer is None or len(envelope) > bearer.traits.largest or not bearer.offer(station, envelope):
+            return False
+        state.sent += 1
+        state.sent_bytes += len(envelope)
+        state.sent_at = self._wall()
+        return True
 
     # --- in: ports.Intake --------------------------------------------------------------------------------------
 

@@ -73,6 +73,8 @@ class MessageRequest(Spoken, frozen=True, kw_only=True, tag_field="kind", tag="m
     answer_by: Moment | None = None
     answers: Named | None = None
     supersedes: Named | None = None
+    minimize_considered: bool = False
+    """Send it although MINIMIZE stands: whoever says so answers for it."""
 
 
 class ServiceRequest(Spoken, frozen=True, kw_only=True, tag_field="kind", tag="service"):

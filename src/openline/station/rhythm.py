@@ -47,6 +47,9 @@ TEXTS: Mapping[str, tuple[str, ...]] = {
 }
 """Neutral words, our own, in each language; others test in English."""
 
+STRAINED = 4
+"""So many times as seldom under MINIMIZE: once in four hours is still within a watch."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
@@ -167,7 +170,7 @@ class Rhythm:
         engine, now = line.engine, self._floor.clock.steady()
         if engine is None or line.state is not State.RUNNING:
             return False
-        every = engine.fold.policy.test_minutes * 60_000
+        every = engine.fold.policy.test_minutes * 60_000 * (STRAINED if line.strained else 1)
         if not every:
             self._due.pop(line.line, None)
             return False

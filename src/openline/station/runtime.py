@@ -24,6 +24,7 @@ from openline.kernel.errors import Conflict, Malformed, Refused, TooLarge, Unava
 from openline.kernel.lane import GENERATION_ZERO
 from openline.kernel.units import Entropy, Instant
 from openline.ports import Store
+from openline.protocol.entries import Service
 from openline.protocol.events import Holds, Noticed
 from openline.protocol.records import LineRecord, Mark
 from openline.station.answers import encoded
@@ -43,8 +44,10 @@ from openline.station.line_view import state_of
 from openline.station.links import Links
 from openline.station.log import Log, open_log
 from openline.station.marks import Marks
+from openline.station.minimize import Minimize
 from openline.station.pairing import Pairings
 from openline.station.places import Places
+from openline.station.probing import Probes, Rate
 from openline.station.restores import check_lengths, decode_marks, encode_marks, setting_name
 from openline.station.rhythm import Pace, Rhythm
 from openline.station.seen import Seen
@@ -63,6 +66,8 @@ class Parts:
     open_store: Callable[[Path, bytes], Store] = SqliteStore.open
     pace: Pace = field(default_factory=Pace)
     """Of the automatic tests."""
+    probes: Rate = field(default_factory=Rate)
+    """Of the bearers."""
 
 
 class Station:
@@ -102,6 +107,8 @@ class Station:
         """For the sticks that are carried by hand; made by `bearers` too."""
         self.bearers = Bearers(self)
         self.keys = Keys(self)
+        self.probes = Probes(self, parts.probes)
+        self.minimize = Minimize(self)
         self._told: dict[bytes, str] = {}
         self._stopped = asyncio.Event()
 
@@ -142,12 +149,16 @@ class Station:
         self.keys.start()
         self.pairings.resume()
         self.rhythm.start()
+        self.probes.start()
+        self.minimize.start()
         self.log.event("station.started", version=self.version, lines=len(self.lines), simulated=self.clock.simulated)
 
     async def _end(self) -> None:
         self.feed.close()
         self.pairings.close()
         self.rhythm.stop()
+        self.probes.stop()
+        self.minimize.stop()
         await self.bearers.stop()
         self.committer.close()
         with contextlib.suppress(Unavailable):
@@ -265,6 +276,9 @@ class Station:
         """Push entries to whoever listens; what was said about keys is heeded."""
         self.keys.heard(line, seen)
         self.counters["entries"] += len(seen)
+        for each in seen:
+            if isinstance(each.shown.entry, Service):
+                self.minimize.seen(line, each.shown.lane.party, each.shown.entry, each.shown.time)
         if self.feed.listened(line.line):
             for each in seen:
                 view = entry_view(line, each.seq, each.shown)
@@ -284,6 +298,12 @@ class Station:
                 "size": holds.size,
             }
             self.feed.publish(Published(line=line.line, name="holds", seq=0, data=encoded(view)))
+
+    async def release_held(self, line: LineRunner) -> None:
+        """Send what MINIMIZE held back."""
+        from openline.station.drafting import release_held  # it needs a station itself
+
+        await release_held(self, line)
 
     def noticed(self, line: LineRunner, notice: Noticed) -> None:
         """Count, log and push a notice."""
@@ -317,6 +337,17 @@ class Station:
             if station in line.stations:
                 up = self.links.bearers[bearer].up(station) if bearer in self.links.bearers else False
                 self.log.event("link", line=line.label, party=line.stations.index(station), bearer=bearer, up=up)
+                self.state_changed(line)
+        self.probes.report(station)
+
+    def bearer_changed(self, station: str, bearer: str) -> None:
+        """A bearer counts as silent now, or no more; or the other station said something else of its ends."""
+        silent = self.links.state(bearer, station).silent
+        for line in self.lines.values():
+            if station in line.stations:
+                party = line.stations.index(station)
+                if silent:
+                    self.noticed(line, Noticed(what="bearer-silent", party=party))
                 self.state_changed(line)
 
 
