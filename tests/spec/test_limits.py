@@ -13,9 +13,20 @@ import openline.protocol
 from openline.bearers.tls.limits import LARGEST_PAIR_FRAME
 from openline.kernel.codec import encode
 from openline.kernel.errors import Malformed
-from openline.protocol import attachments, delivery, engine, epochs, fragments, gathering, intake, rekeying, sending
+from openline.protocol import (
+    attachments,
+    delivery,
+    engine,
+    epochs,
+    fragments,
+    gathering,
+    intake,
+    pacing,
+    rekeying,
+    sending,
+)
 from openline.protocol.frames import decode_content, encode_content
-from openline.station import meeting
+from openline.station import bearer_state, meeting, minimize, probing, ways
 from tests.spec.parties import LINE
 
 TEXT = (Path(__file__).resolve().parents[2] / "spec/12-limits.md").read_text()
@@ -81,6 +92,14 @@ TIMES = {
     "WANT_RETRY_MOST_MS": gathering.WANT_MOST_MS,
     "HAND_ON_MS": sending.HAND_ON_MS,
     "RESEAL_MS": delivery.RESEAL_MS,
+    "RESEAL_MOST_MS": delivery.RESEAL_MOST_MS,
+    "RENEW_THIN_MS": rekeying.RENEW_THIN_MS,
+    "SLOW_MS": ways.QUICK_MS,
+    "BUSY_MS": ways.LONGEST_MS,
+    "PROBE_MS": int(1_000 * probing.Rate().every_s),
+    "ONE_WAY_MS": bearer_state.ONE_WAY_MS,
+    "ONE_WAY_MOST_MS": bearer_state.ONE_WAY_MOST_MS,
+    "MINIMIZE_MS": minimize.PATIENCE_MS,
     "HANDSHAKE_RETRY_MS": epochs.RESEND_MS[0],
     "HANDSHAKE_RETRY_MOST_MS": epochs.RESEND_MS[-1],
     "NO_EVERY_MS": rekeying.NO_EVERY_MS,
@@ -93,6 +112,10 @@ TIMES = {
 COUNTS = {
     "FRAGMENT_SETS": fragments.FRAGMENT_SETS,
     "CHUNKS_OPEN": attachments.IN_FLIGHT,
+    "WANTS": gathering.MAX_WANTED,
+    "REORDER_FRAMES": intake.MAX_EARLY,
+    "BULK_BITS": pacing.BULK_BITS,
+    "SILENT_AFTER": bearer_state.SILENT_AFTER,
     "UNKNOWN_ENVELOPES": engine.MAX_UNKNOWN,
     "RENEW_ENVELOPES": rekeying.RENEW_ENVELOPES,
     "PAIR_ATTEMPTS": meeting.PAIR_ATTEMPTS,

@@ -31,6 +31,7 @@ FLASH_RETRY_MS = (500, 500, 1_000, 2_000, 4_000, 8_000, 15_000)
 MOST_ROUND_TRIP_MS = 10_000
 RESEAL_MS = 5_000
 """Nothing under way and entries still unacknowledged after this long: they are sealed anew; doubles to a minute."""
+RESEAL_MOST_MS = 60_000
 ANSWERED_MS = 5_000
 """How long a caller that was answered is given to go on, before this side calls itself and undoes its answer."""
 OVERLAP_MS = 60_000
@@ -348,7 +349,7 @@ class Peer:
             return False
         for key in behind:
             self.sent[key] = self.has(key)
-        self.progress_at, self.reseal_ms = now, min(2 * self.reseal_ms, 60_000)
+        self.progress_at, self.reseal_ms = now, min(2 * self.reseal_ms, RESEAL_MOST_MS)
         return True
 
     def tell(self, frame: bytes) -> bool:

@@ -23,8 +23,8 @@ from openline.kernel.errors import Refused
 from openline.kernel.units import MAX_INSTANT, Entropy, Instant
 from openline.protocol.secrets import Secrets
 
-MAX_BEARERS = 8
-"""In one report: about 24 bytes each, so that it fits the smallest envelope."""
+MAX_BEARERS = 6
+"""In one report: at most 31 bytes each, so that it fits the smallest envelope."""
 MAX_NAME = 12
 MAX_DELAY_MS = 2**32 - 1
 
