@@ -61,7 +61,8 @@ def create_home(
     )
     configuration.parse_config(text)
     places = Places(home)
-    keystore = Keystore.create(places.keys, unlock, entropy, root_unlock=root_unlock)
+    made = Instant(time.time_ns() // 1_000_000) if now is None else now
+    keystore = Keystore.create(places.keys, unlock, entropy, root_unlock=root_unlock, made=made)
     for folder in (places.store.parent, home / "run"):
         private_folder(folder)
     SqliteStore.create(places.store, keystore.data_key).close()
@@ -72,7 +73,7 @@ def create_home(
         root_unlock or unlock,
         name=name,
         addresses=tuple(f"tls:{place}" for place in (listen if addresses is None else addresses)),
-        now=Instant(time.time_ns() // 1_000_000) if now is None else now,
+        now=made,
     )
     # Last: a folder with a configuration is a whole station.
     write_private(home / configuration.FILE, text.encode())
