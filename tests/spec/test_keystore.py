@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from openline.kernel.codec import encode
 from openline.kernel.errors import Conflict, Forbidden, Forged, Malformed, Refused, TooLarge, Unavailable, Unknown
+from openline.kernel.units import Instant
 from openline.station.files import write_private
+from openline.station.key_ring import decode_keys, encode_keys
 from openline.station.keystore import Keystore
 from openline.station.unlock import KeyFile, Passphrase, make_key_file, open_secret, seal_secret
 
@@ -183,3 +186,53 @@ def test_the_cost_stands_in_the_file_and_is_bounded() -> None:
     at = len(b"openline/1 sealed\n") + 1
     with pytest.raises(Malformed):
         open_secret(GOOD, sealed[:at] + b"\x1f" + sealed[at + 1 :], b"p")
+
+
+def test_3_6_a_new_lane_key_waits_until_it_is_used_and_the_one_before_is_kept(tmp_path: Path) -> None:
+    store = Keystore.create(tmp_path / "keys", GOOD, os.urandom)
+    first, certificate = store.lane.public, store.certificate
+    waiting = store.next_lane(Instant(5)).public
+    assert store.next_lane(Instant(6)).public.ed25519_key == waiting.ed25519_key
+    assert store.lane.public.ed25519_key == first.ed25519_key
+    store.use_next_lane()
+    again = Keystore.open(tmp_path / "keys", GOOD, os.urandom)
+    assert again.lane.public.ed25519_key == waiting.ed25519_key
+    assert [signer.public.ed25519_key for signer in again.retired] == [first.ed25519_key]
+    assert again.certificate == certificate
+
+
+def test_9_38_a_tls_key_that_was_replaced_is_destroyed(tmp_path: Path) -> None:
+    store = Keystore.create(tmp_path / "keys", GOOD, os.urandom)
+    before, waiting = store.certificate, store.next_certificate(Instant(5))
+    assert store.certificate == before
+    store.use_next_certificate()
+    again = Keystore.open(tmp_path / "keys", GOOD, os.urandom)
+    assert again.certificate == waiting != before
+    assert again.own.next_certificate is None
+
+
+def test_10_23_a_new_pairing_key_lies_beside_the_one_before_and_replaces_it(tmp_path: Path) -> None:
+    store = Keystore.create(tmp_path / "keys", GOOD, os.urandom)
+    line = bytes(32)
+    store.put_psk(line, 1, bytes(32))
+    store.put_new_psk(line, 1, b"\x01" * 32)
+    assert (store.psks(line), store.new_psks(line)) == ({1: bytes(32)}, {1: b"\x01" * 32})
+    store.use_new_psk(line, 1)
+    store.use_new_psk(line, 1)
+    assert (store.psks(line), store.new_psks(line)) == ({1: b"\x01" * 32}, {})
+    store.put_new_psk(line, 2, b"\x02" * 32)
+    assert store.secrets(GOOD)["psk/" + line.hex() + ".1"] == b"\x01" * 32
+    back = Keystore.put_back(tmp_path / "back", GOOD, os.urandom, store.secrets(GOOD))
+    assert (back.psks(line), back.new_psks(line)) == ({1: b"\x01" * 32}, {2: b"\x02" * 32})
+    store.drop_psks(line)
+    assert (store.psks(line), store.new_psks(line)) == ({}, {})
+
+
+def test_keys_of_stations_of_before_are_read() -> None:
+    seeds = bytes(range(96))
+    keys = decode_keys(seeds)
+    assert keys.lanes[0].seed + keys.tls[0].seed == seeds
+    assert decode_keys(encode_keys(keys)) == keys
+    for wrong in (b"", seeds[:-1], encode({}), encode({0: [], 1: 0, 2: []})):
+        with pytest.raises(Refused):
+            decode_keys(wrong)

@@ -121,8 +121,8 @@ class Keystore:
         store.put_keys(keys)
         for name, psk in files.items():
             if name.startswith(PSKS + "/"):
-                line, party = _parsed(name.removeprefix(PSKS + "/"))
-                store.put_psk(line, party, psk)
+                line, party = _parsed(name.removeprefix(PSKS + "/").removesuffix(_NEW))
+                (store.put_new_psk if name.endswith(_NEW) else store.put_psk)(line, party, psk)
         write_private(folder / STATION, seal_secret(unlock, master, STATION.encode(), entropy))
         return store
 
@@ -133,9 +133,10 @@ class Keystore:
             LANE: open_under(self._under, _read(self._folder / LANE), LANE.encode()),
         }
         for path in self._psk_files():
-            line, party = _parsed(path.name)
-            # The newest: whoever has this backup restored agrees on nothing under an older one (spec 10.23).
-            found[f"{PSKS}/{path.name}"] = self.new_psks(line).get(party) or self.psk(line, party)
+            found[f"{PSKS}/{path.name}"] = self.psk(*_parsed(path.name))
+        for path in sorted((self._folder / PSKS).glob(f"*{_NEW}")):
+            line, party = _parsed(path.name.removesuffix(_NEW))
+            found[f"{PSKS}/{path.name}"] = self.new_psks(line)[party]  # both: which one the peer has is not known yet
         return found
 
     def put_keys(self, keys: OwnKeys) -> None:
