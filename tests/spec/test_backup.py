@@ -4,18 +4,28 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 
+from openline.kernel.crypto import digest
 from openline.kernel.errors import Conflict, Forbidden, Foreign, Forged, Malformed, Refused, Unknown
 from openline.kernel.lane import GENERATION_ZERO
 from openline.protocol.records import Append, Mark
-from openline.station.backup import check_backup, restore_backup, write_backup
+from openline.station.backup import (
+    _head,
+    _open_stream,
+    _read_items,
+    _seal_stream,
+    check_backup,
+    restore_backup,
+    write_backup,
+)
 from openline.station.keystore import Keystore
 from openline.station.marks import Marks
 from openline.station.places import Places
-from openline.station.unlock import Passphrase
+from openline.station.unlock import Passphrase, seal_secret
 from openline.stores.sqlite import SqliteStore
 from tests.spec.station_files import ENTRIES, UNLOCK, Station, make_station
 from tests.waiting import until
@@ -171,3 +181,41 @@ def test_what_is_no_backup_is_said_so(station: Station, tmp_path: Path) -> None:
         check_backup(tmp_path / "nowhere", SEAL)
     with pytest.raises(Foreign):
         check_backup(station.places.store, SEAL)
+
+
+def sealed(target: Path, items: dict[str, bytes]) -> Path:
+    """A file that is a backup in form, of any items."""
+    key = os.urandom(32)
+    sealed_key = seal_secret(SEAL, key, b"backup", os.urandom)
+    header = b"openline/1 backup\n" + len(sealed_key).to_bytes(4, "big") + sealed_key
+    with target.open("wb") as out:
+        out.write(header)
+        _seal_stream(out, (_head(name, len(data)) + data for name, data in items.items()), key, digest(header))
+    return target
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "files/../outside",
+        "files//outside",
+        "files/a/b",
+        "files/",
+        "files/..",
+        "elsewhere",
+        "",
+        "files/a\n",
+        "../store.db",
+    ],
+)
+def test_a_name_that_leads_elsewhere_is_refused(backup: Path, tmp_path: Path, name: str) -> None:
+    """Whoever hands over a backup with its passphrase chooses no place on this machine."""
+    with backup.open("rb") as file:
+        store = BytesIO()
+        items = _read_items(_open_stream(file, SEAL), store)
+    items["store.db"] = store.getvalue()
+    restore_backup(sealed(tmp_path / "same", items), Places(tmp_path / "fine"), SEAL, NEW, os.urandom)
+    hostile = sealed(tmp_path / "hostile", {**items, name: b"planted"})
+    with pytest.raises(Malformed):
+        restore_backup(hostile, Places(tmp_path / "new" / "home"), SEAL, NEW, os.urandom)
+    assert not list(tmp_path.rglob("outside"))

@@ -21,6 +21,7 @@ the name u16, name, length u64, bytes), one after the other.
 
 import contextlib
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -45,6 +46,8 @@ _CHUNK = 65_536
 _PURPOSE = b"backup"
 _STORE = "store.db"
 _KEYS, _FILES = "keys/", "files/"
+_NAMES = re.compile(r"store\.db|keys/(?:psk/)?[a-z0-9][a-z0-9.]*|files/[a-z0-9][a-z0-9._-]*", re.ASCII)
+"""What may stand in a backup: whoever seals one chooses no other place on the machine where it is put back."""
 _MARKS_S = 2.0
 """A running station writes the mark a fraction of a millisecond after its commit; a bad disk may take a second."""
 _MARKS_AGAIN_S = 0.02
@@ -284,6 +287,8 @@ def _read_items(chunks: Iterator[bytes], store: BinaryIO) -> dict[str, bytes]:
         except UnicodeDecodeError:
             raise Malformed("not a backup of this version") from None
         size = int.from_bytes(stream.exactly(8), "big")
+        if not _NAMES.fullmatch(name):
+            raise Malformed("a backup with a name that leads elsewhere")
         if name == _STORE:
             found_store = True
             while size:
