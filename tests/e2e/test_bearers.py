@@ -2,6 +2,8 @@
 
 import contextlib
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -127,6 +129,13 @@ def test_a_bearer_that_cannot_start_stops_nobody(homes: list[Home], tmp_path: Pa
             assert any("serial-x" in each for each in told)
             assert not bearer(here, "nats")["up"]
             assert bearer(here, "tls")["trouble"]
+        doctor = subprocess.run(
+            [sys.executable, "-m", "openline", "doctor", "--json", "--home", str(alpha.folder)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "bearer-down" in doctor.stdout
     with running(*homes), alpha.client() as here:
         until(lambda: not bearer(here, "tls")["trouble"])
 

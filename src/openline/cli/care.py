@@ -1,11 +1,12 @@
 """Commands of care: doctor, backup, archive, version."""
 
+import contextlib
 from pathlib import Path
 
 import click
 
 from openline.cli.command import Desk, command
-from openline.cli.failures import Exit, leave, refused
+from openline.cli.failures import Exit, Failure, leave, refused
 from openline.cli.inert import inert_line
 from openline.cli.language import _, _n
 from openline.cli.local import Json, Local
@@ -40,6 +41,15 @@ def doctor_(desk: Desk, *, sealed: bool) -> None:
         said = inert_line(str(error)[:1].upper() + str(error)[1:])
         found.append(Finding(severity=Severity.FAULT, code="configuration", what=said + ".", do="Mend config.toml."))
     found += examine(places, unlock, now_ms(), os.urandom)
+    found += [
+        Finding(
+            severity=Severity.WARNING,
+            code="bearer-down",
+            what=inert_line(f"{problem[:1].upper()}{problem[1:]}."),
+            do=_("Look closer: openline bearers"),
+        )
+        for problem in _bearer_problems(desk)
+    ]
     bad = [one for one in found if one.severity in {Severity.WARNING, Severity.FAULT}]
     signs = {
         Severity.GOOD: Cell(out.sign("✓", "+") + " " + _("good"), "work"),
@@ -60,6 +70,13 @@ def doctor_(desk: Desk, *, sealed: bool) -> None:
     out.answer({"healthy": not bad, "findings": findings}, lines)
     if bad:
         leave(Exit.ATTENTION)
+
+
+def _bearer_problems(desk: Desk) -> list[str]:
+    """What a running station says of its bearers; nothing of one that does not run."""
+    with contextlib.suppress(Refused, Unavailable, Failure):
+        return [str(each) for each in desk.station.status()["problems"] if str(each).startswith("bearer ")]
+    return []
 
 
 @command(
