@@ -4,6 +4,9 @@ import asyncio
 import contextlib
 import dataclasses
 import os
+import pathlib
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 
 import pytest
@@ -27,6 +30,8 @@ from tests.contract.tls_rig import (
     running,
     works,
 )
+
+ROOT = pathlib.Path(__file__).parents[2]
 
 # -- peers that come and go ----------------------------------------------------
 
@@ -327,3 +332,15 @@ def test_the_outbox_moves_without_loss_and_keeps_its_order() -> None:
     assert one.size == 0
     batch = two.next_batch()
     assert [batch[at + 5 : at + 7] for at in range(0, len(batch), 7)] == [b"u0", b"u1", b"u2", b"o0", b"o1", b"o2"]
+
+
+# -- a path that loses everything for a while ---------------------------------
+
+
+@pytest.mark.full
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may make a network namespace")
+def test_another_connection_is_tried_beside_one_on_which_nothing_gets_through() -> None:
+    """TCP waits ever longer between its own attempts: after a cut of six seconds up to six more."""
+    command = ["unshare", "--net", sys.executable, "-m", "tests.contract.stalled_path"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.stdout.endswith("passed\n"), done.stderr[-2_000:]

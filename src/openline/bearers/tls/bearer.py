@@ -327,6 +327,12 @@ class TlsBearer:
             peer.delay = min(peer.delay * 2, self._pace.quick_retry_s)
         self._intake.link(TRAITS.name, peer.station, up=False)
 
+    def stalled(self, wire: Wire) -> None:
+        """Dial the peer beside it, or no more."""
+        peer = self._peers.get(wire.station)
+        if peer is not None:
+            peer.doubt(wire)
+
     def closed(self, wire: Wire) -> None:
         """Forget a socket that is gone."""
         self._wires.discard(wire)
@@ -338,9 +344,14 @@ class TlsBearer:
     # -- inside ------------------------------------------------------------
 
     def _join(self, peer: Peer, wire: Wire) -> None:
+        stalled = peer.set_aside()
+        if stalled is not None:  # what it swallowed is to be repeated at once, as when a link comes up
+            self._intake.link(TRAITS.name, peer.station, up=False)
         if peer.join(wire):
             peer.up_since = asyncio.get_running_loop().time()
             self._intake.link(TRAITS.name, peer.station, up=True)
+        if stalled is not None:
+            peer.give_up(stalled)
 
     async def _attempt(self, peer: Peer, address: Address) -> None:
         """Link a peer at one address, unless it has been linked or dropped meanwhile."""

@@ -74,6 +74,10 @@ class Pace:
     """Something is sent at least this often ..."""
     silence_s: float = 7.5
     """... and three beats missed are a pulled cable: seen within 10 s."""
+    doubt_s: float = 3.5
+    """A beat and a second: then another connection is tried beside the one that is silent."""
+    look_s: float = 0.5
+    """How often a connection is looked at."""
     stagger_s: float = 0.25
     """Between attempts at a peer's several addresses (RFC 8305 section 8)."""
     retry_s: float = 0.1

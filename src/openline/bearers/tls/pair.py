@@ -80,6 +80,9 @@ class PairStream:
         """End: a conversation has no second connection to move to."""
         wire.close()
 
+    def stalled(self, _wire: Wire) -> None:
+        """Nothing: people are at both ends, and see it."""
+
     def ended(self, _wire: Wire) -> None:
         """Wake whoever waits."""
         self._stirred.set()

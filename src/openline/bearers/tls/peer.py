@@ -76,6 +76,30 @@ class Peer:
             _retire(old)
         return False
 
+    def doubt(self, wire: Wire) -> None:
+        """Have the peer dialled beside a connection on which nothing gets through, or no more when that has mended itself."""
+        if wire is not self.active:
+            return
+        if wire.stalled:
+            self.linked.clear()
+            self.unlinked.set()
+        else:
+            self.unlinked.clear()
+            self.linked.set()
+
+    def set_aside(self) -> Wire | None:
+        """The connection in use, if nothing gets through on it: it is in use no more, and the link is down."""
+        if self.active is None or not self.active.stalled:
+            return None
+        stalled, self.active = self.active, None
+        return stalled
+
+    def give_up(self, stalled: Wire) -> None:
+        """Move what was queued on a connection that was set aside, and retire it."""
+        if self.active is not None:
+            self.active.inherit(stalled)
+        _retire(stalled)
+
     def proved(self, wire: Wire) -> None:
         """Return to a doubted connection that has answered."""
         wire.doubted = False

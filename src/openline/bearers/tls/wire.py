@@ -14,13 +14,12 @@ of the loop leaves in one record and one system call.
 """
 
 import asyncio
-import contextlib
-import socket
 import ssl
 from typing import Final, Protocol, cast
 
 from openline.bearers.tls.limits import HELLO_BYTES, LARGEST_LINK_FRAME, Event, Kind, Pace, Phase
 from openline.bearers.tls.outbox import HEADER, Outbox
+from openline.bearers.tls.tcp import prepare, retransmissions
 
 _READ_BYTES: Final = 16_384
 """The largest TLS record (RFC 8446 5.1): one read empties one record."""
@@ -28,6 +27,10 @@ _BELOW_US_BYTES: Final = 65_536
 """What may wait in the transport, and in the system, where an urgent frame cannot overtake it any more."""
 _HANDSHAKE_BYTES: Final = 32_768
 """A stranger's whole budget. An honest side's handshake takes about 1 KiB."""
+
+
+_LOST_TWICE: Final = 2
+"""Retransmissions in a row that nobody acknowledged: TCP waits ever longer now, up to many times the cut that caused them."""
 
 
 class Owner(Protocol):
@@ -58,6 +61,9 @@ class Owner(Protocol):
     def closed(self, wire: "Wire") -> None:
         """The socket is gone."""
 
+    def stalled(self, wire: "Wire") -> None:
+        """Whether nothing gets through on an open connection has changed."""
+
     def counted(self, event: Event) -> None:
         """Something worth a counter."""
 
@@ -75,6 +81,8 @@ class Wire(asyncio.Protocol):
         """SHA-256 of the certificate that the peer must show (dialled) or has shown."""
         self.largest = LARGEST_LINK_FRAME
         self.doubted = False
+        self.stalled = False
+        """Nothing gets through at present; what is missing may still come, so it is not ended yet."""
         self.retiring = False
         """Our last frame has been queued."""
         self.left = False
@@ -104,14 +112,7 @@ class Wire(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=_BELOW_US_BYTES)
         self.remote = transport.get_extra_info("peername")
-        for name, value in (
-            ("TCP_NODELAY", 1),
-            ("TCP_USER_TIMEOUT", round(self._pace.silence_s * 1000)),  # unacknowledged bytes end it too
-            ("TCP_NOTSENT_LOWAT", _BELOW_US_BYTES),  # the kernel's queue is not ours to reorder: keep it short
-        ):
-            # Not every system has them all, and the socket may be dead already.
-            with contextlib.suppress(OSError, AttributeError):
-                transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+        prepare(transport.get_extra_info("socket"), self._pace.silence_s, below_us=_BELOW_US_BYTES)
         self._timer = self._loop.call_later(self._pace.handshake_s, self.end, Event.HANDSHAKE_LATE)
         self.owner.made(self)
         if self.dialled:
@@ -330,7 +331,15 @@ class Wire(asyncio.Protocol):
             return
         if now - self._sent >= self._pace.beat_s / 2:
             self.send(Kind.BEAT, urgent=True)
-        self._timer = self._loop.call_later(self._pace.beat_s / 2, self._watch)
+        stalled = (
+            now - self._heard >= self._pace.doubt_s
+            or retransmissions(self._transport.get_extra_info("socket")) >= _LOST_TWICE
+        )
+        if stalled is not self.stalled:
+            self.stalled = stalled
+            self.owner.stalled(self)
+        if self.phase is Phase.OPEN and not self.retiring:
+            self._timer = self._loop.call_later(min(self._pace.look_s, self._pace.beat_s / 2), self._watch)
 
     def _goodbye(self, event: Event | None = None) -> None:
         try:

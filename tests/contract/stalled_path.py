@@ -1,0 +1,57 @@
+"""Two TLS bearers in a network namespace of their own, whose one path loses every packet for a while.
+
+    unshare --net python -m tests.contract.stalled_path
+
+The silence that ends a link is set to a minute, so that only the look at TCP
+can help. Prints "passed" on its last line.
+"""
+
+import asyncio
+import dataclasses
+import subprocess
+
+from openline.bearers.tls import Pace
+from tests.contract.bearer_contract import FAR, NEAR, Recorder
+from tests.contract.tls_rig import Identity, bearer
+
+PACE = dataclasses.replace(Pace(), silence_s=60.0)
+
+
+def path(state: str) -> None:
+    """Loopback as a cable: `up` or `down`."""
+    subprocess.run(["ip", "link", "set", "lo", state], check=True)
+
+
+async def main() -> None:
+    """Cut, see the peer dialled beside the silent connection, heal, see what was sent meanwhile arrive."""
+    path("up")
+    at_near, at_far = Recorder(), Recorder()
+    one, two = Identity(1), Identity(2)
+    near, far = bearer(one, at_near, pace=PACE), bearer(two, at_far, pace=PACE)
+    tasks = [asyncio.create_task(near.run()), asyncio.create_task(far.run())]
+    (near_at,), (far_at,) = await near.listening(), await far.listening()
+    near.set_peer(FAR, two.certificate, [far_at])
+    far.set_peer(NEAR, one.certificate, [near_at])
+    await at_near.until(lambda: near.up(FAR))
+    await at_far.until(lambda: far.up(NEAR))
+    failed = at_near.events["dial-failed"] + at_far.events["dial-failed"]
+    path("down")
+    assert near.offer(FAR, b"into the cut")
+    await at_near.until(lambda: at_near.events["dial-failed"] + at_far.events["dial-failed"] > failed, deadline_s=30)
+    assert near.up(FAR)
+    assert far.up(NEAR)
+    before = len(at_near.links)
+    path("up")
+    await at_near.until(lambda: len(at_near.links) >= before + 2, deadline_s=30)
+    assert at_near.links[-2:] == [(FAR, False), (FAR, True)]
+    assert near.offer(FAR, b"after the cut")
+    await at_far.until(lambda: b"after the cut" in at_far.envelopes, deadline_s=30)
+    assert "peer-silent" not in at_near.events
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    print("passed")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
