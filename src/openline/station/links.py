@@ -184,13 +184,13 @@ class Links:
         if len(routes) == 1 and station is not None:
             routes[0].line.envelope(envelope, bearer)
             return
-        for place, routes_of in list(self._routes.items()):
-            for route in list(routes_of):
-                if (station is None or place == station) and _expects(route, envelope):
-                    if station is None:
-                        self._heard(bearer, place, len(envelope))
-                    route.line.envelope(envelope, bearer)
-                    return
+        found = self._awaited_by(station, envelope)
+        if found is not None:
+            place, route = found
+            if station is None:
+                self._heard(bearer, place, len(envelope))
+            route.line.envelope(envelope, bearer)
+            return
         self.counters[bearer, "unknown-tag"] += 1
         # Nobody knows it, and a line whose epoch was lost must hear of that to open another. An
         # authenticated peer can only trouble its own lines. A stranger's bytes trouble nobody, and wait there for
@@ -198,6 +198,17 @@ class Links:
         if station is not None or len(routes) <= FEW_LINES:
             for route in list(routes):
                 route.line.envelope(envelope, bearer, stranger=station is None)
+
+    def _awaited_by(self, station: str | None, envelope: bytes) -> tuple[str, _Route] | None:
+        """The line that awaits an envelope: a look into tables for each line, and a code computed only if none has it."""
+        places = self._routes if station is None else {station: self._routes.get(station, [])}
+        for known in (_awaits, _remembers):
+            for place, routes in places.items():
+                for route in routes:
+                    peer = route.line.peer(route.party)
+                    if peer is not None and known(peer, envelope):
+                        return place, route
+        return None
 
     def _heard(self, bearer: str, station: str, size: int) -> None:
         state = self.state(bearer, station)
@@ -221,11 +232,11 @@ class Links:
         self.counters[bearer, str(event)] += 1
 
 
-def _expects(route: _Route, envelope: bytes) -> bool:
-    peer = route.line.peer(route.party)
-    if peer is None:
-        return False
-    for epoch in (peer.epoch, peer.previous):
-        if epoch is not None and epoch.incoming.knows(envelope):
-            return True
+def _awaits(peer: Peer, envelope: bytes) -> bool:
+    """Whether a live epoch awaits its tag."""
+    return any(epoch is not None and epoch.incoming.knows(envelope) for epoch in (peer.epoch, peer.previous))
+
+
+def _remembers(peer: Peer, envelope: bytes) -> bool:
+    """Whether it was opened before, or is a handshake."""
     return envelope[:7] in peer.consumed or peer.secrets.of(envelope) is not None
