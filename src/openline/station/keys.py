@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from openline.bearers.certificate import check_certificate
 from openline.kernel.crypto import Signer, Verifier, digest
 from openline.kernel.errors import Conflict, Foreign, Refused, Unavailable, Unknown
 from openline.kernel.keys import Card, read_card
@@ -215,17 +216,20 @@ class Keys:
 
     def _point(self, station: str, newest: Card, first: Card) -> None:
         """Pin the certificate that was seen last, and let a newer one take its place when it is shown."""
-        root = first.root.ed25519_key.hex()
-        pinned = self._setting(f"pin.{root}") or first.certificate
+        pinned = self._pinned(first)
         self._station.bearers.reach(station, replace(newest, certificate=pinned))
         tls = self._station.tls
         if tls is not None and pinned != newest.certificate:
-            tls.expect_certificate(station, newest.certificate, partial(self._shown, station, newest))
+            try:
+                tls.expect_certificate(station, newest.certificate, partial(self._shown, station, newest))
+            except Refused as refusal:  # meanwhile another station presents it
+                self._station.log.event("peer.refused", bearer="tls", code=refusal.code)
 
     def take_card(self, line: LineRunner, party: int, raw: bytes, *, at_once: bool) -> bool:
         """A party's new card: known from now on, and its certificate in force at once or when it is shown.
 
-        Returns False for a card that is not that party's, does not check, or is not newer than the one known.
+        Returns False for a card that is not that party's, does not check, is not newer than the one known, or has a
+        certificate that cannot be pinned or is another station's.
         """
         first = line.cards[party]
         try:
@@ -235,6 +239,8 @@ class Keys:
         known = self.newest(first)
         if card.fingerprint != first.fingerprint or (card.raw != known.raw and card.made <= known.made):
             return False
+        if not self._presentable(card):
+            return False  # kept, it would be in the way at each start
         root = first.root.ed25519_key.hex()
         self._put(f"card.{root}", card.raw)
         if at_once:
@@ -245,6 +251,23 @@ class Keys:
             if line.stations[party] in each.stations:
                 self._point(line.stations[party], card, first)
         return True
+
+    def _presentable(self, card: Card) -> bool:
+        """Whether a station may change to the certificate of that card: a whole one that nobody else presents."""
+        try:
+            check_certificate(card.certificate)
+        except Refused:
+            return False
+        keys = self._station.keystore.own
+        taken = {keys.certificate, keys.next_certificate, self._station.card.certificate}
+        for line in self._station.lines.values():
+            others = [first for first in line.cards if first.fingerprint != card.fingerprint]
+            taken |= {self._pinned(first) for first in others}
+        return card.certificate not in taken
+
+    def _pinned(self, first: Card) -> bytes:
+        """The certificate by which the station of that card is known now."""
+        return self._setting(f"pin.{first.root.ed25519_key.hex()}") or first.certificate
 
     def heard(self, line: LineRunner, seen: list[Seen]) -> None:
         """Words about keys among what was shown: cards are taken over."""

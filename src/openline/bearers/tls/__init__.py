@@ -4,6 +4,7 @@ limits       what both ends agree on; deadlines and bounds
 address      literal addresses
 listen       where we are called
 wire         one connection: handshake, hello, frames
+announced    certificates that peers are about to show
 peer         one station: which of its connections is in use
 dial         reaching a station that is not linked
 pair         the pairing conversation

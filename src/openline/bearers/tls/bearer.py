@@ -21,11 +21,12 @@ from typing import Final
 
 from openline.bearers.certificate import check_certificate, client_context, digest_of, server_context
 from openline.bearers.tls.address import Address, parse_address, source_of
+from openline.bearers.tls.announced import Announced, Announcements
 from openline.bearers.tls.dial import abandon, first_of, keep_linked, reach
 from openline.bearers.tls.limits import LARGEST_ENVELOPE, LINK_PROTOCOL, PAIR_PROTOCOL, Event, Kind, Pace
 from openline.bearers.tls.listen import Listeners
 from openline.bearers.tls.pair import PairStream
-from openline.bearers.tls.peer import Next, Peer
+from openline.bearers.tls.peer import Peer
 from openline.bearers.tls.wire import Wire
 from openline.kernel.errors import Conflict, TooLarge, Unavailable
 from openline.kernel.units import Entropy
@@ -64,8 +65,7 @@ class TlsBearer:
         self._peers: dict[str, Peer] = {}
         self._by_digest: dict[bytes, Peer] = {}
         self._pairing: dict[bytes, tuple[bytes, Callable[[PairStream], None]]] = {}
-        self._next: dict[bytes, Next] = {}
-        """By digest: certificates that peers have announced and not yet shown."""
+        self._announced = Announcements()
         self._wires: set[Wire] = set()
         self._strangers: dict[Wire, bytes] = {}
         """Accepted, hello not yet read, oldest first; each with its source."""
@@ -163,8 +163,7 @@ class TlsBearer:
             raise Conflict("the certificate is another station's")
         if peer is None or peer.digest == digest:
             return
-        self._next = {known: next_ for known, next_ in self._next.items() if next_.station != station}
-        self._next[digest] = Next(station=station, certificate=certificate, seen=seen)
+        self._announced.expect(Announced(station=station, certificate=certificate, seen=seen))
         peer.context = self._client_context(peer.certificate, LINK_PROTOCOL, certificate)
         self._accepting = self._server_context()
 
@@ -174,15 +173,15 @@ class TlsBearer:
         self._config = replace(self._config, certificate=certificate, key=key)
         self._digest = digest_of(certificate)
         for peer in self._peers.values():
-            expected = [next_.certificate for next_ in self._next.values() if next_.station == peer.station]
-            peer.known_as(self._digest, self._client_context(peer.certificate, LINK_PROTOCOL, *expected))
+            pins = (peer.certificate, *self._announced.of(peer.station))
+            peer.known_as(self._digest, self._client_context(pins[0], LINK_PROTOCOL, *pins[1:]))
         self._accepting = self._server_context()
         for wire in list(self._wires):
             wire.end()
 
-    def _renewed(self, digest: bytes) -> Peer | None:
+    def _renewed(self, digest: bytes, dialled: str | None = None) -> Peer | None:
         """The peer that shows, with a certificate of that digest, the one it was expected to change to."""
-        found = self._next.pop(digest, None)
+        found = self._announced.shown(digest, dialled)
         peer = self._peers.get(found.station) if found is not None else None
         if found is None or peer is None:
             return None
@@ -202,7 +201,7 @@ class TlsBearer:
             peer.keeper.cancel()
         for wire in [wire for wire in self._wires if wire.digest == peer.digest]:
             wire.end()
-        self._next = {known: next_ for known, next_ in self._next.items() if next_.station != station}
+        self._announced.drop(station)
         # Last, so that the end of the link has still been reported.
         del self._peers[station], self._by_digest[peer.digest]
         self._accepting = self._server_context()
@@ -267,11 +266,9 @@ class TlsBearer:
         """Compare the whole certificate: OpenSSL has only checked that a pinned key stands behind it."""
         digest = digest_of(certificate)
         if wire.dialled:
-            if digest != wire.digest and digest in self._next and protocol == LINK_PROTOCOL:
-                dialled = self._by_digest.get(wire.digest)
-                if dialled is not None and self._next[digest].station == dialled.station:
-                    self._renewed(digest)
-                    wire.digest = digest
+            dialled = self._by_digest.get(wire.digest)
+            if digest != wire.digest and dialled is not None and protocol == LINK_PROTOCOL:
+                wire.digest = digest if self._renewed(digest, dialled.station) else wire.digest
             return digest == wire.digest and protocol is not None
         wire.digest = digest
         peer = self._by_digest.get(digest) or (self._renewed(digest) if protocol == LINK_PROTOCOL else None)
@@ -376,7 +373,7 @@ class TlsBearer:
     def _server_context(self) -> ssl.SSLContext:
         pins = [peer.certificate for peer in self._peers.values()]
         pins += [certificate for certificate, _ in self._pairing.values()]
-        pins += [next_.certificate for next_ in self._next.values()]
+        pins += self._announced.certificates()
         return server_context(self._config.certificate, self._config.key, pins, [LINK_PROTOCOL, PAIR_PROTOCOL])
 
     def _client_context(self, pin: bytes, protocol: str, *also: bytes) -> ssl.SSLContext:

@@ -10,22 +10,11 @@ link is up all the while.
 
 import asyncio
 import ssl
-from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from openline.bearers.certificate import digest_of
 from openline.bearers.tls.address import Address
 from openline.bearers.tls.limits import Kind
 from openline.bearers.tls.wire import Wire
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Next:
-    """A certificate that a station is expected to show instead of its own."""
-
-    station: str
-    certificate: bytes = field(repr=False)
-    seen: Callable[[bytes], None] = field(repr=False)
 
 
 class Peer:
