@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import random
+import socket
 import tracemalloc
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import replace
@@ -210,6 +211,32 @@ async def test_9_50_messages_that_nobody_asked_for_fill_no_memory() -> None:
         tracemalloc.stop()
     assert most < 16 * 2**20
     assert relay.seen.arrivals == []
+
+
+@play
+async def test_9_50_a_relay_that_asks_and_never_reads_fills_no_memory() -> None:
+    async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await admit(reader, writer)
+        reader._transport.pause_reading()  # type: ignore[attr-defined] # asyncio has no other way
+        while True:
+            writer.write(b"PING\r\n" * 1_000)
+            await writer.drain()
+
+    relay = Relay(deaf)
+    narrow = socket.socket()
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)  # so that little is enough
+    narrow.bind(("127.0.0.1", 0))
+    server = await asyncio.start_server(relay._serve, sock=narrow)
+    address = f"127.0.0.1:{narrow.getsockname()[1]}"
+    quick = replace(QUICK, beat_s=0.1, silence_s=0.5)
+    bearer = NatsBearer(NatsConfig(station=NEAR, servers=(address,), pace=quick), relay.seen, os.urandom)
+    running = asyncio.create_task(bearer.run())
+    try:
+        await relay.counts(Event.SILENT)  # no more was read from it than was answered
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        server.close()
 
 
 @play

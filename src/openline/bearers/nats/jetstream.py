@@ -123,10 +123,11 @@ class JetStream:
         place = f"{_API}CONSUMER.MSG.NEXT.{stream}.{DURABLE}"
         self._wire.publish(place, json.dumps(asked).encode(), reply=f"{self._prefix}.f")
 
-    def tell_taken(self, message: Message) -> None:
-        """Tell the relay that it may delete a message of our inbox."""
+    async def tell_taken(self, message: Message) -> None:
+        """Tell the relay that it may delete a message of our inbox, as soon as it reads what it was told before."""
         if message.reply.startswith(_ACKS):
             self._wire.publish(message.reply, b"+ACK")
+            await self._wire.drained()
 
     # -- inside ------------------------------------------------------------
 

@@ -108,15 +108,15 @@ class Session:
                     break
                 if message.status:
                     return
-                self._take(message)
+                await self._take(message)
                 left -= 1
 
-    def _take(self, message: Message) -> None:
+    async def _take(self, message: Message) -> None:
         if 1 <= len(message.data) <= LARGEST_ENVELOPE:
             self._reports.arrived(message.data)
         else:
             self._reports.counted(Event.NO_ENVELOPE)
-        self._jetstream.tell_taken(message)
+        await self._jetstream.tell_taken(message)
 
     # -- others' inboxes ---------------------------------------------------
 

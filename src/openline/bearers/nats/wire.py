@@ -147,6 +147,7 @@ class Wire:
                 await self._message(words, head=_number(words[-2]), size=_number(words[-1]))
             case b"PING":
                 self.write(b"PONG\r\n")
+                await self.drained()  # who asks and does not read is not read from either
             case b"PONG" | b"+OK" | b"INFO":
                 pass  # what a cluster says of itself is not followed: it could name anybody
             case b"-ERR" if b"permissions" in line.lower():
