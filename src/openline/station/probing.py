@@ -25,9 +25,12 @@ from openline.station.committer import Gate
 from openline.station.line_runner import LineRunner
 from openline.station.links import Links
 from openline.station.log import Log
+from openline.station.ways import METERED_COST
 
 ECHOES, ECHO_MS = 20, 10_000
 """Answers to one station over one bearer, at most so many in that time: replayed probes earn no more."""
+METERED_ECHOES, METERED_ECHO_MS = 2, 60_000
+"""The same where every byte is paid for, and people probe by hand."""
 STALE_MS = 600_000
 """A report older than the last is taken all the same if the last was so far ahead of our clock: theirs was put right."""
 SETTING = "bearers"
@@ -197,14 +200,23 @@ class Probes:
             if changed:
                 self._floor.bearer_changed(station, bearer)
         if probe.sort is Sort.PROBE:
-            lately = self._echoed.setdefault((station, bearer), deque(maxlen=ECHOES))
-            if len(lately) < ECHOES or now.steady() - lately[0] >= ECHO_MS:
-                lately.append(now.steady())
+            if self._may_echo(station, bearer):
                 self._send(station, bearer, Sort.ECHO, probe.nonce)
         elif probe.sort is Sort.ECHO:
             waiting = self._waiting.get(probe.nonce)
             if waiting is not None and waiting.bearer == bearer and not waiting.answered.done():
                 waiting.answered.set_result(max(1, now.steady() - waiting.began))
+
+    def _may_echo(self, station: str, bearer: str) -> bool:
+        """Whether one more answer may go there now; it is counted."""
+        made, now = self._floor.links.bearers.get(bearer), self._floor.clock.steady()
+        metered = made is not None and made.traits.cost >= METERED_COST
+        most, within = (METERED_ECHOES, METERED_ECHO_MS) if metered else (ECHOES, ECHO_MS)
+        lately = self._echoed.setdefault((station, bearer), deque(maxlen=most))
+        if len(lately) == most and now - lately[0] < within:
+            return False
+        lately.append(now)
+        return True
 
     def _send(self, station: str, bearer: str, sort: Sort, nonce: bytes) -> bool:
         """Hand one over to exactly that bearer; whether it took it."""

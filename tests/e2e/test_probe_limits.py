@@ -1,0 +1,114 @@
+"""What a peer, or whoever replays its probes, gets out of a station: few answers, and no older word for a newer one. Spec 9.28."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from openline.kernel.units import Instant
+from openline.ports import BearerTraits
+from openline.protocol import probing
+from openline.protocol.probing import End, Probe, Sort
+from openline.station.line_runner import LineRunner
+from openline.station.probing import Rate
+from openline.station.runtime import Parts, Station
+from tests.e2e.inside import linked, made, stations
+
+NAME = "serial-x"
+
+
+class Wire:
+    """A bearer that takes all it is offered, and carries it nowhere."""
+
+    def __init__(self, cost: int) -> None:
+        self.traits = BearerTraits(name=NAME, largest=16_384, cost=cost, one_way=False)
+        self.taken: list[bytes] = []
+
+    async def run(self) -> None:
+        await asyncio.get_running_loop().create_future()
+
+    def offer(self, _station: str, envelope: bytes, *, urgent: bool = False) -> bool:
+        self.taken.append(envelope)
+        return True
+
+    def up(self, _station: str) -> bool:
+        return True
+
+
+Talk = Callable[[Station, Station, LineRunner, Wire], Awaitable[None]]
+
+
+def played(folder: Path, talk: Talk, *, cost: int = 0) -> None:
+    """ALPHA has one more bearer; what BRAVO would say over it is put in its place."""
+
+    async def play() -> None:
+        async with stations(made(folder), Parts(probes=Rate(first_s=1e9))) as (alpha, bravo):
+            await linked(alpha, bravo)
+            wire = Wire(cost)
+            alpha.links.add(wire)
+            [line] = alpha.lines.values()
+            await talk(alpha, bravo, line, wire)
+
+    asyncio.run(play())
+
+
+def from_peer(
+    bravo: Station, sort: Sort, *, time: int = 1, nonce: bytes | None = None, ends: tuple[End, ...] = ()
+) -> bytes:
+    [line] = bravo.lines.values()
+    probe = Probe(sort=sort, nonce=nonce or os.urandom(8), time=Instant(time), ends=ends)
+    [envelope] = probing.sealed(line.working().peers[1 - line.party].secrets, probe, os.urandom)
+    return envelope
+
+
+def given(bravo: Station, wire: Wire, sort: Sort) -> list[Probe]:
+    """What of that sort the wire was given for BRAVO."""
+    [line] = bravo.lines.values()
+    secrets = line.working().peers[1 - line.party].secrets
+    opened = [probing.opened(secrets, envelope) for envelope in wire.taken]
+    return [probe for probe in opened if probe is not None and probe.sort is sort]
+
+
+@pytest.mark.parametrize("cost,most", [(0, 20), (60, 20), (100, 2)])
+def test_9_28_a_flood_of_probes_earns_few_answers_and_hardly_any_where_bytes_are_paid_for(
+    tmp_path: Path, cost: int, most: int
+) -> None:
+    async def flood(_alpha: Station, bravo: Station, line: LineRunner, wire: Wire) -> None:
+        for number in range(60):
+            line.envelope(from_peer(bravo, Sort.PROBE, time=number), NAME)
+        assert len(given(bravo, wire, Sort.ECHO)) == most
+
+    played(tmp_path, flood, cost=cost)
+
+
+def test_9_28_an_older_report_does_not_replace_a_newer_one(tmp_path: Path) -> None:
+    def end(*, up: bool) -> tuple[End, ...]:
+        return (End(bearer=NAME, up=up, heard=Instant(0), delay_ms=0, lost_percent=0),)
+
+    async def replay(alpha: Station, bravo: Station, line: LineRunner, _wire: Wire) -> None:
+        now = bravo.clock.wall() + 60_000  # later than what the two have said by now
+        station = line.stations[1 - line.party]
+        older = from_peer(bravo, Sort.REPORT, time=now, ends=end(up=True))
+        line.envelope(from_peer(bravo, Sort.REPORT, time=now + 1, ends=end(up=False)), NAME)
+        line.envelope(older, NAME)
+        said = alpha.probes.said(station, NAME)
+        assert said is not None
+        assert not said.up
+
+    played(tmp_path, replay)
+
+
+def test_9_28_an_echo_that_comes_over_another_bearer_says_nothing_of_this_one(tmp_path: Path) -> None:
+    async def other(alpha: Station, bravo: Station, line: LineRunner, wire: Wire) -> None:
+        station = line.stations[1 - line.party]
+        for number, (bearer, most_s, answered) in enumerate((("tls", 0.2, False), (NAME, 60.0, True))):
+            testing = asyncio.create_task(alpha.probes.test(station, NAME, most_s=most_s))
+            async with asyncio.timeout(30):
+                while len(given(bravo, wire, Sort.PROBE)) <= number:  # noqa: ASYNC110 - a bearer of the test's own
+                    await asyncio.sleep(0)
+            line.envelope(from_peer(bravo, Sort.ECHO, nonce=given(bravo, wire, Sort.PROBE)[-1].nonce), bearer)
+            assert (await testing).answered is answered
+
+    played(tmp_path, other)
