@@ -34,6 +34,22 @@ def test_init_refuses_a_name_that_is_none(tmp_path: Path) -> None:
     assert not (tmp_path / "a").exists()
 
 
+@pytest.mark.parametrize(
+    "added, where", [("[tls]\n", "config.toml: line 2: "), ("x = " + "[" * 9_000, "config.toml: ")]
+)
+def test_a_configuration_that_is_no_toml_is_told_with_its_line(tmp_path: Path, added: str, where: str) -> None:
+    """A table that stands twice is the usual one. Nothing of what stands in the file is shown: it may be a password."""
+    home = tmp_path / "alpha"
+    type_("init", "ALPHA", "--home", str(home), "--key-file", str(home / "unlock.key"))
+    config = home / "config.toml"
+    config.write_text(config.read_text() if "=" in added else "[tls]\n[tls]\nsecret = 'x'\n")
+    with config.open("a") as file:
+        file.write(added)
+    done = type_("up", "--home", str(home))
+    assert (done.code, done.err.startswith(where), "stands twice" in done.err) == (1, True, True), done.err
+    assert "secret" not in done.err
+
+
 def test_a_passphrase_is_typed_twice_and_opens_the_station(tmp_path: Path) -> None:
     home = ("--home", str(tmp_path / "a"))
     for typed, first in ((b"short\n", "A passphrase needs"), (b"correct horse\ncorrect cow\n", "The two were not")):

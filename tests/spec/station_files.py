@@ -11,6 +11,7 @@ from openline.kernel.merkle import Peaks
 from openline.kernel.terms import Policy, Terms, make_terms
 from openline.kernel.units import Instant
 from openline.protocol.records import Append, EntryRow, LineRecord, Mark, PutGeneration, PutHead
+from openline.station.card import keep_card
 from openline.station.keystore import Keystore
 from openline.station.marks import Marks
 from openline.station.places import Places
@@ -52,6 +53,7 @@ def make_station(folder: Path) -> Station:
         )
         for name, root, lane in (("ALPHA", keys.root(UNLOCK), keys.lane), ("BRAVO", other_root, other_lane))
     ]
+    keep_card(folder, cards[0])
     terms = make_terms(tuple(card.party(bytes((n,)) * 32) for n, card in enumerate(cards)), Policy())
     party = terms.party_of_root(cards[0].root.ed25519_key)
     if party == 1:

@@ -1,8 +1,11 @@
 """What the doctor finds, each trouble made by hand."""
 
+import json
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -94,6 +97,30 @@ TROUBLES: dict[str, Trouble] = {
     "damaged-audit": raw("DELETE FROM audit WHERE number = 2"),
     "mark": behind,
 }
+
+
+def test_what_a_line_can_do_without_is_no_reason_to_restore(station: Station) -> None:
+    """A damaged pairing key or card stops nothing, and what helps is neither a backup nor a new station."""
+    for path in ((psk := next((station.places.keys / "psk").iterdir())), station.places.folder / "card.txt"):
+        os.truncate(path, path.stat().st_size // 2)
+    assert troubles(station.places) == {"psk-missing", "card-file"}
+    assert station.keys.psks(station.terms.line) == {}
+    assert set(station.keys.secrets(UNLOCK)) == {"station.key", "lane.key"}
+    psk.unlink()
+    (station.places.folder / "card.txt").unlink()
+    assert troubles(station.places) == {"psk-missing", "card-file"}
+    said = [one.do for one in examine(station.places, UNLOCK, NOW, os.urandom)]
+    assert not any("backup" in do for do in said), said
+
+
+def test_what_may_not_be_written_is_not_called_damaged(station: Station) -> None:
+    next(station.places.marks.iterdir()).chmod(0)
+    # Root may write everything, unless that right is taken away.
+    without = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
+    doctor = (sys.executable, "-m", "openline", "doctor", "--sealed", "--json", "--home", str(station.places.folder))
+    told = json.loads(subprocess.run([*without, *doctor], capture_output=True, check=False).stdout)["findings"]
+    faults = {one["code"] for one in told if one["severity"] == "fault"} - {"configuration"}  # there is none
+    assert faults == {"not-writable"}
 
 
 @pytest.mark.parametrize("code", TROUBLES)

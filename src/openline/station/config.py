@@ -137,8 +137,9 @@ def parse_config(text: str) -> Config:
     """Read a configuration's text. Raises Malformed."""
     try:
         config = msgspec.convert(tomllib.loads(text), Config)
-    except tomllib.TOMLDecodeError:
-        raise Malformed("config.toml: not TOML; look for a missing quote or bracket") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        message = _not_toml(error)
+        raise Malformed(message) from None
     except msgspec.ValidationError as error:
         message = _told(error)
         raise Malformed(message) from None
@@ -174,6 +175,13 @@ def _uid(user: str) -> int:
         return pwd.getpwnam(user).pw_uid
     except KeyError:
         raise Malformed("config.toml: people: a user that does not exist on this machine") from None
+
+
+def _not_toml(error: Exception) -> str:
+    """At which line, and nothing of what stands there."""
+    at = re.search(r"\(at line (\d{1,6}), column \d+\)\Z", str(error))
+    where = f"config.toml: line {at[1]}" if at else "config.toml"
+    return f"{where}: not TOML; look for a missing quote or bracket, or a name or table that stands twice"
 
 
 def _told(error: msgspec.ValidationError) -> str:

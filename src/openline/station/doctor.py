@@ -17,7 +17,7 @@ from openline.kernel.keys import Card, Keyring, read_card, read_statement
 from openline.kernel.lane import GENERATION_ZERO, Generation, Lane
 from openline.kernel.units import Entropy, Instant
 from openline.protocol.records import LineRecord
-from openline.station.card import own_card
+from openline.station.card import card_in_use, own_card
 from openline.station.files import PART, PASSAGE
 from openline.station.integrity import check_store
 from openline.station.keystore import LANE, ROOT, STATION, Keystore
@@ -71,9 +71,17 @@ def _fault(code: str, what: str, do: str) -> Finding:
     return Finding(severity=Severity.FAULT, code=code, what=what, do=do)
 
 
-_UNREADABLE = _fault("unreadable", "Part of the folder cannot be read.", "Run this as the station's user.")
+_UNREADABLE = _fault(
+    "unreadable",
+    "Part of the folder cannot be read.",
+    "Run this as the station's user; if you do: chown -R it to that user.",
+)
 _RESTORE = (
     "Stop the station, keep the damaged files, restore the last backup into a new folder; peers give back the rest."
+)
+
+_RESTORE_ELSE = (
+    "If they are sound: stop the station, keep the damaged files, restore the last backup into a new folder."
 )
 
 
@@ -86,7 +94,7 @@ def examine(places: Places, unlock: Unlock | None, now: Instant, entropy: Entrop
     if not os.access(places.folder, os.R_OK | os.X_OK):
         return [_UNREADABLE]
     found = [*_permissions(places), *_space(places), *_leftovers(places), *_process(places), *_clock(now)]
-    found += _key_files(places)
+    found += [*_key_files(places), *_writable(places), *_card_file(places)]
     header = _header(places)
     found.append(header)
     if unlock is None:
@@ -176,6 +184,30 @@ def _key_files(places: Places) -> Iterator[Finding]:
         yield _good("root-away", "The root key is not on this machine.")
 
 
+def _writable(places: Places) -> Iterator[Finding]:
+    """A station writes here all the time; nothing is damaged where it may not, and nothing to be restored."""
+    folders = [path for path in (places.folder / "run", places.store.parent, places.marks) if path.is_dir()]
+    needed = [*folders, *(path for folder in folders for path in folder.iterdir() if path.is_file())]
+    if not all(os.access(path, os.R_OK | os.W_OK) for path in needed):
+        yield _fault(
+            "not-writable",
+            "Something in the folders run, store or marks cannot be written.",
+            "Look at the mount, the disk and who owns it: chown -R to the station's user. Do not restore for that.",
+        )
+
+
+def _card_file(places: Places) -> Iterator[Finding]:
+    try:
+        own_card(places.folder)
+    except (Unknown, Unavailable):
+        if places.store.exists():
+            yield _warning(
+                "card-file",
+                "The station's card, card.txt, is missing or damaged. The lines go on; pairing needs it.",
+                "With the root key: openline card --new.",
+            )
+
+
 def _header(places: Places) -> Finding:
     if places.store.exists() and locked(places.store):
         return _good("store-file", "The store is in use.")
@@ -233,7 +265,12 @@ def _inside(places: Places, keys: Keystore, now: Instant) -> Iterator[Finding]:
             "other-version", "The store is of another version of this program.", "It is migrated at the next start."
         )
         return
-    except (Unavailable, Bug):
+    except Unavailable:
+        yield _fault(
+            "store-unreadable", "The store cannot be opened.", "Look at the disk and the files' owner. " + _RESTORE_ELSE
+        )
+        return
+    except Bug:
         yield _fault("store-damaged", "The store cannot be opened.", _RESTORE)
         return
     with closing(store):
@@ -246,7 +283,13 @@ def _inside(places: Places, keys: Keystore, now: Instant) -> Iterator[Finding]:
             yield _good("store", "Every entry, hash, head and signature in the store checks.")
         try:
             yield from _lines(places, store, keys, now)
-        except (Refused, Unavailable, Bug):
+        except Unavailable:
+            yield _fault(
+                "unreadable",
+                "A mark, a pairing key or a line in the store cannot be read.",
+                "Look at the disk and the files' owner. " + _RESTORE_ELSE,
+            )
+        except (Refused, Bug):
             yield _fault("store-damaged", "A line in the store cannot be read.", _RESTORE)
 
 
@@ -260,13 +303,13 @@ def _lines(places: Places, store: SqliteStore, keys: Keystore, now: Instant) -> 
         if missing:
             yield _warning(
                 "psk-missing",
-                "A pairing key is missing: that line cannot be rescued if its epoch is lost.",
-                "Pair with that party again.",
+                "A pairing key is missing or damaged: that line cannot be rescued if its epoch is lost.",
+                "Pair with that party again: openline pair --again LINE, on both floors.",
             )
     if marks is not None:
         marks.close()
     if records:
-        yield from _card(_newest_card(places, records[0]), keys, now)
+        yield from _card(card_in_use(places.folder, records), keys, now)
     if not records:
         yield _note("no-lines", "There is no line yet.", "Exchange cards and run openline pair.")
 
@@ -290,14 +333,6 @@ def _speaks(store: SqliteStore, record: LineRecord, keys: Keystore) -> Iterator[
         )
 
 
-def _newest_card(places: Places, record: LineRecord) -> Card:
-    """The station's card; the one that a line was paired with, where the file is gone."""
-    try:
-        return own_card(places.folder)
-    except Unknown:
-        return read_card(record.cards[record.party])
-
-
 def _card(card: Card, keys: Keystore, now: Instant) -> Iterator[Finding]:
     if card.certificate not in {keys.certificate, keys.own.next_certificate}:
         yield _fault(
@@ -307,10 +342,12 @@ def _card(card: Card, keys: Keystore, now: Instant) -> Iterator[Finding]:
         )
     if now > card.expires:
         yield _warning(
-            "card-expired", "This station's card has expired; its lines go on.", "Make a new one: openline card."
+            "card-expired", "This station's card has expired; its lines go on.", "Make a new one: openline card --new."
         )
     elif card.expires - now < _SOON_DAYS * _DAY:
-        yield _note("card-expires", "This station's card expires within 30 days.", "Make a new one: openline card.")
+        yield _note(
+            "card-expires", "This station's card expires within 30 days.", "Make a new one: openline card --new."
+        )
 
 
 def _mark(store: SqliteStore, record: LineRecord, marks: Marks | None) -> Finding:

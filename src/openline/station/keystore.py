@@ -14,12 +14,13 @@ A changed passphrase seals station.key anew; no other file changes.
 Spec: spec/03-terms.md (roles of keys), spec/10-epochs.md (the PSK stands outside the store).
 """
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from openline.kernel.crypto import Signer, derive
-from openline.kernel.errors import Conflict, Malformed, Unavailable, Unknown
+from openline.kernel.errors import Conflict, Malformed, Refused, Unavailable, Unknown
 from openline.kernel.units import Entropy, Instant
 from openline.protocol.records import LineRecord, Mark
 from openline.protocol.setup import Setup
@@ -132,11 +133,11 @@ class Keystore:
             STATION: open_secret(unlock, _read(self._folder / STATION), STATION.encode()),
             LANE: open_under(self._under, _read(self._folder / LANE), LANE.encode()),
         }
-        for path in self._psk_files():
-            found[f"{PSKS}/{path.name}"] = self.psk(*_parsed(path.name))
-        for path in sorted((self._folder / PSKS).glob(f"*{_NEW}")):
-            line, party = _parsed(path.name.removesuffix(_NEW))
-            found[f"{PSKS}/{path.name}"] = self.new_psks(line)[party]  # both: which one the peer has is not known yet
+        names = {path.name.removesuffix(_NEW) for path in (self._folder / PSKS).glob("*.*")}
+        for line in sorted({_parsed(name)[0] for name in names if _is_psk(name)}):
+            found |= {f"{PSKS}/{_psk_name(line, party)}": psk for party, psk in self.psks(line).items()}
+            # Both: which one the peer has is not known yet.
+            found |= {f"{PSKS}/{_psk_name(line, party)}{_NEW}": psk for party, psk in self.new_psks(line).items()}
         return found
 
     def put_keys(self, keys: OwnKeys) -> None:
@@ -182,7 +183,7 @@ class Keystore:
         return open_root(self._folder / ROOT, unlock)
 
     def setup(self, record: LineRecord, mark: Mark | None) -> Setup:
-        """What the engine of a line is made from. Raises what reading keys raises."""
+        """What the engine of a line is made from. Raises Unavailable."""
         psks, new = self.psks(record.line), self.new_psks(record.line)
         return Setup(record=record, signer=self.lane, retired=self.retired, psks=psks, new_psks=new, mark=mark)
 
@@ -229,7 +230,8 @@ class Keystore:
         for path in sorted((self._folder / PSKS).glob(f"{line.hex()}.*{_NEW}")):
             name = path.name.removesuffix(_NEW)
             if _is_psk(name):
-                found[_parsed(name)[1]] = open_under(self._under, _read(path), path.name.encode())
+                with contextlib.suppress(Refused):
+                    found[_parsed(name)[1]] = open_under(self._under, _read(path), path.name.encode())
         return found
 
     def psk_since(self, line: bytes, party: int) -> int:
@@ -238,9 +240,17 @@ class Keystore:
         return path.stat().st_mtime_ns // 1_000_000 if path.exists() else 0
 
     def psks(self, line: bytes) -> dict[int, bytes]:
-        """All pairing keys of a line, by party."""
-        parties = sorted(party for known, party in (_parsed(path.name) for path in self._psk_files()) if known == line)
-        return {party: self.psk(line, party) for party in parties}
+        """The pairing keys of a line, by party. Raises Unavailable.
+
+        One that is damaged, or open to others, is as good as none: it is
+        needed to rescue a line that lost its line keys, and for nothing else.
+        """
+        found = {}
+        for known, party in (_parsed(path.name) for path in self._psk_files()):
+            if known == line:
+                with contextlib.suppress(Refused):
+                    found[party] = self.psk(line, party)
+        return found
 
     def drop_psks(self, line: bytes) -> None:
         """Destroy a line's pairing keys: it is archived, or they were stolen. Raises Unavailable."""

@@ -21,6 +21,7 @@ from openline import __version__
 from openline.bearers.drop import CourierBearer
 from openline.bearers.tls import TlsBearer
 from openline.kernel.errors import Conflict, Malformed, Refused, TooLarge, Unavailable, Unknown
+from openline.kernel.keys import Card
 from openline.kernel.lane import GENERATION_ZERO
 from openline.kernel.units import Entropy, Instant
 from openline.ports import Store
@@ -30,7 +31,7 @@ from openline.protocol.records import LineRecord, Mark
 from openline.station.answers import encoded
 from openline.station.audit import AuditLog
 from openline.station.bearers import Bearers
-from openline.station.card import own_card
+from openline.station.card import card_in_use
 from openline.station.clock import StationClock
 from openline.station.committer import Committer, Gate
 from openline.station.config import Config, load_config, marks_folder, people_of
@@ -80,7 +81,7 @@ class Station:
         self.home, self.config, self.keystore, self.unlock, self.entropy = home, config, keystore, unlock, entropy
         self.places = places
         self.signer = keystore.lane
-        self.card = own_card(home)
+        self.card: Card
         self.people = people_of(config)
         self.log: Log = open_log(home / config.log.file if config.log.file else None)
         self.clock = StationClock(simulated=config.simulated_clock)
@@ -143,7 +144,9 @@ class Station:
         simulated = self.gate.call(self.store.setting, "clock")
         if self.clock.simulated and simulated is not None:
             self.clock.set(Instant(int(simulated)))
-        for record in self.gate.call(self.store.lines):
+        records = self.gate.call(self.store.lines)
+        self.card = card_in_use(self.home, records)
+        for record in records:
             self._start_line(record)
         await self.bearers.start()
         self.keys.start()
