@@ -8,6 +8,7 @@ from openline.protocol.bodies import decode_body
 from openline.protocol.entries import EpochEntry, KeyNotice, KeyRole, Kind, Mode
 from openline.protocol.events import Renew, Secret
 from openline.protocol.secrets import secret_name
+from openline.protocol.snapshots import restore, snapshot
 from openline.protocol.vouching import is_stolen, key_notices
 from tests.spec import parties
 from tests.spec.line import Host, Line, message
@@ -109,6 +110,25 @@ def test_10_22_the_word_of_either_side_counts_and_outlives_a_restart() -> None:
     name = secret_name(line.psks(0)[1])
     assert all(is_stolen(host.engine.fold, name) for host in line.hosts)
     assert not any(is_stolen(host.engine.fold, secret_name(NEW)) for host in line.hosts)
+
+
+def test_10_22_both_secrets_of_a_change_may_be_held_for_stolen_and_no_later_word_takes_that_back() -> None:
+    line = Line()
+    alpha, bravo = line.hosts
+    accept(alpha, peer=1)
+    line.settle()
+    both = [secret.name for secret in alpha.engine.peers[1].secrets.all]
+    assert len(both) == 2
+    for name in both:
+        alpha.say(KeyNotice(role=KeyRole.PSK, stolen=True, key=name, peer=1))
+    alpha.say(KeyNotice(role=KeyRole.PSK, stolen=False, key=secret_name(parties.secret("a third")), peer=1))
+    line.settle()
+    for host in line.hosts:
+        assert all(is_stolen(host.engine.fold, name) for name in both)
+    fold = bravo.engine.fold
+    again = restore(snapshot(fold), fold.line, fold.parties, fold.policy)
+    assert all(is_stolen(again, name) for name in both)
+    assert again.digest() == fold.digest()
 
 
 def test_10_22_the_epoch_that_stands_goes_on_and_is_renewed_meanwhile() -> None:

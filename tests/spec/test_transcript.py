@@ -437,6 +437,12 @@ def entries(places: st.SearchStrategy[tuple[int, Generation, int]]) -> st.Search
             handshake=st.just(bytes(32)),
         ),
         st.builds(k.Test, text=st.just(""), language=st.just("en"), drill=st.booleans(), number=st.just(1)),
+        st.builds(
+            k.KeyNotice, role=st.just(k.KeyRole.PSK), stolen=st.booleans(), key=st.sampled_from([bytes(32), b"1" * 32]),
+            peer=st.integers(0, 4),
+        ),
+        st.builds(k.KeyNotice, role=st.sampled_from(list(k.KeyRole)[:4]), stolen=st.booleans(), key=st.just(bytes(32))),
+        st.builds(k.GenerationEntry, heads=st.just(()), cause=st.sampled_from(k.Cause), statement=st.just(b"")),
     )  # fmt: skip
 
 
@@ -579,6 +585,18 @@ def test_6_70_the_digest_is_of_these_members_and_no_others() -> None:
     ]
     state: list[Value] = [LINE, LINE, [None, vote.leaf], [[10, 0, -1, 0, no, 1]], lanes]
     assert world.fold().digest() == sha256(b"openline/1 state\n" + encode(state)).digest()
+
+
+def test_6_72_words_about_keys_stand_by_role_and_peer_and_thefts_by_name_too() -> None:
+    world = World(3)
+    five, nine = b"\5" * 32, b"\x09" * 32
+    for stolen, key, peer in ((True, five, 2), (True, nine, 2), (False, nine, 2), (True, five, 1)):
+        world.write(0, k.KeyNotice(role=k.KeyRole.PSK, stolen=stolen, key=key, peer=peer))
+    world.write(0, k.KeyNotice(role=k.KeyRole.DATA, stolen=True, key=bytes(32)))
+    world.write(0, k.GenerationEntry(heads=(), cause=k.Cause.COMPROMISED, statement=b""))
+    places = {(kind, peer): last.index for (kind, _, peer), last in world.fold().last_words.items()}
+    thefts = {(12, 4 + 2 + 16 * 6): 0, (12, 4 + 2 + 16 * 10): 1, (12, 4 + 1 + 16 * 6): 3}
+    assert places == {(12, 4 + 2): 2, **thefts, (12, 3): 4, (2, -1): 5}
 
 
 def test_6_61_times_that_entries_claim_are_not_in_the_digest() -> None:

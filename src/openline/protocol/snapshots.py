@@ -16,10 +16,11 @@ from openline.kernel.terms import Policy
 from openline.kernel.units import MAX_BODY, MAX_GENERATION, MAX_INSTANT, MAX_PARTIES, MAX_SEQ, MIN_INSTANT
 from openline.protocol.amendments import Proposal, Vote
 from openline.protocol.bodies import decode_body, encode_body
-from openline.protocol.entries import KeyRole, kind_of
+from openline.protocol.entries import kind_of
 from openline.protocol.fields import MAX_KIND, decode_ref, encode_ref
 from openline.protocol.ledgers import joined, restored, split
 from openline.protocol.transcript import FOLD_VERSION, Effect, Fold, Latest
+from openline.protocol.vouching import MOST_KEY_SLOT
 
 
 def snapshot(fold: Fold) -> bytes:
@@ -77,7 +78,7 @@ def _generation(members: Fields, place: int) -> Generation:
 def _last_word(fold: Fold, pieces: Iterator[bytes]) -> None:
     members, kind = Fields(decode(next(pieces))), Fields([decode(next(pieces))]).uint(0, MAX_KIND)
     peer = members.any(2)
-    if not isinstance(peer, int) or not -1 <= peer < MAX_PARTIES + KeyRole.PSK:
+    if not isinstance(peer, int) or not -1 <= peer <= MOST_KEY_SLOT:
         raise Malformed("not a party, nor a role of a key")
     fold.last_words[members.uint(0, MAX_KIND), members.uint(1, MAX_PARTIES), peer] = Latest(
         generation=_generation(members, 3),

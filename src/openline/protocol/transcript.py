@@ -46,7 +46,7 @@ from openline.protocol.fields import Ref
 from openline.protocol.ledgers import CLOCKED, REFUSED, SUPERSEDED, TAG, Ledger, Rows
 from openline.protocol.vouching import key_slot
 
-FOLD_VERSION = 2
+FOLD_VERSION = 3
 """Changes with anything that changes a state, its digest or its snapshot."""
 
 _SUPERSEDE, _HELD, _NOT_TAKEN, _ASSENT = 64, 128, 129, 130
