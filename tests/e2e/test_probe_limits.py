@@ -10,6 +10,7 @@ import pytest
 from openline.kernel.units import Instant
 from openline.ports import BearerTraits
 from openline.protocol import probing
+from openline.protocol.entries import Service
 from openline.protocol.probing import End, Probe, Sort
 from openline.station.line_runner import LineRunner
 from openline.station.probing import Rate
@@ -96,6 +97,30 @@ def test_9_28_an_older_report_does_not_replace_a_newer_one(tmp_path: Path) -> No
         said = alpha.probes.said(station, NAME)
         assert said is not None
         assert not said.up
+
+    played(tmp_path, replay)
+
+
+def test_9_28_what_is_said_again_makes_no_silent_station_heard(tmp_path: Path) -> None:
+    """Whoever holds a relay has old envelopes of every kind."""
+
+    async def replay(alpha: Station, bravo: Station, line: LineRunner, _wire: Wire) -> None:
+        station, there = line.stations[1 - line.party], Wire(0)
+        bravo.links.add(there)  # cheaper than TLS: what is said next goes over it alone
+        bravo.links.tell(line.stations[line.party])
+        [other] = bravo.lines.values()
+        await other.submit(Service(text="new", language="en", sign="W1"), bravo.clock.wall())
+        async with asyncio.timeout(20):
+            while not there.taken:  # noqa: ASYNC110 - a bearer of the test's own
+                await asyncio.sleep(0)
+        said = [there.taken[-1], from_peer(bravo, Sort.PROBE, time=bravo.clock.wall() + 60_000)]
+        state = alpha.links.state(NAME, station)
+        for heard in (True, False):
+            for envelope in said:
+                state.heard_at, state.lost_in_row = None, 3
+                alpha.links.arrived(NAME, None, envelope)
+                assert (state.heard_at is not None, state.silent) == (heard, not heard)
+        assert state.received >= 4
 
     played(tmp_path, replay)
 

@@ -177,7 +177,8 @@ class Links:
     def arrived(self, bearer: str, station: str | None, envelope: bytes) -> None:
         """Find the line that an envelope is for, by its tag alone, and hand it over."""
         if station is not None:
-            self._heard(bearer, station, len(envelope))
+            self._received(bearer, station, len(envelope))
+            self.heard(bearer, station)
             routes = self._routes.get(station, [])
         else:
             routes = [route for known in self._routes.values() for route in known]
@@ -186,9 +187,11 @@ class Links:
             return
         found = self._awaited_by(station, envelope)
         if found is not None:
-            place, route = found
+            place, route, fresh = found
             if station is None:
-                self._heard(bearer, place, len(envelope))
+                self._received(bearer, place, len(envelope))
+                if fresh:  # who repeats what was said before would make a station that is silent look alive
+                    self.heard(bearer, place)
             route.line.envelope(envelope, bearer)
             return
         self.counters[bearer, "unknown-tag"] += 1
@@ -199,21 +202,28 @@ class Links:
             for route in list(routes):
                 route.line.envelope(envelope, bearer, stranger=station is None)
 
-    def _awaited_by(self, station: str | None, envelope: bytes) -> tuple[str, _Route] | None:
-        """The line that awaits an envelope: a look into tables for each line, and a code computed only if none has it."""
+    def _awaited_by(self, station: str | None, envelope: bytes) -> tuple[str, _Route, bool] | None:
+        """The line that awaits an envelope, and whether nobody can have said it before.
+
+        A look into tables for each line, and a code computed only if none has it.
+        """
         places = self._routes if station is None else {station: self._routes.get(station, [])}
         for known in (_awaits, _remembers):
             for place, routes in places.items():
                 for route in routes:
                     peer = route.line.peer(route.party)
                     if peer is not None and known(peer, envelope):
-                        return place, route
+                        return place, route, known is _awaits
         return None
 
-    def _heard(self, bearer: str, station: str, size: int) -> None:
+    def _received(self, bearer: str, station: str, size: int) -> None:
         state = self.state(bearer, station)
         state.received += 1
         state.received_bytes += size
+
+    def heard(self, bearer: str, station: str) -> None:
+        """A station has said something new over a bearer."""
+        state = self.state(bearer, station)
         state.heard_at = self._wall()
         if state.hear():
             self.tell(station)

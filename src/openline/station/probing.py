@@ -194,6 +194,8 @@ class Probes:
 
     def _take(self, station: str, bearer: str, probe: Probe) -> None:
         now, last = self._floor.clock, self._said.get(station)
+        if last is None or probe.time > last.time:
+            self._floor.links.heard(bearer, station)
         if last is None or probe.time > last.time or last.time > now.wall() + STALE_MS:
             changed = last is None or {(e.bearer, e.up) for e in last.ends} != {(e.bearer, e.up) for e in probe.ends}
             self._said[station] = _Said(probe.time, probe.ends)
@@ -206,6 +208,7 @@ class Probes:
             waiting = self._waiting.get(probe.nonce)
             if waiting is not None and waiting.bearer == bearer and not waiting.answered.done():
                 waiting.answered.set_result(max(1, now.steady() - waiting.began))
+                self._floor.links.heard(bearer, station)
 
     def _may_echo(self, station: str, bearer: str) -> bool:
         """Whether one more answer may go there now; it is counted."""
