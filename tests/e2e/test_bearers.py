@@ -1,5 +1,6 @@
 """Two real stations over other bearers than TLS, one at a time, and over several at once."""
 
+import asyncio
 import contextlib
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from openline.station.client import Client
 from tests.contract.nats_rig import server
 from tests.e2e.homes import Home, in_service, pair, running
+from tests.e2e.inside import stations
 from tests.e2e.serial_cable import cable, plugged
 from tests.waiting import until
 
@@ -166,6 +168,24 @@ def test_a_line_over_a_relay_alone(homes: list[Home]) -> None:
         with running(*homes):
             in_service(*homes)
             both_ways(*homes)
+
+
+def test_a_relays_credentials_that_others_may_read_are_not_used(homes: list[Home]) -> None:
+    alpha, _ = homes
+    credentials = alpha.folder / "nats.credentials"
+    credentials.write_text("user:password")
+    table(alpha, '[nats]\nservers = ["127.0.0.1:9"]\ncredentials_file = "nats.credentials"')
+
+    async def trouble() -> str:
+        async with stations([alpha]) as [station]:
+            return station.bearers.trouble("nats")
+
+    credentials.chmod(0o640)
+    assert "open to others" in asyncio.run(trouble())
+    credentials.chmod(0o600)
+    assert asyncio.run(trouble()) == ""
+    credentials.unlink()
+    assert "missing" in asyncio.run(trouble())
 
 
 def probe(station: Client, name: str) -> Json:

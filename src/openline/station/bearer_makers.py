@@ -140,7 +140,7 @@ def nats(host: Host, table: Nats) -> Made:
     config = NatsConfig(
         station=host.card.fingerprint.hex(),
         servers=table.servers,
-        credentials=_file(host, table.credentials_file),
+        credentials=_secret(host, table.credentials_file, MAX_FILE_BYTES),
         authority=_file(host, table.authority_file),
         server_name=table.server_name,
     )
@@ -179,7 +179,7 @@ def mail(host: Host, table: Mail) -> Made:
 def _mail_server(host: Host, table: Server) -> "MailServer":
     from openline.bearers.mail import MailServer, Security
 
-    password = read_private(host.home / table.password_file, 1_024) if table.password_file else b""
+    password = _secret(host, table.password_file, 1_024)
     try:
         return MailServer(
             host=table.host,
@@ -193,6 +193,11 @@ def _mail_server(host: Host, table: Server) -> "MailServer":
         )
     except UnicodeDecodeError:
         raise Malformed("mail: a password or authorities file is not text") from None
+
+
+def _secret(host: Host, name: str, most: int) -> bytes:
+    """A file for the station's user alone; empty without a name. Raises as `read_private`."""
+    return read_private(host.home / name, most) if name else b""
 
 
 def _file(host: Host, name: str) -> bytes:
