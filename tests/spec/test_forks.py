@@ -4,7 +4,7 @@ import pytest
 
 from openline.kernel.errors import Forged
 from openline.kernel.keys import make_statement
-from openline.kernel.lane import Fork, Generation, Head, SignedHead
+from openline.kernel.lane import Fork, Generation, Head, SignedHead, sign_head
 from openline.protocol.delivery import Peer
 from openline.protocol.events import Arrived, Now
 from openline.protocol.forks import decode_fork
@@ -228,3 +228,23 @@ def test_7_26_every_member_gets_the_owners_second_signature_and_makes_the_proof_
         assert proofs(host)
         for found in proofs(host):
             found.check(alpha.signer.public)
+
+
+def test_11_6_after_a_proof_further_contradictions_are_not_kept() -> None:
+    """One proves it; who contradicts itself without end fills no disk (12.1, MAX_EVIDENCE)."""
+    line = Line()
+    alpha, bravo = line.hosts
+    alpha.say(message("said once"))
+    line.settle()
+    state = alpha.engine.book.own(urgent=False)
+    for number in range(20):
+        head = Head(lane=state.lane, size=state.size, root=parties.secret(f"another {number}"))
+        alpha.lie(1, HeadNote(signed=sign_head(alpha.signer, head)))
+    assert len(proofs(bravo)) == 1
+    assert len(bravo.noticed("fork-proved")) == 1
+    bravo.boot()
+    head = Head(lane=state.lane, size=state.size, root=parties.secret("and another"))
+    line.link_all()
+    line.settle()
+    alpha.lie(1, HeadNote(signed=sign_head(alpha.signer, head)))
+    assert len(proofs(bravo)) == 1

@@ -33,7 +33,7 @@ class Auditing:
     def head(self, peer: Peer, signed: SignedHead, now: Now) -> None:
         """Somebody's head, whole: it must be one of ours, or it proves or suggests a fork."""
         lane = self.book.lane(*signed.head.lane.key)
-        if not self.book.knows(lane.party, lane.generation):
+        if not self.book.knows(lane.party, lane.generation) or lane.key in self.book.forked:
             return
         signed.check(self.book.owner(lane))
         state = self.book.state(lane)
@@ -120,12 +120,12 @@ class Auditing:
             self.gathering.suspect(peer, "does-not-check")
 
     def _proved(self, lane: Lane, fork: Fork) -> None:
-        fork.check(self.book.owner(lane))
-        evidence = encode_fork(fork)
-        if any(kept.evidence == evidence for kept in self.book.reader.evidence()):
+        if lane.key in self.book.forked:  # one proof is enough, and a peer has contradictions without end
             return
+        fork.check(self.book.owner(lane))
         self.book.forked.add(lane.key)
-        self.gathering.now.writes.append(PutEvidence(party=lane.party, evidence=evidence))
+        if len(self.book.reader.evidence()) < MAX_EVIDENCE:
+            self.gathering.now.writes.append(PutEvidence(party=lane.party, evidence=encode_fork(fork)))
         self.gathering.notice("fork-proved", lane.party)
         author = self._peers.get(lane.party)
         if author is not None:
