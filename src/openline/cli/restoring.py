@@ -61,10 +61,15 @@ def restore_(desk: Desk, *, file: Path, key_file: Path | None, unlock_file: Path
         )
     seal = existing(key_file, _("Passphrase of the backup"))
     check_backup(file.absolute(), seal)  # before a new passphrase is asked for
+    made = not home.exists()
     home.mkdir(mode=0o700, parents=True, exist_ok=True)  # before a key file inside it is made
-    unlock = chosen(unlock_file, _("A passphrase for this station"))
-    report = restore_backup(file.absolute(), Places(home), seal, unlock, os.urandom)
-    _put_files(home, report, "" if unlock_file is None else str(unlock_file.absolute()))
+    try:
+        unlock = chosen(unlock_file, _("A passphrase for this station"))
+        report = restore_backup(file.absolute(), Places(home), seal, unlock, os.urandom)
+        _put_files(home, report, "" if unlock_file is None else str(unlock_file.absolute()))
+    except BaseException:
+        _clear(home, whole=made)
+        raise
     desk.out.answer(
         {"home": str(home), "lines": report.lines},
         [
@@ -78,6 +83,19 @@ def restore_(desk: Desk, *, file: Path, key_file: Path | None, unlock_file: Path
             _("Then: openline doctor, and openline up"),
         ],
     )
+
+
+def _clear(home: Path, *, whole: bool) -> None:
+    """Take away what was put into a folder that was empty: half a station must not be taken for one."""
+    import shutil
+
+    for path in list(home.iterdir()):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    if whole:
+        home.rmdir()
 
 
 def _put_files(home: Path, report: "BackupReport", unlock_file: str) -> None:

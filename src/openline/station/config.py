@@ -122,6 +122,11 @@ def load_config(home: Path) -> Config:
         with (home / FILE).open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
+        if (home / "keys").exists():
+            # Whoever lost a file, or was interrupted, must not be sent to make other keys.
+            raise Unknown(
+                "config.toml is missing: put it back; after an interrupted init, restore or rebuild begin again in a new folder"
+            ) from None
         raise Unknown("there is no station here: openline init makes one") from None
     except OSError:
         raise Unavailable("the configuration cannot be read") from None

@@ -86,7 +86,7 @@ class Keystore:
         """
         private_folder(folder)
         if any((folder / name).exists() for name in (STATION, LANE, ROOT)):
-            raise Conflict("there are keys here already")
+            raise Conflict("there are keys here already: name a new folder")
         master, keys = entropy(_SEED), new_keys(entropy, made or Instant(0))
         store = cls(folder, master, keys, entropy)
         if with_root:
@@ -114,7 +114,7 @@ class Keystore:
         """The keys that `secrets` gave, in a new folder. Raises as `create`, and Malformed."""
         private_folder(folder)
         if any((folder / name).exists() for name in (STATION, LANE)):
-            raise Conflict("there are keys here already")
+            raise Conflict("there are keys here already: name a new folder")
         if not {STATION, LANE} <= set(files):
             raise Malformed("keys are missing")
         master, keys = files[STATION], decode_keys(files[LANE])
