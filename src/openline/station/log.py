@@ -45,6 +45,24 @@ class Log:
             self._target.close()
 
 
+class Few:
+    """Lets so many of a sort through in a span of time and counts the rest, so that no peer fills a log."""
+
+    def __init__(self, many: int = 20, span_ms: int = 60_000) -> None:
+        self._many, self._span_ms = many, span_ms
+        self._seen: dict[tuple[str, ...], tuple[int, int]] = {}
+        """Sort -> when its span began (steady, ms), and how many came in it. Sorts are ours: there are few."""
+
+    def held_back(self, now: int, *sort: str) -> int | None:
+        """None if this one is to be held back, else how many of its sort were since the last that was not."""
+        began, came = self._seen.get(sort, (now, 0))
+        before = 0
+        if now - began >= self._span_ms:
+            before, began, came = max(0, came - self._many), now, 0
+        self._seen[sort] = began, came + 1
+        return before if came < self._many else None
+
+
 def open_log(file: Path | None) -> Log:
     """A log that goes to a file (appended to; 0600), or to standard error. Raises Unavailable."""
     if file is None:

@@ -43,7 +43,7 @@ from openline.station.keystore import Keystore
 from openline.station.line_runner import LineRunner, State
 from openline.station.line_view import state_of
 from openline.station.links import Links
-from openline.station.log import Log, open_log
+from openline.station.log import Few, Log, open_log
 from openline.station.marks import Marks
 from openline.station.minimize import Minimize
 from openline.station.pairing import Pairings
@@ -84,6 +84,7 @@ class Station:
         self.card: Card
         self.people = people_of(config)
         self.log: Log = open_log(home / config.log.file if config.log.file else None)
+        self._few = Few()
         self.clock = StationClock(simulated=config.simulated_clock)
         self.started = self.clock.wall()
         self.version = __version__
@@ -309,13 +310,19 @@ class Station:
         await release_held(self, line)
 
     def noticed(self, line: LineRunner, notice: Noticed) -> None:
-        """Count, log and push a notice."""
+        """Count a notice; log and push it, unless there were many of its kind in this minute."""
         self.counters[f"notice-{notice.what}"] += 1
         if notice.what == "secret-agreed":
             self.keys.psk_agreed(line, notice.party)
         if notice.what in _QUIET:
             return
-        self.log.event("line.notice", line=line.label, what=notice.what, party=notice.party, number=notice.number)
+        held = self._few.held_back(self.clock.steady(), line.label, notice.what)
+        if held is None:
+            return
+        more = {"held_back": held} if held else {}
+        self.log.event(
+            "line.notice", line=line.label, what=notice.what, party=notice.party, number=notice.number, **more
+        )
         view = {
             "line": line.label,
             "what": notice.what,
