@@ -38,7 +38,6 @@ MAX_SMALL = MAX_VALUE
 """Terms, cards, statements, evidence: one CBOR value."""
 
 _STATEMENT = re.compile(r"statements/(\d{1,2})\.([0-9a-f-]{1,27})", re.ASCII)
-_EVIDENCE = re.compile(r"evidence/(0|[1-9]\d{0,3})\.cbor", re.ASCII)
 COMMITMENTS_LENGTH = 4 * 34
 """The end of a leaf: four byte strings of 32, with their two-byte heads."""
 
@@ -125,8 +124,3 @@ def statement_place(name: str) -> tuple[int, Generation] | None:
 def evidence_file(number: int) -> str:
     """Where a piece of evidence stands."""
     return f"evidence/{number}.cbor"
-
-
-def is_evidence(name: str) -> bool:
-    """Whether a path is that of evidence."""
-    return _EVIDENCE.fullmatch(name) is not None

@@ -66,12 +66,6 @@ class Links:
         """Use a bearer from now on."""
         self.bearers[bearer.traits.name] = bearer
 
-    def remove(self, name: str) -> None:
-        """Use a bearer no more; what was observed of it stays."""
-        if self.bearers.pop(name, None) is not None:
-            for station in list(self._routes):
-                self.tell(station)
-
     def serve(self, bearer: str, station: str, *, known: bool = True) -> None:
         """A bearer knows (or knows no more) where a station is: what is one way is offered on the strength of this alone."""
         served = self._served.setdefault(station, set())
@@ -80,10 +74,6 @@ class Links:
         else:
             served.discard(bearer)
         self.tell(station)
-
-    def serves(self, bearer: str, station: str) -> bool:
-        """Whether a bearer knows where a station is."""
-        return bearer in self._served.get(station, ())
 
     def route(self, station: str, line: Line, party: int) -> None:
         """Let a line speak with a station."""

@@ -28,7 +28,6 @@ KEY = 32
 NONCE = 12
 _ENTRY = struct.Struct(">BHHHHH")  # refused; sizes of kind, time, ack, body, unopened leaf; the secret takes 0 or 32
 _HOLE = struct.Struct(">Q6s32s")
-_PLACE = struct.Struct(">Q")
 _LARGEST = 65_535
 
 
