@@ -208,6 +208,19 @@ async def test_9_62_what_is_no_envelope_is_left_alone() -> None:
             assert (post.into / "-rf").exists()
 
 
+def test_9_62_what_is_larger_or_smaller_than_any_envelope_is_none_whatever_its_name(tmp_path: Path) -> None:
+    too_large, counted = noise(1, LARGEST_ENVELOPE + 1), list[Event]()
+    with files.opened(tmp_path, "sub", make=True) as handle:
+        for data in (too_large, b""):
+            (tmp_path / "sub" / file_name(data)).write_bytes(data)
+        # As far as a reader of so many bytes sees, this one has the right name.
+        (tmp_path / "sub" / file_name(too_large)).write_bytes(too_large + b"and more")
+        found, broken = files.take(handle, Seen(100), counted.append, files=5, size=10**6)
+    assert found == []
+    assert sorted(broken) == sorted((file_name(too_large), file_name(b"")))
+    assert counted == [Event.BROKEN] * 2
+
+
 @play
 async def test_9_62_a_file_of_an_envelopes_name_with_other_bytes_makes_way() -> None:
     with a_folder() as folder:

@@ -9,10 +9,10 @@ from openline.kernel.codec import encode
 from openline.kernel.envelope import handshake_key, seal_handshake
 from openline.kernel.errors import Conflict, Foreign, Refused
 from openline.kernel.keys import make_statement
-from openline.kernel.lane import Generation
+from openline.kernel.lane import GENERATION_ZERO, Generation
 from openline.protocol.entries import Attachment, Cause, EpochEntry, GenerationEntry, Mode
 from openline.protocol.epochs import NO_ROOT, Handshake
-from openline.protocol.events import Arrived, Renew, Stow
+from openline.protocol.events import Arrived, Renew, Rotate, Stow
 from openline.protocol.frames import GenerationSeed
 from openline.protocol.records import Mark, PutGeneration
 from openline.protocol.statements import decode_contradiction, encode_contradiction
@@ -120,6 +120,56 @@ def test_3_14_a_generation_that_is_not_above_all_known_is_not_opened() -> None:
     alpha.rotate("third key", generation.counter)
     assert [each.code for each in alpha.rejected()] == [Conflict.code]
     assert alpha.engine.book.mine == generation
+
+
+def stated(line: Line, party: int, generation: Generation, key: str) -> PutGeneration:
+    """A generation of that party, said with a statement of its true root for a key of that name."""
+    root = parties.ROOTS[line.hosts[party].name]
+    statement = make_statement(line.terms.line, party, generation, parties.signer(key).public, root)
+    return PutGeneration(party=party, generation=generation, seed=parties.secret(key), statement=statement)
+
+
+def test_3_14_a_second_statement_for_a_generation_that_has_not_opened_leaves_the_first() -> None:
+    line = Line()
+    book, generation = line.hosts[0].engine.book, Generation(5, bytes(8))
+    first, second = (stated(line, 1, generation, key) for key in ("second key", "third key"))
+    book.learn(first)
+    with pytest.raises(Conflict):
+        book.learn(second)
+    assert book.named.get(1, generation) == first
+    assert book.rings[1].lane(generation).ed25519_key == parties.signer("second key").public.ed25519_key
+
+
+def test_3_14_a_statement_gives_no_other_key_to_a_generation_that_is_held() -> None:
+    line = Line()
+    alpha, bravo = line.hosts
+    before = bravo.store.backup()
+    bravo.say(message("lost"))
+    line.settle()
+    bravo.restore(before)
+    line.link_all()
+    line.pass_time(30_000)
+    book = alpha.engine.book
+    held, between = book.current(1), Generation(1, bytes(8))
+    assert GENERATION_ZERO < between < held
+    key = book.rings[1].lane(held)
+    with pytest.raises(Conflict):
+        book.learn(stated(line, 1, between, "third key"))
+    assert book.rings[1].lane(held) == key
+    assert not book.knows(1, between)
+
+
+def test_3_14_a_statement_for_another_key_than_the_one_at_hand_changes_nothing() -> None:
+    line = Line()
+    alpha = line.hosts[0]
+    above = stated(line, 0, Generation(1, bytes(8)), "second key")
+    other = parties.signer("third key")
+    alpha.give(
+        Rotate(token=1, generation=above.generation, statement=above.statement, signer=other, cause=Cause.ROTATION)
+    )
+    assert [each.code for each in alpha.rejected()] == [Foreign.code]
+    assert alpha.engine.book.mine == GENERATION_ZERO
+    assert not alpha.engine.book.knows(0, above.generation)
 
 
 def test_3_6_a_key_of_another_party_is_not_put_in_place() -> None:
@@ -407,7 +457,11 @@ def test_10_27_a_handshake_under_way_begins_anew_under_the_new_key() -> None:
     alpha, bravo = line.hosts
     line.link_all()
     line.under_way.clear()
+    attempt = alpha.engine.peers[1].handshake.attempt
+    assert attempt
     alpha.rotate("second key")
+    line.pass_time(1_000, keep=lambda _from, _sent: False)
+    assert alpha.engine.peers[1].handshake.attempt > attempt
     line.settle()
     line.pass_time(20_000)
     alpha.say(message("first word"))

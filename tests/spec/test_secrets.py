@@ -69,6 +69,21 @@ def test_10_23_a_secret_that_only_one_floor_accepted_silences_nothing() -> None:
     assert names(alpha, 1) == names(bravo, 0) == [NEW]
 
 
+def test_10_23_a_third_secret_replaces_the_newer_of_two() -> None:
+    line = Line()
+    alpha, bravo = line.hosts
+    [first] = names(alpha, 1)
+    third = parties.secret("a third pairing secret")
+    for psk in (NEW, third):
+        accept(alpha, peer=1, psk=psk)
+    assert names(alpha, 1) == [third, first]
+    line.settle()
+    accept(bravo, peer=0, psk=third)
+    line.settle()
+    line.pass_time(120_000)
+    assert names(alpha, 1) == names(bravo, 0) == [third]
+
+
 def test_10_22_rescue_is_refused_under_a_stolen_secret_until_a_new_one_is_paired() -> None:
     line = Line()
     alpha, bravo = line.hosts
@@ -86,6 +101,19 @@ def test_10_22_rescue_is_refused_under_a_stolen_secret_until_a_new_one_is_paired
     bravo.say(message("after the theft"))
     line.settle()
     assert alpha.texts(1)[-1] == "after the theft"
+
+
+def test_10_22_no_init_without_a_base_is_sent_under_a_stolen_secret() -> None:
+    """An offer under it would tell the thief who listens, and earn a refusal."""
+    line = Line()
+    alpha, _ = line.hosts
+    held_for_stolen(line, alpha, 1)
+    alpha.restore(alpha.store.backup())
+    before = len(alpha.transmitted())
+    line.link_all()
+    line.pass_time(200_000, step=1_000, keep=lambda sender, _sent: sender == 0)
+    assert alpha.engine.peers[1].epoch is None
+    assert alpha.transmitted()[before:] == []
 
 
 def test_10_22_who_forgot_the_theft_is_refused_by_who_remembers() -> None:
@@ -141,6 +169,16 @@ def test_10_22_the_epoch_that_stands_goes_on_and_is_renewed_meanwhile() -> None:
     line.settle()
     assert modes(alpha) == [Mode.FIRST, Mode.RENEWAL]
     assert alpha.texts(1) == ["goes on"]
+
+
+def test_10_22_a_handshake_under_way_is_given_up_with_its_offer() -> None:
+    line = Line()
+    alpha, _ = line.hosts
+    alpha.give(Renew(1))
+    line.under_way.clear()
+    attempt = alpha.engine.peers[1].handshake.attempt
+    alpha.give(Renew(1))
+    assert alpha.engine.peers[1].handshake.attempt == attempt + 1
 
 
 def test_6_26_a_word_about_a_key_has_its_members_and_no_others() -> None:
