@@ -36,6 +36,7 @@ MAP: dict[str, str] = {
     "protocol/calls.py": "protocol",
     "protocol/records.py": "protocol",
     "protocol/generations.py": "protocol",
+    "protocol/haste.py": "protocol",
     "protocol/hearing.py": "protocol",
     "protocol/succession.py": "protocol",
     "protocol/attachments.py": "protocol",
@@ -51,6 +52,7 @@ MAP: dict[str, str] = {
     "protocol/forks.py": "protocol",
     "protocol/gathering.py": "protocol",
     "protocol/intake.py": "protocol",
+    "protocol/introducing.py": "protocol",
     "protocol/lane_state.py": "protocol",
     "protocol/lanes.py": "protocol",
     "protocol/milestones.py": "protocol",
@@ -276,7 +278,7 @@ NEVER_CALLED = frozenset(
 )  # fmt: skip
 
 # Pairs of unlike types in an order nobody mistakes; all else is keyword-only from two fields up.
-MUTABLE = frozenset({"Batch", "Fetch", "Gathered", "Opening", "Sent"})
+MUTABLE = frozenset({"Batch", "Fetch", "Gathered", "Haste", "Opening", "Sent"})
 """Working state that one machine owns and nobody is handed: what would be copied at every envelope if it were frozen."""
 POSITIONAL = frozenset({"Generation", "Peaks"})
 

@@ -6,7 +6,7 @@ import pytest
 
 from openline.kernel.codec import Value, decode, encode
 from openline.kernel.crypto import digest
-from openline.kernel.envelope import handshake_key, open_handshake, seal_handshake
+from openline.kernel.envelope import handshake_key, is_handshake, open_handshake, seal_handshake
 from openline.kernel.errors import Refused
 from openline.kernel.units import BUCKETS
 from openline.protocol.entries import EpochEntry, Mode
@@ -158,6 +158,66 @@ def test_10_13_lost_messages_are_repeated_in_identical_bytes() -> None:
         for host in line.hosts:
             host.give(Tick())
     assert len(seen) > len(set(seen))
+
+
+def taken(line: Line, sender: int) -> list[bytes]:
+    """The handshake envelopes that a party has sent since the last look; they do not arrive."""
+    found = [sent.envelope for who, sent in line.under_way if who == sender and is_handshake_of(line, sender, sent)]
+    line.under_way.clear()
+    return found
+
+
+def is_handshake_of(line: Line, sender: int, sent: Transmit) -> bool:
+    return is_handshake(
+        handshake_key(line.psks(sender)[sent.party], line.terms.line, sender, sent.party), sent.envelope
+    )
+
+
+@pytest.mark.parametrize("largest", [16_384, 256])
+def test_10_13_a_repeated_message_is_the_envelopes_of_before_which_slow_bearers_know_again(largest: int) -> None:
+    line = Line(opened=False)
+    line.link_all(largest)
+    alpha, bravo = line.hosts
+
+    def arrive(host: Host, envelopes: list[bytes]) -> list[bytes]:
+        for envelope in envelopes:
+            host.give(Arrived(envelope))
+        return taken(line, host.party)
+
+    def wait() -> list[bytes]:
+        line.steady += 2_500
+        alpha.give(Tick())
+        return taken(line, 0)
+
+    init = taken(line, 0)
+    assert init
+    assert wait() == wait() == init
+    reply = arrive(bravo, init)
+    assert reply
+    assert arrive(bravo, init) == reply
+    finish = arrive(alpha, reply)
+    assert finish
+    assert arrive(alpha, reply) == wait() == finish
+    confirm = arrive(bravo, finish)
+    assert confirm
+    assert arrive(bravo, finish) == confirm
+    arrive(alpha, confirm)
+    assert attempt_of(alpha, 1) == attempt_of(bravo, 0) == 1
+
+
+def test_10_13_what_another_bearer_needs_in_other_parts_is_sealed_for_it() -> None:
+    line = Line(opened=False)
+    line.link_all(256)
+    alpha, bravo = line.hosts
+    parts = taken(line, 0)
+    line.link_all(16_384)
+    line.steady += 2_500
+    alpha.give(Tick())
+    whole = set(taken(line, 0))
+    assert len(parts) > len(whole) == 1
+    for envelope in (parts[0], *whole):
+        bravo.give(Arrived(envelope))
+    assert len(taken(line, 1)) == 1
 
 
 def test_10_14_after_the_switch_the_root_before_is_erased_and_what_is_owed_sealed_anew() -> None:

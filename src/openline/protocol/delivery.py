@@ -20,6 +20,7 @@ from openline.protocol.epochs import Handshake, Opened, Stage
 from openline.protocol.events import Link, Transmit
 from openline.protocol.fragments import Streams, cut
 from openline.protocol.frames import encode_content
+from openline.protocol.haste import Haste
 from openline.protocol.pacing import Pace
 from openline.protocol.records import EpochRecord, PutPeer
 from openline.protocol.secrets import Secrets
@@ -101,7 +102,9 @@ class Peer:
         # After a restart nothing old is sent again: what was under way counts as gone, and the floor says so.
         self.first_unopened = self.floor = self.epoch.outgoing.index if self.epoch else 0
         self.needed: dict[tuple[int, Generation], int] = {}
-        self.consumed: OrderedDict[bytes, None] = OrderedDict()
+        self.consumed: OrderedDict[bytes, bool] = OrderedDict()
+        """Tags of envelopes that were opened, and whether they carried something in haste."""
+        self.haste = Haste()
         self.echo_due = self.floor_due = False
         self.echoed_at = 0
         self.largest = self.smallest = self.widest = self.bulky = 0
@@ -110,6 +113,8 @@ class Peer:
         self.call_later_ms = 0
         """How much later than the peer this side calls when a link comes up: one of the two is enough."""
         self.pace = Pace()
+        self.sealed: OrderedDict[tuple[bytes, int, tuple[bytes, ...]], tuple[bytes, ...]] = OrderedDict()
+        """Handshake messages and how they were sealed last: (its hash, room, names of keys) -> envelopes (spec 10.13)."""
         self.repeated = False  # what went to it last was a repeat
         self.handshake_due: int | None = None
         self.heard_at = self.progress_at = 0
@@ -198,7 +203,7 @@ class Peer:
         if epoch is None or not epoch.outgoing.left or (precedence and not self.pace.takes(now)):
             return False
         ahead = epoch.outgoing.index - self.first_unopened
-        if precedence == 0:
+        if precedence == 0 and not acknowledgement:
             return ahead < WINDOW
         return ahead < (WINDOW - RESERVE if acknowledgement else WINDOW // 2)
 
@@ -330,7 +335,7 @@ class Peer:
 
     def note_opened(self, envelope: bytes) -> None:
         """An envelope of the current epoch opened; remember its tag, so that seeing it again is understood."""
-        self.consumed[envelope[:7]] = None
+        self.consumed[envelope[:7]], self.haste.shown = self.haste.shown, False
         if len(self.consumed) > WINDOW:
             self.consumed.popitem(last=False)
         self.silent_for += 1
@@ -340,6 +345,7 @@ class Peer:
         if envelope[:7] not in self.consumed:
             return False
         self.echo_due = True
+        self.haste.again = self.haste.again or self.consumed[envelope[:7]]
         return True
 
     def reseal(self, now: int) -> bool:

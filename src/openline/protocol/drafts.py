@@ -19,11 +19,11 @@ from openline.protocol.entries import (
     Message,
     Precedence,
     TermsEntry,
-    Test,
     kind_of,
     lane_of,
 )
 from openline.protocol.events import Now, Rejected, Submit
+from openline.protocol.haste import in_haste
 from openline.protocol.lane_state import LaneState
 from openline.protocol.lanes import LaneBook
 from openline.protocol.records import Append, EntryRow, Write
@@ -108,17 +108,20 @@ class Drafts:
             for urgent in (True, False)
         ]
 
-    def acknowledge(self) -> None:
+    def acknowledge(self, *, haste: bool = False) -> None:
         """See to it that the next commit has an entry, and so an acknowledgement.
 
-        A pure one claims the time of the last own entry: it has nothing to say about time.
+        A pure one claims the time of the last own entry: it has nothing to say about time. In `haste` there is one
+        before all else that waits, so that it leaves alone and small (spec 7.5).
         """
-        if not self._waiting:
-            time = Instant(self._book.own(urgent=True).last_time)
-            self._waiting.append(Draft(token=None, urgent=True, entry=Ack(), body=encode_body(Ack()), time=time))
+        if self._waiting and not haste:
+            return
+        time = Instant(self._book.own(urgent=True).last_time)
+        openings = sum(isinstance(draft.entry, TermsEntry | GenerationEntry) for draft in self._waiting)
+        self._waiting.insert(openings, Draft(token=None, urgent=True, entry=Ack(), body=encode_body(Ack()), time=time))
 
-    def write(self) -> tuple[list[Written], list[Write]]:
-        """Append what waits to the own lanes, in memory.
+    def write(self, *, haste: bool = False) -> tuple[list[Written], list[Write]]:
+        """Append what waits to the own lanes, in memory; in `haste` the acknowledgement is kept small (spec 4.14).
 
         The traffic lane comes first, so that the urgent lane's acknowledgement names its new head.
         """
@@ -132,7 +135,8 @@ class Drafts:
             state = self._book.own(urgent=urgent)
             before = state.size
             items = self._book.ack_items(urgent=urgent)
-            if any(_in_haste(draft.entry) for draft in mine) and not self._held_by_all(self._book.own(urgent=False)):
+            hasty = haste or any(in_haste(draft.entry) for draft in mine)
+            if hasty and not self._held_by_all(self._book.own(urgent=False)):
                 items = tuple(item for item in items if item.lane // 2 != self._book.party)
             ack = encode_ack(items)
             rows = self._book.append_own(state, [(kind_of(d.entry), d.time, d.body) for d in mine], ack)
@@ -140,10 +144,3 @@ class Drafts:
             writes.append(Append(lane=state.lane, size=before, rows=rows))
             self.more_refused = self._book.refused_named(items)
         return own, writes
-
-
-def _in_haste(entry: AnyEntry) -> bool:
-    """Whether it must fit the smallest envelope, and so cannot carry a root that nobody knows yet (spec 4.14)."""
-    if isinstance(entry, Message):
-        return entry.precedence is Precedence.FLASH
-    return isinstance(entry, Test) and entry.drill

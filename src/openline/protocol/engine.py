@@ -18,7 +18,8 @@ from openline.kernel.lane import SignedHead
 from openline.kernel.terms import parse_terms
 from openline.kernel.units import Entropy, Instant
 from openline.protocol.delivery import Epoch, Peer
-from openline.protocol.drafts import Drafts
+from openline.protocol.drafts import Drafts, Written
+from openline.protocol.entries import Ack
 from openline.protocol.events import (
     Accepted,
     Arrived,
@@ -185,9 +186,10 @@ class Engine:
         self.intake.gathered.peers.add(peer.party)
         epoch.incoming.raise_floor(min(content.floor, index))
         if epoch is peer.epoch:
-            peer.note_opened(envelope)
             peer.opened_up_to(content.first_unopened, now.steady)
         self.intake.frames(peer, content.frames, now)
+        if epoch is peer.epoch:
+            peer.note_opened(envelope)
         self._settle(now)
         return [Noticed(what="frame-unknown", party=peer.party, number=content.unknown)] if content.unknown else []
 
@@ -287,13 +289,14 @@ class Engine:
             if peer.epoch is not None and peer.epoch.outgoing.left < LOW_INDEXES
         ]
         if gathered.acknowledge:
-            self._drafts.acknowledge()
+            self._drafts.acknowledge(haste=bool(gathered.hasty))
         unmarked = self._mark() != self._marked  # a crash between commit and mark (spec 13.4)
         if not (self._drafts or gathered.writes or gathered.peers or reserved or self._after or unmarked):
             outputs, gathered.outputs = gathered.outputs, []
             return outputs
         self.intake.gathering.take()
-        own, appends = self._drafts.write()
+        own, appends = self._drafts.write(haste=bool(gathered.hasty))
+        self._answer(gathered.hasty, own)
         self.intake.gathered.acknowledge = bool(own) and self._drafts.more_refused
         fresh = []
         for peer, epoch in reserved:
@@ -323,6 +326,12 @@ class Engine:
         before, self._marked = self._marked, self._mark()
         return [Commit(token=self._token, writes=writes, mark=self._marked if self._marked != before else None)]
 
+    def _answer(self, parties: set[int], own: list[Written]) -> None:
+        """What of these own entries first acknowledges what those parties said in haste goes back so (spec 7.5)."""
+        places = [(state.lane.key, row.index) for draft, state, row in own if isinstance(draft.entry, Ack)]
+        for party in parties:
+            self.peers[party].haste.answer = next(iter(places), None)
+
     def _mark(self) -> Mark:
         """What the next commit's mark has to say."""
         urgent, traffic = self.book.own(urgent=True), self.book.own(urgent=False)
@@ -350,7 +359,8 @@ class Engine:
         for peer, epoch, first_unopened in batch.announce:
             if peer.epoch is epoch:
                 peer.announced = first_unopened
-        self._name_heads(batch)
+        if batch.own:
+            self.sending.name_heads(self.peers, batch.sizes)
         outputs: list[Output] = list(batch.after)
         for peer in self.peers.values():
             outputs += self._flush(peer, now)
@@ -375,19 +385,6 @@ class Engine:
         self._policy = policy
         for party, quota in self.intake.quotas.items():
             self.intake.quotas[party] = quota.amended(policy, Instant(now.steady))
-
-    def _name_heads(self, batch: Batch) -> None:
-        """Third members' heads that the new acknowledgements name go along, whole (spec 7.21)."""
-        if len(self.terms.parties) == 2 or not batch.own:
-            return
-        for peer in self.peers.values():
-            named = [
-                (state.lane, state.durable)
-                for state, _ in batch.sizes
-                if state.lane.party not in (self.party, peer.party)
-            ]
-            if peer.epoch is not None:
-                self.sending.notes(peer, named)
 
     # --- reading ---
 

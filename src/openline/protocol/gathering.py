@@ -34,6 +34,8 @@ class Gathered:
     outputs: list[Output] = field(default_factory=list)
     peers: set[int] = field(default_factory=set)
     acknowledge: bool = False
+    hasty: set[int] = field(default_factory=set)
+    """Parties of which something in haste was accepted: its acknowledgement goes back so (spec 7.5)."""
     new_generations: bool = False
     fetches: list[tuple[Chunk, Peer]] = field(default_factory=list)
     chunk_wants: list[tuple[ChunkWant, Peer]] = field(default_factory=list)

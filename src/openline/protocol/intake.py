@@ -36,6 +36,7 @@ from openline.protocol.frames import (
     read_frames,
 )
 from openline.protocol.gathering import WANT_AGAIN_MS, Gathered, Gathering
+from openline.protocol.haste import in_haste, shows_haste
 from openline.protocol.hearing import Hearing
 from openline.protocol.lane_state import LaneState
 from openline.protocol.lanes import LaneBook
@@ -83,10 +84,12 @@ class Intake:
 
     def _take(self, peer: Peer, frame: Frame, now: Now) -> None:
         match frame:
-            case Entries():
-                self._entries(peer, frame, now)
-            case FullEntries():
-                self._full(peer, frame, now)
+            case Entries() | FullEntries():
+                peer.haste.shown = peer.haste.shown or shows_haste(frame)
+                if isinstance(frame, Entries):
+                    self._entries(peer, frame, now)
+                else:
+                    self._full(peer, frame, now)
             case GenerationSeed():
                 self._generation(peer, frame)
             case HeadNote():
@@ -199,6 +202,8 @@ class Intake:
         gathered.shown.extend((lane, row, body) for row, body in zip(rows, bodies, strict=True))
         if any(not isinstance(body, Ack) for body in bodies):
             gathered.acknowledge = True
+        if lane.party != self.book.party and any(in_haste(body) for body in bodies):
+            gathered.hasty.add(lane.party)
         if lane.party == self.book.party:
             gathered.own_shown = True
             self.gathering.notice("entries-recovered", peer.party, len(rows))
@@ -284,6 +289,7 @@ class Intake:
             if state.lane.generation != self.book.current(state.lane.party):
                 self.gathering.held(peer, state, now)
             else:
+                peer.haste.again = peer.haste.again or shows_haste(frame)
                 peer.echo_due = True  # for pure acknowledgements it would be answered by ours, and so on for ever
             self.gathered.peers.add(peer.party)
         head = Head(lane=state.lane, size=end, root=self.book.root_at(state, end))

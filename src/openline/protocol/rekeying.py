@@ -20,8 +20,9 @@ from openline.protocol.epochs import NO_ROOT, Opened, Said, Stage, shown_stateme
 from openline.protocol.events import Noticed, Now, Output, Transmit
 from openline.protocol.fragments import cut
 from openline.protocol.frames import FRAGMENT, Fragment, Last, frame_value, read_frames
+from openline.protocol.introducing import introductions
 from openline.protocol.lanes import LaneBook
-from openline.protocol.sending import introductions
+from openline.protocol.secrets import Secret
 
 FIRST_MS = 500
 """How much later the higher party calls, so that two stations that start together do not both call."""
@@ -42,6 +43,8 @@ NO_EVERY_MS = 10_000
 """A replayed init earns six answers a minute (spec 10.17)."""
 NO_AT_ONCE = 4
 """And so many at once: a station that is restored again within seconds is not made to wait for its attempt number."""
+SEALED = 4
+"""Messages kept as they were sealed: own init or reply, finish or confirm, and a `no`."""
 ANSWER_EVERY_MS = 500
 """New inits answered at most so often: below the first repetition of an honest one, far above what a flood would like."""
 
@@ -262,14 +265,28 @@ class Rekeying:
         limit = peer.widest or BUCKETS[-1]
         room = max((bucket for bucket in BUCKETS if bucket <= limit), default=BUCKETS[0])
         room -= HEADER + NONCE + SIV_TAG + 2
-        sealed: list[Transmit] = []
-        for message in messages:
-            # A repeated message is cut into the same parts under the same id, so that each fills a gap of the former.
+        envelopes = [each for message in messages for each in self._sealed(peer, message, secrets, room)]
+        for envelope in envelopes:
+            if peer.widest == peer.largest:
+                peer.pace.took(len(envelope), now.steady, bulk=False)
+        return [Transmit(party=peer.party, envelope=envelope, precedence=2) for envelope in envelopes]
+
+    def _sealed(self, peer: Peer, message: bytes, secrets: Sequence[Secret], room: int) -> tuple[bytes, ...]:
+        """One message as it is sealed, the same bytes each time: a slow bearer knows it again, and carries it once.
+
+        A repeated message is cut into the same parts under the same id, so that each fills a gap of the former.
+        """
+        place = (digest(message), room, tuple(secret.name for secret in secrets))
+        found = peer.sealed.get(place)
+        if found is None:
             stream = int.from_bytes(digest(message)[:4], "big") | 1
             parts = [message] if len(message) <= room else cut(message, stream, room - 24)
-            for secret, part in product(secrets, parts):
-                envelope = seal_handshake(secret.outgoing, part, self._entropy)
-                if peer.widest == peer.largest:
-                    peer.pace.took(len(envelope), now.steady, bulk=False)
-                sealed.append(Transmit(party=peer.party, envelope=envelope, precedence=2))
-        return sealed
+            found = tuple(
+                seal_handshake(secret.outgoing, part, self._entropy) for secret, part in product(secrets, parts)
+            )
+            peer.sealed[place] = found
+            if len(peer.sealed) > SEALED:
+                peer.sealed.popitem(last=False)
+        else:
+            peer.sealed.move_to_end(place)
+        return found

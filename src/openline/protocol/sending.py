@@ -16,19 +16,14 @@ from openline.kernel.errors import Unknown
 from openline.kernel.lane import Entry, Generation, Head, Lane, SignedHead, leaf_of
 from openline.kernel.units import MAX_ITEMS, MAX_VALUE, WINDOW, Entropy
 from openline.protocol.delivery import Peer
-from openline.protocol.entries import Kind, Test
+from openline.protocol.entries import Kind
 from openline.protocol.events import Link, Output
-from openline.protocol.frames import (
-    Entries,
-    FullEntries,
-    GenerationSeed,
-    HeadNote,
-    Held,
-    frame_value,
-)
+from openline.protocol.frames import Entries, FullEntries, HeadNote, frame_value
+from openline.protocol.haste import travels_as
+from openline.protocol.introducing import generation_frame, introductions
 from openline.protocol.lane_state import LaneState
-from openline.protocol.lanes import LaneBook, read_body
-from openline.protocol.records import EntryRow, PutGeneration
+from openline.protocol.lanes import LaneBook
+from openline.protocol.records import EntryRow
 from openline.protocol.wire import wire_items
 
 HAND_ON_MS = 5_000
@@ -47,10 +42,6 @@ MOST_HANDED_ON = MAX_VALUE - 1_024
 LEAF_BYTES = 272
 """Bytes of an entry in full beside its acknowledgement and body: leaf 197, secret 34, kind, time and heads."""
 _ACK_KIND = encode(int(Kind.ACK))
-_PRECEDENCE_KEY = b"\x00"  # of a message's body map: first, right after the map's head; its value, 0 to 3, is one byte
-_PRECEDENCES = (b"\x00", b"\x01", b"\x02", b"\x03")
-_MESSAGE_KIND = encode(int(Kind.MESSAGE))
-_TEST_KIND = encode(int(Kind.TEST))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,26 +54,6 @@ class Load:
     """Only pure acknowledgements: may use the window's reserve, and is not kept."""
     items: int
     """At most so many CBOR items: an envelope's content is one value, and bounded as such (spec 2.6)."""
-
-
-def generation_frame(known: PutGeneration) -> bytes:
-    """A generation as a frame."""
-    seed = GenerationSeed(party=known.party, generation=known.generation, seed=known.seed, statement=known.statement)
-    return encode(frame_value(seed))
-
-
-def introductions(book: LaneBook) -> list[bytes]:
-    """Every generation here and what is held of it: what a peer is told when an epoch opens."""
-    frames = [
-        generation_frame(book.named.get(party, generation))
-        for party in range(len(book.terms.parties))
-        for generation in book.generations(party)
-        if not book.named.claimed(party, generation)  # what we only heard of is not ours to spread
-    ]
-    states = book.all_states()
-    held = tuple((s.lane, s.durable) for s in states if not book.named.claimed(s.lane.party, s.lane.generation))
-    frames.extend(encode(frame_value(Held(heads=held[start : start + 64]))) for start in range(0, len(held), 64))
-    return frames
 
 
 class Sending:
@@ -173,9 +144,12 @@ class Sending:
             return False
         peer.echoed_at = now
         state = self.book.own(urgent=True)
-        size = peer.sent.get(state.lane.key, 0)
-        if size == state.durable > peer.has(state.lane.key):
-            peer.sent[state.lane.key] = size - 1
+        key, sent = state.lane.key, peer.sent.get(state.lane.key, 0)
+        answer = peer.haste.lost(key, state.durable - 1, peer.has(key), now)
+        if answer is not None:
+            peer.sent[key] = min(sent, answer)
+        elif sent == state.durable > peer.has(key):
+            peer.sent[key] = sent - 1
         return True
 
     def _bulk(self, peer: Peer, now: int) -> list[Output]:
@@ -225,19 +199,23 @@ class Sending:
     def _loads(self, peer: Peer, now: int) -> Iterator[Load]:
         """Frames in the order in which they should go; each is taken as sent when it is asked for."""
         self._taken = None
+        if peer.control and peer.epoch is not None:  # which FLASH does not wait for
+            for state in self._own_states():
+                if state.lane.urgent:
+                    yield from self._lane(peer, state, now, haste=True)
         while peer.control:
             yield Load(frame=peer.control[0], precedence=2, acknowledgement=False, items=CONTROL_ITEMS)
             peer.control.popleft()
         for state in self._own_states():
-            yield from self._lane(peer, state)
+            yield from self._lane(peer, state, now)
         for key in list(peer.asked):
             state = self.book.state(self.book.lane(*key))
-            yield from self._lane(peer, state)
+            yield from self._lane(peer, state, now)
             if peer.sent[key] >= state.durable:
                 peer.asked.discard(key)
         if len(self.book.terms.parties) > 2:
             for state in self._others(peer, now):
-                yield from self._lane(peer, state)
+                yield from self._lane(peer, state, now)
 
     def _own_states(self) -> list[LaneState]:
         """Own lanes, urgent before traffic, older generations first."""
@@ -257,7 +235,8 @@ class Sending:
                 due.append(state)
         return due
 
-    def _lane(self, peer: Peer, state: LaneState) -> Iterator[Load]:
+    def _lane(self, peer: Peer, state: LaneState, now: int, *, haste: bool = False) -> Iterator[Load]:
+        """What a peer lacks of a lane; in `haste` only as far as that goes as FLASH."""
         key = state.lane.key
         full = key in peer.full
         first = peer.sent.get(key)
@@ -268,6 +247,8 @@ class Sending:
             if found is None:
                 return
             frame, end, precedence, owed, items = found
+            if haste and precedence:
+                return
             if first == 0:  # the receiver may not know this generation yet, or no more
                 named = generation_frame(self.book.named.get(state.lane.party, state.lane.generation))
                 yield Load(frame=named, precedence=precedence, acknowledgement=False, items=8)
@@ -275,6 +256,7 @@ class Sending:
             self._taken = (key, first)
             yield Load(frame=frame, precedence=precedence, acknowledgement=not owed, items=items)
             self._taken = None
+            peer.haste.gone(key, end, now)
             # Pure acknowledgements at the end are never acknowledged themselves: waiting for that would never end.
             if state.lane.party != peer.party:  # nobody acknowledges its own lane to those who give it back
                 peer.needed[key] = max(peer.needed.get(key, 0), owed)
@@ -291,7 +273,7 @@ class Sending:
         # A key of before that was lost with a station: what it signed goes on as another member's lanes do.
         signer = self.book.signer(state.lane.generation) if state.lane.party == self.book.party else None
         budget = peer.capacity(1) - 160
-        ahead = list(self.book.rows(state, first, min(MAX_ROWS, state.durable - first)))
+        ahead = _up_to_answer(peer, state, list(self.book.rows(state, first, min(MAX_ROWS, state.durable - first))))
         # What another member wrote goes in full: the receiver expands short forms from what their author knows of it.
         items = None
         rows = _fitting(ahead, budget, full=False)
@@ -324,7 +306,9 @@ class Sending:
                 )
             )
         owed = max((row.index + 1 for row in rows if row.entry.kind != _ACK_KIND), default=0)
-        precedence = min(_precedence(row.entry, urgent=state.lane.urgent) for row in rows)
+        precedence = min(_travels_as(row, state) for row in rows)
+        if state.lane.urgent and _hasty(peer, state, ahead):
+            precedence = 0  # what stands before it in the lane as well: it opens on nothing else
         many = 16 + sum(count for _, count in _costs(rows, full=items is None))
         return encode(value), first + len(rows), precedence, owed, many
 
@@ -339,6 +323,16 @@ class Sending:
             if head.head.size - first <= fitting:
                 best = head
         return best if best.head.size - first <= len(rows) else None
+
+    def name_heads(self, peers: dict[int, Peer], sizes: list[tuple[LaneState, int]]) -> None:
+        """Third members' heads that the new acknowledgements name go along, whole (spec 7.21)."""
+        if len(self.book.terms.parties) == 2:
+            return
+        for peer in peers.values():
+            ours = (self.book.party, peer.party)
+            named = [(state.lane, state.durable) for state, _ in sizes if state.lane.party not in ours]
+            if peer.epoch is not None:
+                self.notes(peer, named)
 
     def notes(self, peer: Peer, items: list[tuple[Lane, int]]) -> None:
         """Third members' heads that an acknowledgement to this peer names travel whole, once each (spec 7.3)."""
@@ -380,15 +374,18 @@ def _whole(row: EntryRow) -> Entry:
     return row.entry if row.entry.secret else Entry(kind=b"", time=b"", ack=b"", body=b"", secret=bytes(32))
 
 
-def _precedence(entry: Entry, *, urgent: bool) -> int:
-    """How an entry travels: a message by its own precedence, a drill as FLASH so that the pattern tells less (spec 9.23).
+def _travels_as(row: EntryRow, state: LaneState) -> int:
+    return travels_as(row.entry.kind, row.entry.body, urgent=state.lane.urgent)
 
-    All else in an urgent lane travels as PRIORITY: acknowledgements need no second bearer.
-    """
-    if entry.kind == _MESSAGE_KIND and entry.body[1:2] == _PRECEDENCE_KEY and entry.body[2:3] in _PRECEDENCES:
-        return entry.body[2]
-    if urgent and entry.kind == _TEST_KIND:
-        test = read_body(entry)
-        if isinstance(test, Test) and test.drill:
-            return 0
-    return 2 if urgent else 3
+
+def _hasty(peer: Peer, state: LaneState, rows: Sequence[EntryRow]) -> bool:
+    answers = bool(rows) and peer.haste.answers(state.lane.key, rows[0].index, rows[-1].index + 1)
+    return answers or any(_travels_as(row, state) == 0 for row in rows)
+
+
+def _up_to_answer(peer: Peer, state: LaneState, rows: list[EntryRow]) -> list[EntryRow]:
+    """What goes in haste with an answer ends there, so that it is small; unless there is a FLASH behind it."""
+    for place, row in enumerate(rows):
+        if peer.haste.answers(state.lane.key, row.index, row.index + 1):
+            return rows if _hasty(peer, state, rows[place + 1 :]) else rows[: place + 1]
+    return rows

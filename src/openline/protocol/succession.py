@@ -17,10 +17,10 @@ from openline.protocol.epochs import Stage
 from openline.protocol.events import Now, Rejected, Rotate
 from openline.protocol.fields import NamedHead
 from openline.protocol.gathering import Gathering
+from openline.protocol.introducing import generation_frame
 from openline.protocol.lanes import LaneBook
 from openline.protocol.records import Append, PutGeneration
 from openline.protocol.restart import Continue, Restored
-from openline.protocol.sending import generation_frame
 
 
 class Succession:
