@@ -228,6 +228,21 @@ def test_10_23_a_new_pairing_key_lies_beside_the_one_before_and_replaces_it(tmp_
     assert (store.psks(line), store.new_psks(line)) == ({}, {})
 
 
+@pytest.mark.parametrize("act", ["replaced", "dropped"])
+def test_10_23_a_pairing_key_that_is_destroyed_is_overwritten_before_its_name_goes(tmp_path: Path, act: str) -> None:
+    store, line = Keystore.create(tmp_path / "keys", GOOD, os.urandom), bytes(32)
+    store.put_psk(line, 1, b"\x01" * 32)
+    old = tmp_path / "keys" / "psk" / f"{line.hex()}.1"
+    other = tmp_path / "another name of the same bytes"
+    other.hardlink_to(old)
+    store.put_new_psk(line, 1, b"\x02" * 32)
+    if act == "replaced":
+        store.use_new_psk(line, 1)
+    else:
+        store.drop_psks(line)
+    assert set(other.read_bytes()) == {0}
+
+
 def test_keys_of_stations_of_before_are_read() -> None:
     seeds = bytes(range(96))
     keys = decode_keys(seeds)
