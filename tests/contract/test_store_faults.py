@@ -367,3 +367,20 @@ def test_kill_9_loses_nothing_that_was_reported(tmp_path: Path) -> None:
             assert head is not None
             assert head.head.size == line.last_seq() == size
             verified = reported
+
+
+@pytest.mark.parametrize("name", ["store.db", "store.db-wal"])
+def test_what_is_written_to_a_deleted_file_is_not_reported_as_durable(path: Path, name: str) -> None:
+    """SQLite goes on writing into a file that has no name any more; the next start would know nothing of it."""
+    with closing(made(path)) as store:
+        line = store.line(LINE)
+        size = line.size(TRAFFIC)
+        path.with_name(name).rename(aside := path.with_name("aside"))
+        with pytest.raises(Unavailable, match="moved or deleted"):
+            line.commit([append(TRAFFIC, size, "lost")])
+        path.with_name(name).write_bytes(aside.read_bytes())  # a copy is another file
+        with pytest.raises(Unavailable, match="moved or deleted"):
+            line.commit([append(TRAFFIC, size, "lost")])
+        aside.rename(path.with_name(name))
+        line.commit([append(TRAFFIC, size, "found again")])
+        assert line.size(TRAFFIC) == size + 1

@@ -1,5 +1,6 @@
 """What the doctor finds, each trouble made by hand."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -55,6 +56,15 @@ def test_the_doctor_changes_nothing_and_works_beside_the_station(station: Statio
         assert troubles(station.places) == set()
         assert "running" in codes(station.places)
         store.put_setting("still", b"open")
+
+
+def test_a_station_whose_store_was_deleted_under_way_is_known_to_run(station: Station) -> None:
+    shutil.rmtree(station.places.store.parent)
+    (station.places.folder / "run").mkdir(mode=0o700)
+    with (station.places.folder / "run" / "lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "running" in codes(station.places)
+    assert "stopped" in codes(station.places)
 
 
 Trouble = Callable[[Station], object]

@@ -226,7 +226,8 @@ def failure(error: Exception) -> Reply:
     if message in _QUOTA:
         code = "quota"
     status = STATUS.get(code, 400)
-    do = getattr(error, "do", "") or _DO.get(code, _DO["malformed"])
+    message, _colon, own = message.partition(": ")  # what helps here, where the house knows better than the code
+    do = getattr(error, "do", "") or own or _DO.get(code, _DO["malformed"])
     if code == "bug":
-        message = "a fault of this program"
+        message, do = "a fault of this program", _DO[code]
     return reply(Failure(error=code, message=message, do=do), status)

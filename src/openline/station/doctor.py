@@ -4,6 +4,7 @@ Reads only; also beside a running station. Findings name neither content nor
 people nor addresses.
 """
 
+import fcntl
 import os
 import shutil
 import stat
@@ -157,10 +158,22 @@ def _leftovers(places: Places) -> Iterator[Finding]:
 
 
 def _process(places: Places) -> Iterator[Finding]:
-    if places.store.parent.is_dir() and locked(places.store):
+    if (places.store.parent.is_dir() and locked(places.store)) or _runs(places):
         yield _note("running", "A process has the store open: the station is running.")
     else:
         yield _note("stopped", "No process has the store open: the station is not running.", "Start it: openline up.")
+
+
+def _runs(places: Places) -> bool:
+    """Whether a station's process has this folder, also where somebody deleted its store."""
+    try:
+        with (places.folder / "run" / "lock").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _clock(now: Instant) -> Iterator[Finding]:

@@ -27,6 +27,7 @@ Row = Any
 """A tuple of cells, of the types that were asked for."""
 Shape = tuple[type, ...]
 
+_NOWHERE = 0, 0
 _MAGIC = b"SQLite format 3\x00"
 _PRAGMAS = (
     "PRAGMA busy_timeout=5000",  # a copy that is being made may hold a lock for a moment
@@ -57,7 +58,7 @@ _NEW_FILE = (
 class Database:
     """A connection to our file and the lock on it; or, not `writing`, beside whoever has the lock."""
 
-    __slots__ = ("_lock", "connection", "path")
+    __slots__ = ("_files", "_lock", "_places", "connection", "path")
 
     def __init__(self, path: Path, *, writing: bool = True) -> None:
         """Raises Unknown, Foreign, Malformed (cut short) or Unavailable (also: another process has it open)."""
@@ -67,6 +68,9 @@ class Database:
         elif not path.exists():
             raise Unknown("there is no store here")
         self._lock = take_lock(path) if writing else None
+        self._files = path, path.with_name(path.name + "-wal")
+        self._places: dict[Path, tuple[int, int]] = {}
+        """Where the file and its log were seen first: device and inode."""
         try:
             self.connection = connect(path, _PRAGMAS if writing else _READING)
             if self.rows((int,), "PRAGMA application_id") != [(APPLICATION,)]:
@@ -107,6 +111,7 @@ class Database:
         try:
             connection.execute("BEGIN IMMEDIATE")
             yield connection
+            self._check_places()
             connection.execute("COMMIT")
         except apsw.Error as error:
             self._roll_back()
@@ -114,6 +119,19 @@ class Database:
         except BaseException:
             self._roll_back()
             raise
+
+    def _check_places(self) -> None:
+        """Raise Unavailable if the file, or its log, is not where it was: what is written to a deleted file is not durable."""
+        for path in self._files:
+            try:
+                found = path.stat()
+                place = found.st_dev, found.st_ino
+            except OSError:
+                place = _NOWHERE
+            if self._places.get(path, place) != place or (place == _NOWHERE and path == self.path):
+                raise Unavailable("the store was moved or deleted while in use: stop the station, and put it back")
+            if place != _NOWHERE:
+                self._places[path] = place
 
     def _roll_back(self) -> None:
         # SQLite has already rolled back after most errors of the disk.
