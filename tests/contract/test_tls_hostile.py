@@ -428,3 +428,28 @@ def test_no_address_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         asyncio.run(scene())
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+@play
+async def test_9_37_a_flood_on_one_connection_leaves_the_others_their_turn() -> None:
+    """12.7: between two pieces of what one peer sends, timers, other peers and the API are served."""
+    near, far = Post(Identity(1)), Post(Identity(2))
+    async with running(near, far):
+        far.knows(NEAR, near)
+        near.knows(FAR, far, far.address)
+        await near.linked(FAR)
+        await far.linked(NEAR)
+        loop, taken, most = asyncio.get_running_loop(), 0, 0
+
+        def turn() -> None:
+            nonlocal taken, most
+            now = len(far.seen.arrivals)
+            taken, most = now, max(most, now - taken)
+            if now < 3_000:
+                loop.call_soon(turn)
+
+        loop.call_soon(turn)
+        for number in range(3_000):
+            assert near.bearer.offer(FAR, number.to_bytes(256, "big"))
+        await far.seen.until(lambda: len(far.seen.arrivals) == 3_000)
+        assert most <= 32_768 // 256

@@ -15,7 +15,7 @@ class Listeners:
     """The open ones, of a configuration."""
 
     def __init__(
-        self, addresses: Sequence[Address], made: Callable[[], asyncio.Protocol], counted: Callable[[Event], None]
+        self, addresses: Sequence[Address], made: Callable[[], asyncio.BaseProtocol], counted: Callable[[Event], None]
     ) -> None:
         self._addresses, self._made, self._counted = addresses, made, counted
         self._servers: dict[Address, asyncio.Server] = {}

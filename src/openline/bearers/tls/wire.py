@@ -22,6 +22,8 @@ from openline.bearers.tls.outbox import HEADER, Outbox
 from openline.bearers.tls.tcp import prepare, retransmissions
 
 _READ_BYTES: Final = 16_384
+_PIECE_BYTES: Final = 32_768
+"""Taken from a socket at a time: 120 of the smallest envelopes, some 50 ms of a line's work."""
 """The largest TLS record (RFC 8446 5.1): one read empties one record."""
 _BELOW_US_BYTES: Final = 65_536
 """What may wait in the transport, and in the system, where an urgent frame cannot overtake it any more."""
@@ -68,7 +70,7 @@ class Owner(Protocol):
         """Something worth a counter."""
 
 
-class Wire(asyncio.Protocol):
+class Wire(asyncio.BufferedProtocol):
     """A connection, accepted or dialled. All methods are for the loop's thread."""
 
     def __init__(self, owner: Owner, context: ssl.SSLContext, *, dialled: bool, pace: Pace) -> None:
@@ -102,6 +104,7 @@ class Wire(asyncio.Protocol):
         self._heard = self._sent = self._loop.time()
         self._unproved = 0
         self._partial = b""
+        self._piece = bytearray(_PIECE_BYTES)
         self._paused = False
         self._corked = False
 
@@ -117,6 +120,14 @@ class Wire(asyncio.Protocol):
         self.owner.made(self)
         if self.dialled:
             self._handshake()
+
+    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - asyncio names it
+        """Where the next bytes go: few at a time, so that who floods one connection leaves all else its turn."""
+        return self._piece
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take what came into the buffer."""
+        self.data_received(bytes(memoryview(self._piece)[:nbytes]))
 
     def data_received(self, data: bytes) -> None:
         """Take what has come, as far as the phase allows."""
