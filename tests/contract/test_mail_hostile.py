@@ -168,6 +168,30 @@ def test_9_46_nothing_is_said_before_starttls() -> None:
     asyncio.run(test())
 
 
+def test_9_46_nothing_is_said_before_starttls_to_the_server_that_takes_mails_either() -> None:
+    heard: list[bytes] = []
+
+    async def stripped(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 ready\r\n")
+        while line := await reader.readline():
+            heard.append(line.split()[0].upper())
+            writer.write(b"250-here\r\n250 AUTH PLAIN LOGIN\r\n" if heard[-1] == b"EHLO" else b"235 go on\r\n")
+        writer.close()
+
+    async def test() -> None:
+        seen, server = Recorder(), await asyncio.start_server(stripped, "127.0.0.1", 0)
+        plain = config("near", smtp=server.sockets[0].getsockname()[1], imap=free_port(), pace=HASTY)
+        out = replace(plain.outgoing, user="near", password="secret", security=Security.STARTTLS)
+        running = asyncio.create_task(MailBearer(replace(plain, outgoing=out), seen, os.urandom, wall).run())
+        await seen.until(lambda: seen.events["smtp-untrusted"] >= 3, deadline_s=30)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        server.close()
+        assert set(heard) <= {b"EHLO", b"QUIT"}
+
+    asyncio.run(test())
+
+
 def test_9_46_what_came_in_before_the_handshake_is_refused() -> None:
     async def test() -> None:
         def lie(command: str) -> bytes | None:
