@@ -465,6 +465,10 @@ async def test_a_station_is_served_from_when_it_is_known_to_when_it_is_forgotten
             await post.seen.until(lambda: post.bearer.up("third"))
             assert post.bearer.offer("third", b"there")
             await until_there((other / direction(NEAR, "third") / file_name(b"there")).exists)
+            links = list(post.seen.links)
+            post.bearer.set_peer("third", other)  # as each newer card of a peer does
+            assert post.seen.links == links
+            assert post.bearer.up("third")
             post.bearer.drop_peer("third")
             post.bearer.drop_peer("third")
             assert not post.bearer.up("third")

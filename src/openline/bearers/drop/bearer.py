@@ -57,6 +57,8 @@ class _Peer:
 
     station: str
     folders: Folders
+    place: Path | None
+    """The folder of its own that it was given."""
     outbox: Outbox = field(default_factory=Outbox)
     worker: Worker = field(default_factory=Worker)
     stirred: asyncio.Event = field(default_factory=asyncio.Event)
@@ -140,6 +142,8 @@ class DropBearer:
         """
         if folder is not None and not folder.is_absolute():
             raise Malformed("a drop folder is named from the root, beginning with /")
+        if station in self._peers and self._peers[station].place == folder:
+            return
         self.drop_peer(station)
         out, into = self._config.out, self._config.into
         if folder is not None:
@@ -150,7 +154,7 @@ class DropBearer:
             keep=self._config.keep,
             pace=self._pace,
         )
-        peer = self._peers[station] = _Peer(station=station, folders=folders)
+        peer = self._peers[station] = _Peer(station=station, folders=folders, place=folder)
         if self._group is not None:
             peer.task = self._group.create_task(self._serve(peer))
 

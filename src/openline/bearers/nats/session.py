@@ -98,6 +98,7 @@ class Session:
         while True:
             self._jetstream.ask_for_messages(stream)
             left = self._pace.fetch
+            asked = asyncio.get_running_loop().time()
             while left > 0:
                 try:
                     async with asyncio.timeout(self._pace.fetch_s + self._pace.answer_s):
@@ -105,6 +106,8 @@ class Session:
                 except TimeoutError:
                     return  # not even the end of the fetch was said
                 if message.status in _ENDS_OF_FETCH and await self._jetstream.find(self._station) == stream:
+                    if asyncio.get_running_loop().time() - asked < self._pace.fetch_s / 2:
+                        await asyncio.sleep(self._pace.retry_s)  # a relay that ends every fetch at once sets no pace
                     break
                 if message.status:
                     return
