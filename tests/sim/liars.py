@@ -390,9 +390,7 @@ def _frame(world: "World", engine: Engine, dice: Random) -> Frame:
 def _own_head(engine: Engine, state: LaneState, dice: Random) -> SignedHead:
     """A head of its own lane under its own key, of a root that no history has."""
     root = dice.choice((state.root, dice.randbytes(32)))
-    return sign_head(
-        _key(engine), Head(lane=state.lane, size=dice.choice((state.size, state.size + 3, 1)), root=root)
-    )
+    return sign_head(_key(engine), Head(lane=state.lane, size=dice.choice((state.size, state.size + 3, 1)), root=root))
 
 
 def _wrong_seeds(world: "World", station: Station) -> None:

@@ -38,6 +38,7 @@ def thin(line: Line) -> None:
 
 
 def test_7_5_what_first_acknowledges_a_flash_or_a_drill_goes_over_all_bearers_and_nothing_else_does() -> None:
+    line = Line()
     for said in (FLASH, DRILL):
         line = Line()
         alpha, bravo = line.hosts
@@ -52,6 +53,7 @@ def test_7_5_what_first_acknowledges_a_flash_or_a_drill_goes_over_all_bearers_an
         message("slower", Precedence.IMMEDIATE),
         Test(text="1", language="en", drill=False, number=2),
     ):
+        alpha, bravo = line.hosts
         bravo.outputs.clear()
         alpha.outputs.clear()
         alpha.say(other)

@@ -172,7 +172,9 @@ def restore_backup(source: Path, places: Places, seal: Unlock, unlock: Unlock, e
         sizes = source.stat().st_size, places.store.stat().st_size
         return BackupReport(size=sizes[0], store_bytes=sizes[1], lines=lines, files=files)
     except OSError:
-        raise Unavailable("the backup cannot be put back here: make room or look at the disk, and begin again") from None
+        raise Unavailable(
+            "the backup cannot be put back here: make room or look at the disk, and begin again"
+        ) from None
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
