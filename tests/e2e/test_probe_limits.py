@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,12 @@ from openline.ports import BearerTraits
 from openline.protocol import probing
 from openline.protocol.entries import Service
 from openline.protocol.probing import End, Probe, Sort
+from openline.station.bearer_state import BearerState
+from openline.station.clock import StationClock
 from openline.station.line_runner import LineRunner
 from openline.station.probing import Rate
 from openline.station.runtime import Parts, Station
-from tests.e2e.inside import linked, made, stations
+from tests.e2e.inside import eventually, linked, made, stations
 
 NAME = "serial-x"
 
@@ -41,11 +44,11 @@ class Wire:
 Talk = Callable[[Station, Station, LineRunner, Wire], Awaitable[None]]
 
 
-def played(folder: Path, talk: Talk, *, cost: int = 0) -> None:
+def played(folder: Path, talk: Talk, *, cost: int = 0, first_s: float = 1e9) -> None:
     """ALPHA has one more bearer; what BRAVO would say over it is put in its place."""
 
     async def play() -> None:
-        async with stations(made(folder), Parts(probes=Rate(first_s=1e9))) as (alpha, bravo):
+        async with stations(made(folder), Parts(probes=Rate(first_s=first_s))) as (alpha, bravo):
             await linked(alpha, bravo)
             wire = Wire(cost)
             alpha.links.add(wire)
@@ -82,6 +85,59 @@ def test_9_28_a_flood_of_probes_earns_few_answers_and_hardly_any_where_bytes_are
         assert len(given(bravo, wire, Sort.ECHO)) == most
 
     played(tmp_path, flood, cost=cost)
+
+
+def test_9_28_a_delay_falls_at_once_and_rises_slowly() -> None:
+    state = BearerState()
+    assert state.answered(4_000)
+    assert state.delay_ms == 2_000
+    assert state.answered(40)
+    assert state.delay_ms == 20
+    assert state.answered(440)
+    assert state.delay_ms == 70
+
+
+def test_9_28_what_waited_for_a_link_to_come_back_tells_of_no_delay(tmp_path: Path) -> None:
+    async def cut(alpha: Station, bravo: Station, line: LineRunner, wire: Wire) -> None:
+        station = line.stations[1 - line.party]
+        asking = asyncio.create_task(alpha.probes.test(station, NAME))
+
+        async def asked() -> Probe | None:
+            return next(iter(given(bravo, wire, Sort.PROBE)), None)
+
+        probe = await eventually(asked)
+        alpha.links.link(NAME, station, up=False)
+        alpha.links.link(NAME, station, up=True)
+        line.envelope(from_peer(bravo, Sort.ECHO, nonce=probe.nonce), NAME)
+        assert (await asking).answered
+        assert alpha.links.state(NAME, station).delay_ms is None
+
+    played(tmp_path, cut)
+
+
+def test_9_28_a_delay_that_is_long_for_the_first_time_is_measured_again_soon(tmp_path: Path) -> None:
+    """What waited in a busy station once would count as slow until the next probe by clock."""
+
+    async def echoes(alpha: Station, bravo: Station, line: LineRunner, wire: Wire) -> None:
+        async def asked(number: int) -> Probe | None:
+            probes = given(bravo, wire, Sort.PROBE)
+            return probes[number] if len(probes) > number else None
+
+        state, clock = alpha.links.state(NAME, line.stations[1 - line.party]), alpha.clock
+        slow, began = await eventually(partial(asked, 0)), clock.steady()
+        await eventually(partial(passed, clock, began + 600))
+        line.envelope(from_peer(bravo, Sort.ECHO, nonce=slow.nonce), NAME)
+        quick = await eventually(partial(asked, 1))
+        line.envelope(from_peer(bravo, Sort.ECHO, nonce=quick.nonce), NAME)
+        await eventually(partial(short, state))
+
+    async def passed(clock: StationClock, end: int) -> bool | None:
+        return clock.steady() >= end or None
+
+    async def short(state: BearerState) -> bool | None:
+        return (state.delay_ms is not None and len(state.probes) == 2 and state.delay_ms < 300) or None
+
+    played(tmp_path, echoes, first_s=0.01)
 
 
 def test_9_28_an_older_report_does_not_replace_a_newer_one(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from openline.kernel.lane import GENERATION_ZERO, Generation
 from openline.kernel.terms import Policy
 from openline.protocol.acknowledgements import decode_ack
 from openline.protocol.entries import Attachment, AttachmentReceipt, AttachmentState, Precedence
-from openline.protocol.events import Arrived, Holds, Stow, Transmit
+from openline.protocol.events import Arrived, Holds, Link, Stow, Transmit
 from openline.protocol.frames import GenerationSeed
+from openline.protocol.intake import MAX_EARLY
 from tests.spec.line import Host, Line, message
 
 
@@ -139,6 +140,46 @@ def test_7_12_what_comes_before_its_turn_waits_and_the_gap_is_asked_for() -> Non
     assert not bravo.texts()
     line.settle()
     line.pass_time(5_000)
+    assert bravo.texts() == ["one", "two", "three"]
+    assert first
+
+
+def test_7_12_what_comes_next_is_kept_and_what_is_farthest_ahead_is_dropped_and_asked_for() -> None:
+    """In whatever order a bearer brings more than the buffer holds."""
+    for order in (1, -1):
+        line = Line()
+        alpha, bravo = line.hosts
+        said = [str(number) for number in range(MAX_EARLY + 40)]
+        for text in said:
+            alpha.say(message(text))
+        first, *rest = [sent for _, sent in line.under_way if sent.precedence == 3]
+        line.under_way.clear()
+        for sent in rest[::order]:
+            bravo.give(Arrived(sent.envelope))
+        assert not bravo.texts()
+        bravo.give(Arrived(first.envelope))
+        assert bravo.texts() == said[: MAX_EARLY + 1]
+        line.under_way.clear()
+        line.pass_time(1_000, keep=lambda sender, _: sender == 0, step=100)  # all has been opened: nothing is repeated
+        line.pass_time(1_000, step=100)
+        assert bravo.texts() == said
+
+
+def test_7_12_a_gap_is_not_asked_for_at_a_slow_bearers_pace_once_a_quick_one_is_there() -> None:
+    line = Line()
+    alpha, bravo = line.hosts
+    for host in line.hosts:
+        host.give(Link(party=1 - host.party, largest=16_384, smallest=16_384, slow_ms=30_000))
+    for text in ("one", "two", "three"):
+        alpha.say(message(text))
+    first, *rest = [sent for _, sent in line.under_way if sent.precedence == 3]
+    line.under_way.clear()
+    for sent in rest:
+        bravo.give(Arrived(sent.envelope))
+    line.pass_time(5_000, step=100)
+    assert not bravo.texts()
+    bravo.give(Link(party=alpha.party, largest=16_384, smallest=16_384))
+    line.pass_time(1_000, step=100)
     assert bravo.texts() == ["one", "two", "three"]
     assert first
 

@@ -87,7 +87,7 @@ def test_12_1_an_envelope_has_at_most_253_frames() -> None:
 
 TIMES = {
     "ACK_REPEAT_MS": sending.ECHO_MS,
-    "WANT_AFTER_MS": intake.GAP_MS,
+    "WANT_AFTER_MS": delivery.GAP_MS,
     "WANT_RETRY_MS": gathering.WANT_AGAIN_MS,
     "WANT_RETRY_MOST_MS": gathering.WANT_MOST_MS,
     "HAND_ON_MS": sending.HAND_ON_MS,

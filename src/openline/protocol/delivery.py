@@ -30,6 +30,8 @@ RETRY_MS = (1_000, 2_000, 4_000, 8_000, 16_000, 30_000)
 """Waits before an unopened envelope is offered again: a lost one costs a second, a dead link two an minute."""
 FLASH_RETRY_MS = (500, 500, 1_000, 2_000, 4_000, 8_000, 15_000)
 MOST_ROUND_TRIP_MS = 10_000
+GAP_MS = 300
+"""How long a gap may last before it is asked for: two bearers seldom differ by more."""
 RESEAL_MS = 5_000
 """Nothing under way and entries still unacknowledged after this long: they are sealed anew; doubles to a minute."""
 RESEAL_MOST_MS = 60_000
@@ -131,6 +133,8 @@ class Peer:
         self.told: dict[tuple[int, Generation], int] = {}
         self.wanted: dict[tuple[int, Generation], Asked] = {}
         self.gaps: dict[tuple[int, Generation], int] = {}
+        self.cropped: set[tuple[int, Generation]] = set()
+        """Lanes of which more came early than is kept: to be asked for, as its sender believes it is here."""
         self.asked: set[tuple[int, Generation]] = set()
         """Lanes, its own among them, of which it asked for what it lacks: your adversary is your backup."""
         self.audited: set[tuple[int, Generation]] = set()
@@ -144,7 +148,7 @@ class Peer:
         for key in lanes:
             for sizes in (self.sent, self.told, self.needed, self.wanted, self.gaps, self.noted, self.behind):
                 sizes.pop(key, None)
-            for keys in (self.full, self.unheard, self.asked, self.audited):
+            for keys in (self.full, self.unheard, self.asked, self.audited, self.cropped):
                 keys.discard(key)
 
     def begin_anew(self) -> None:
@@ -304,6 +308,10 @@ class Peer:
             if self.handshake_due is not None:
                 self.handshake_due = now + self._call_later(now)
             self.progress_at = now
+            # What lacks was to be asked for at the pace of the bearers before, and may have been lost with them.
+            self.wanted.clear()
+            for key, due in self.gaps.items():
+                self.gaps[key] = min(due, now + self.pace.patience(GAP_MS, now))
 
     def _call_later(self, now: int) -> int:
         """How long to leave the call to the peer, on a link that came up: one of the two is enough."""

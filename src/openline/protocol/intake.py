@@ -7,15 +7,16 @@ Spec: spec/07-delivery.md, spec/11-forks.md.
 """
 
 from bisect import insort
+from collections import Counter, deque
 from dataclasses import replace
 
 from openline.kernel.codec import decode
 from openline.kernel.errors import Foreign, Forged, Refused, Unknown
-from openline.kernel.lane import Head, Lane, SignedHead
+from openline.kernel.lane import Generation, Head, Lane, SignedHead
 from openline.kernel.units import Instant
 from openline.protocol.acknowledgements import in_place
 from openline.protocol.auditing import Auditing
-from openline.protocol.delivery import OVERLAP_MS, Peer
+from openline.protocol.delivery import GAP_MS, OVERLAP_MS, Peer
 from openline.protocol.entries import Ack, AnyEntry, Kind, TermsEntry, fits
 from openline.protocol.events import Now
 from openline.protocol.fields import encode_kind
@@ -48,11 +49,10 @@ from openline.protocol.records import (
     PutHead,
 )
 
-GAP_MS = 300
-"""How long a gap may last before it is asked for: two bearers seldom differ by more."""
 _ACK = encode_kind(Kind.ACK)
-MAX_EARLY = 64
-"""Frames kept that arrived before the ones they continue, of each peer: one window of a reordering bearer."""
+MAX_EARLY = 256
+"""Frames kept that arrived before the ones they continue, of each peer: after a cut all that was under way comes again
+at once, the most urgent first, which is not a lane's order."""
 PURE_PER_HOUR = 720_000
 """Pure acknowledgements accepted of a party: one for each 5 ms (spec 12.5)."""
 
@@ -66,7 +66,9 @@ class Intake:
         self.gathering = Gathering(book)
         self._auditing = Auditing(book, peers, self.gathering)
         self.hearing = Hearing(book, peers, self.gathering, self._auditing)
-        self._early: dict[tuple[int, str, int], Entries | FullEntries] = {}
+        self._early: dict[tuple[int, tuple[int, Generation], int], Entries | FullEntries] = {}
+        self._next: deque[tuple[Peer, Entries | FullEntries]] = deque()
+        """What came early and is due now."""
         self._pure = {party: full(PURE_PER_HOUR, HOUR_MS, quotas[party].urgent.at) for party in peers}
 
     @property
@@ -77,10 +79,16 @@ class Intake:
     def frames(self, peer: Peer, frames: tuple[Frame, ...], now: Now) -> None:
         """Take the frames of one envelope, in order. One that is refused is noticed and does not stop the others."""
         for frame in frames:
-            try:
-                self._take(peer, frame, now)
-            except Refused:
-                self.gathering.notice("frame-refused", peer.party)
+            self._try(peer, frame, now)
+            while self._next:  # one after the other: each may be what the next one continues
+                self._try(*self._next.popleft(), now)
+
+    def _try(self, peer: Peer, frame: Frame, now: Now) -> None:
+        """Also a frame that came early, still in the name of whoever sent it."""
+        try:
+            self._take(peer, frame, now)
+        except Refused:
+            self.gathering.notice("frame-refused", peer.party)
 
     def _take(self, peer: Peer, frame: Frame, now: Now) -> None:
         match frame:
@@ -215,16 +223,9 @@ class Intake:
                 author.unheard.discard(lane.key)
                 self.hearing.again(author, now)
         for other in self._peers.values():
-            early = self._early.pop((other.party, lane.origin, state.size), None)
+            early = self._early.pop((other.party, lane.key, state.size), None)
             if early is not None:
-                self._again(other, early, now)
-
-    def _again(self, peer: Peer, frame: Entries | FullEntries, now: Now) -> None:
-        """A frame that came early, still in the name of whoever sent it."""
-        try:
-            self._take(peer, frame, now)
-        except Refused:
-            self.gathering.notice("frame-refused", peer.party)
+                self._next.append((other, early))
 
     def _judge(self, lane: Lane, rows: tuple[EntryRow, ...], bodies: list[AnyEntry | None]) -> None:
         """Refuse what stands where it must not: terms that are not the line's, kinds in the wrong lane (spec 6.5)."""
@@ -262,10 +263,12 @@ class Intake:
             self._pure[lane.party] = self._pure[lane.party].charge(at, pure)
 
     def _keep_early(self, peer: Peer, lane: Lane, first: int, frame: Entries | FullEntries, now: Now) -> None:
-        mine = [place for place in self._early if place[0] == peer.party]
-        if len(mine) >= MAX_EARLY:
-            del self._early[mine[0]]  # its own oldest: nobody pushes out another's
-        self._early[peer.party, lane.origin, first] = frame
+        self._early[peer.party, lane.key, first] = frame
+        mine = [(key, begins) for party, key, begins in self._early if party == peer.party]
+        if len(mine) > MAX_EARLY:  # of its own, as nobody pushes out another's: what is needed last
+            crowded = Counter(key for key, _ in mine).most_common(1)[0][0]
+            del self._early[peer.party, crowded, max(begins for key, begins in mine if key == crowded)]
+            peer.cropped.add(crowded)
         peer.gaps.setdefault(lane.key, now.steady + peer.pace.patience(GAP_MS, now.steady))
 
     def ask_again(self, peer: Peer, now: Now) -> None:
@@ -274,11 +277,11 @@ class Intake:
             self.hearing.again(peer, now)
         for key, due in list(peer.gaps.items()):
             state = self.book.state(self.book.lane(*key))
-            origin = state.lane.origin
-            waiting = [first for _, lane, first in self._early if lane == origin and first > state.size]
-            if not waiting:
+            waiting = any(lane == key and first > state.size for _, lane, first in self._early)
+            if not waiting and key not in peer.cropped:
                 del peer.gaps[key]
             elif due <= now.steady:
+                peer.cropped.discard(key)
                 peer.gaps[key] = now.steady + peer.pace.long_patience(WANT_AGAIN_MS, now.steady)
                 self.gathering.want(peer, state.lane, state.size, now, full=False)
 

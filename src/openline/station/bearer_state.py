@@ -61,7 +61,8 @@ class BearerState:
     received: int = 0
     received_bytes: int = 0
     delay_ms: int | None = None
-    """Half of what the last probe took there and back, smoothed; None while none came back."""
+    """Half of what the last probe took there and back, or more if those before took longer: it falls at once and rises
+    slowly, as what was slow once may have waited for something else. None while none came back."""
     probes: deque[bool] = field(default_factory=lambda: deque(maxlen=PROBES))
     """Whether each of the latest probes came back."""
     lost_in_row: int = 0
@@ -84,12 +85,14 @@ class BearerState:
         was, self.lost_in_row = self.silent, 0
         return was
 
-    def answered(self, round_trip_ms: int) -> bool:
-        """A probe came back; return whether the delay is now much another."""
-        before, one_way = self.delay_ms, max(1, round_trip_ms // 2)
-        self.delay_ms = one_way if before is None else before + (one_way - before) // 4
+    def answered(self, round_trip_ms: int | None) -> bool:
+        """A probe came back, in so long if that says anything; return whether the delay is now much another."""
         self.probes.append(True)
         self.lost_in_row = 0
+        if round_trip_ms is None:
+            return False
+        before, one_way = self.delay_ms, max(1, round_trip_ms // 2)
+        self.delay_ms = one_way if before is None else min(one_way, before + max(0, one_way - before) // 4)
         return before is None or not before // 2 <= self.delay_ms <= before * 2
 
     def unanswered(self) -> bool:

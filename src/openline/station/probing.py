@@ -25,7 +25,7 @@ from openline.station.committer import Gate
 from openline.station.line_runner import LineRunner
 from openline.station.links import Links
 from openline.station.log import Log
-from openline.station.ways import METERED_COST
+from openline.station.ways import METERED_COST, QUICK_MS
 
 ECHOES, ECHO_MS = 20, 10_000
 """Answers to one station over one bearer, at most so many in that time: replayed probes earn no more."""
@@ -41,7 +41,7 @@ class Rate:
     """How often bearers are probed by clock. Seconds."""
 
     first_s: float = 2.0
-    """After a link came up: its delay is known soon."""
+    """After a link came up, and after an answer that took much longer than those before: its delay is known soon."""
     every_s: float = 300.0
     strained: float = 3.0
     """So many times as seldom under MINIMIZE."""
@@ -138,7 +138,7 @@ class Probes:
             return self._failed(bearer, "it is one way: nothing can come back")
         if not made.up(station):
             return self._failed(bearer, "its link is down, as seen from here")
-        nonce = floor.entropy(8)
+        nonce, since = floor.entropy(8), state.changed_at
         waiting = _Waiting(bearer, floor.clock.steady(), asyncio.get_running_loop().create_future())
         self._waiting[nonce] = waiting
         try:
@@ -157,8 +157,12 @@ class Probes:
         finally:
             self._waiting.pop(nonce, None)
             state.probed_at = floor.clock.wall()
-        if state.answered(took):
+        # What was under way while the link went down and came back has waited for that, and tells of no delay.
+        counts, before = state.changed_at == since, state.delay_ms
+        if state.answered(took if counts else None):
             links.tell(station)
+        if not counts or took // 2 > max(QUICK_MS, 2 * (before or 0)):  # it waited, or may have: once more, soon
+            self._due[station, bearer] = floor.clock.steady() + 1_000 * self._rate.first_s
         return Answer(bearer=bearer, answered=True, round_trip_ms=took, why="")
 
     def _failed(self, bearer: str, why: str) -> Answer:
