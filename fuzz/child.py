@@ -21,7 +21,8 @@ def main() -> None:
     def one(data: bytes) -> None:
         accepted(run, data)
 
-    words = [sys.argv[0], *sys.argv[2:]]
+    # libFuzzer starts itself again, through a shell, when it merges.
+    words = [f"{sys.executable} -m fuzz.child {target.name}", *sys.argv[2:]]
     if mutate is None:
         atheris.Setup(words, one)
     else:

@@ -125,9 +125,10 @@ def grow(target: Target, grown: Path, *, most_bytes: int) -> tuple[int, int]:
     home.mkdir(parents=True, exist_ok=True)
     before = {path.name for path in home.iterdir()}
     with tempfile.TemporaryDirectory(prefix="openline-fuzz-") as made:
-        merged = Path(made)
+        merged = Path(made) / "merged"
+        shutil.copytree(home, merged)
         options = ["-merge=1", f"-timeout={INPUT_S}", f"-rss_limit_mb={MEMORY_MB}", f"-max_len={target.largest}"]
-        _child(target, options, [str(merged), str(home), str(grown / target.name)], 3_600)
+        _child(target, options, [str(merged), str(grown / target.name)], 3_600)
         size = sum(path.stat().st_size for path in home.iterdir())
         known = {path.read_bytes() for path in home.iterdir()}
         for path in sorted(merged.iterdir(), key=lambda each: (each.stat().st_size, each.name)):
