@@ -25,7 +25,7 @@ from openline.station.committer import Gate
 from openline.station.line_runner import LineRunner
 from openline.station.links import Links
 from openline.station.log import Log
-from openline.station.ways import METERED_COST, QUICK_MS
+from openline.station.ways import METERED_COST, QUICK_MS, Way
 
 ECHOES, ECHO_MS = 20, 10_000
 """Answers to one station over one bearer, at most so many in that time: replayed probes earn no more."""
@@ -256,7 +256,7 @@ class Probes:
         """Tell a station how the bearers stand here: something has changed. It is written down soon."""
         self._changed_lately = True
         ways = self._floor.links.ways(station)
-        if ways and not ways[0].metered:
+        if ways and _asks_nobody(ways[0]):
             self._send(station, ways[0].traits.name, Sort.REPORT, self._floor.entropy(8))
 
     # --- by clock ----------------------------------------------------------------------------------------------
@@ -268,7 +268,7 @@ class Probes:
             now = self._floor.clock.steady()
             for station in self._floor.links.stations():
                 for way in self._floor.links.ways(station):
-                    if not (way.metered or way.traits.one_way or way.traits.name == "courier"):
+                    if _asks_nobody(way) and not way.traits.one_way:
                         self._look(station, way.traits.name, now, way.takes_ms(BUCKETS[0]))
             if self._changed_lately or now - kept >= self._rate.keep_s * 1_000:
                 kept, self._changed_lately = now, False
@@ -324,3 +324,8 @@ class Probes:
             name, _, station = place.partition(" ")
             recalled: BearerState = self._floor.links.state(name, station)
             recalled.recall(values)
+
+
+def _asks_nobody(way: Way) -> bool:
+    """Whether a station may use it for its own ends: nobody pays for it, and nobody carries it by hand."""
+    return not way.metered and way.traits.name != "courier"
