@@ -248,3 +248,43 @@ def test_11_6_after_a_proof_further_contradictions_are_not_kept() -> None:
     line.settle()
     alpha.lie(1, HeadNote(signed=sign_head(alpha.signer, head)))
     assert len(proofs(bravo)) == 1
+
+
+def test_11_8_the_owner_of_a_forked_lane_is_shown_the_proof_and_goes_on_in_a_new_generation() -> None:
+    """Also 11.11: a second writer has spoken. Else the owner's line looks sound and nothing of it arrives any more."""
+    line = Line()
+    alpha, bravo = line.hosts
+    alpha.say(message("said once"))
+    line.settle()
+    state = alpha.engine.book.own(urgent=False)
+    head = Head(lane=state.lane, size=state.size, root=parties.secret("another"))
+    alpha.lie(1, HeadNote(signed=sign_head(alpha.signer, head)))
+    assert len(proofs(bravo)) == 1
+    assert alpha.engine.book.mine.counter == 0
+    alpha.say(message("taken by nobody"))
+    line.settle()
+    line.pass_time(10_000)
+    assert len(alpha.noticed("second-writer")) == 1
+    assert alpha.engine.book.mine.counter == 1
+    alpha.say(message("and on it goes"))
+    line.settle()
+    line.pass_time(200_000)
+    assert bravo.texts(0) == ["said once", "and on it goes"]
+    assert alpha.engine.book.mine.counter == 1
+    assert len(alpha.noticed("second-writer")) == 1
+    assert not bravo.noticed("second-writer")
+
+
+def test_13_11_a_larger_head_of_ones_own_lane_under_ones_own_signature_ends_the_generation() -> None:
+    """Nothing is signed before it is durable, so somebody else signed it."""
+    line = Line()
+    alpha, bravo = line.hosts
+    alpha.say(message("said once"))
+    line.settle()
+    state = alpha.engine.book.own(urgent=False)
+    head = Head(lane=state.lane, size=state.size + 3, root=parties.secret("another"))
+    bravo.lie(0, HeadNote(signed=sign_head(bravo.signer, head)))  # not ours: it counts against nobody
+    assert alpha.engine.book.mine.counter == 0
+    bravo.lie(0, HeadNote(signed=sign_head(alpha.signer, head)))
+    assert alpha.engine.book.mine.counter == 1
+    assert len(alpha.noticed("second-writer")) == 1

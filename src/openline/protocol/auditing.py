@@ -3,12 +3,13 @@
 Spec: spec/11-forks.md.
 """
 
+from openline.kernel.codec import encode
 from openline.kernel.errors import Refused
 from openline.kernel.lane import Fork, Generation, Lane, SignedHead
 from openline.protocol.delivery import Peer
 from openline.protocol.events import Now
 from openline.protocol.forks import decode_fork, differs, encode_fork, from_frame, from_head
-from openline.protocol.frames import FullEntries
+from openline.protocol.frames import FullEntries, HeadNote, frame_value
 from openline.protocol.gathering import Gathering
 from openline.protocol.lane_state import LaneState
 from openline.protocol.lanes import LaneBook
@@ -17,6 +18,8 @@ from openline.protocol.statements import contradiction, encode_contradiction, is
 
 MAX_EVIDENCE = 1_024
 """Pieces kept of a line: who signs contradictions without end proves no more by the next one, and fills no disk."""
+SHOWN_AGAIN_MS = 60_000
+"""The owner of a forked lane is shown the proof at most as often."""
 
 
 class Auditing:
@@ -26,9 +29,20 @@ class Auditing:
         self.book, self._peers, self.gathering = book, peers, gathering
         self._ahead: dict[tuple[int, tuple[int, Generation]], SignedHead] = {}
         """(who showed it, lane) -> the largest signed head beyond what is held: what comes must fit it (spec 11.2)."""
+        self._proofs: dict[tuple[int, Generation], tuple[SignedHead, SignedHead]] = {}
+        """Lane -> two heads that no single log has."""
+        self._shown: dict[tuple[int, Generation], int] = {}
+        """Lane -> until when its owner is not shown them again (steady)."""
+        self._second: set[tuple[int, Generation]] = set()
+        """Own lanes of which people were told that somebody else writes them."""
         for kept in book.reader.evidence():
             if not is_contradiction(kept.evidence):
-                book.forked.add(decode_fork(book.terms.line, kept.evidence).left.head.lane.key)
+                self._remember(decode_fork(book.terms.line, kept.evidence))
+
+    def _remember(self, fork: Fork) -> None:
+        key = fork.left.head.lane.key
+        self.book.forked.add(key)
+        self._proofs.setdefault(key, (fork.left, fork.right))
 
     def head(self, peer: Peer, signed: SignedHead, now: Now) -> None:
         """Somebody's head, whole: it must be one of ours, or it proves or suggests a fork."""
@@ -38,6 +52,9 @@ class Auditing:
         signed.check(self.book.owner(lane))
         state = self.book.state(lane)
         if signed.head.size > state.size:
+            if lane.party == self.book.party and lane.generation == self.book.mine:
+                self._second_writer(peer, lane)  # we sign nothing before it is durable: somebody else has (spec 13.11)
+                return
             if not self.book.named.claimed(lane.party, lane.generation):
                 self._ahead[peer.party, lane.key] = signed
             return
@@ -79,9 +96,23 @@ class Auditing:
 
     def _second_writer(self, peer: Peer, lane: Lane) -> None:
         """Another history of an own lane, under our own signature: people are told, and we go on in a new generation."""
-        self.gathering.notice("second-writer", peer.party, lane.number)
+        if lane.key not in self._second:
+            self._second.add(lane.key)
+            self.gathering.notice("second-writer", peer.party, lane.number)
         if lane.generation == self.book.mine:
             self.gathering.now.own_forked = True
+
+    def refused(self, peer: Peer, lane: Lane, now: Now) -> None:
+        """Its owner goes on with a forked lane, of which nothing more is taken: it is shown why (spec 11.8).
+
+        Else the copy that did not speak first would take its line for a sound one, and nothing of it would arrive.
+        """
+        if peer.party != lane.party or self._shown.get(lane.key, now.steady) > now.steady:
+            return
+        self._shown[lane.key] = now.steady + peer.pace.long_patience(SHOWN_AGAIN_MS, now.steady)
+        for signed in self._proofs.get(lane.key, ()):
+            if peer.tell(encode(frame_value(HeadNote(signed=signed)))):
+                self.gathering.now.peers.add(peer.party)
 
     def begin(self, peer: Peer, lane: Lane, now: Now) -> None:
         """Have a peer repeat a lane in full from its start: where it differs from ours, the difference is proof."""
@@ -123,7 +154,7 @@ class Auditing:
         if lane.key in self.book.forked:  # one proof is enough, and a peer has contradictions without end
             return
         fork.check(self.book.owner(lane))
-        self.book.forked.add(lane.key)
+        self._remember(fork)
         if len(self.book.reader.evidence()) < MAX_EVIDENCE:
             self.gathering.now.writes.append(PutEvidence(party=lane.party, evidence=encode_fork(fork)))
         self.gathering.notice("fork-proved", lane.party)

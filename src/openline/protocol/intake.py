@@ -140,6 +140,7 @@ class Intake:
         lane, first = self.book.lane(frame.lane, generation), frame.first
         state = self.book.state(lane)
         if lane.key in self.book.forked:
+            self._auditing.refused(peer, lane, now)
             return
         if frame.first > state.size:
             self._keep_early(peer, lane, frame.first, frame, now)
@@ -161,7 +162,10 @@ class Intake:
 
     def _full(self, peer: Peer, frame: FullEntries, now: Now) -> None:
         lane = self.book.lane(*frame.lane.key)
-        if not self.book.knows(lane.party, lane.generation) or lane.key in self.book.forked:
+        if lane.key in self.book.forked:
+            self._auditing.refused(peer, lane, now)
+            return
+        if not self.book.knows(lane.party, lane.generation):
             return
         state = self.book.state(lane)
         if frame.first > state.size:
