@@ -88,7 +88,13 @@ def an_epoch(attempt: int, holes: int = 0) -> EpochRecord:
 def a_peer(party: int = 0, *, epoch: EpochRecord | None = None, previous: EpochRecord | None = None) -> PutPeer:
     acknowledged = ((2, GENERATION_ZERO, 7), (3, LATER, 2**47))
     return PutPeer(
-        party=party, attempt=3, acknowledged=acknowledged, epoch=epoch, previous=previous, suspected="withheld-note"
+        party=party,
+        attempt=3,
+        acknowledged=acknowledged,
+        epoch=epoch,
+        previous=previous,
+        suspected="withheld-note",
+        ended=((2, GENERATION_ZERO, 9, b"r" * 32), (3, LATER, 2**47, b"s" * 32)),
     )
 
 

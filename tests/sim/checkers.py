@@ -453,8 +453,9 @@ class Liveness:
         for party, peer in engine.peers.items():
             if not self._checks.honest(party):
                 continue
-            for urgent in (True, False):
-                state = engine.book.own(urgent=urgent)
+            for state in engine.book.all_states():  # also those of generations that have ended (spec 4.18)
+                if state.lane.party != engine.party:
+                    continue
                 kinds = [row.entry.kind for row in station.store.entries(state.lane, 0, state.size)]
                 due = max((n + 1 for n, kind in enumerate(kinds) if kind != ACK), default=0)
                 if peer.holds.get(state.lane.key, 0) < due:

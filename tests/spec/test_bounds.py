@@ -17,7 +17,7 @@ from openline.kernel.errors import Malformed, Refused, Replayed, TooLarge
 from openline.kernel.keys import make_card, make_statement
 from openline.kernel.lane import Generation, Head, note, parse_generation, parse_note, sign_head, signature_lines
 from openline.kernel.terms import Policy, make_terms
-from openline.protocol.acknowledgements import decode_ack
+from openline.protocol.acknowledgements import decode_ack, read_ended
 from openline.protocol.bodies import decode_body, encode_body
 from openline.protocol.entries import (
     AnyEntry,
@@ -161,6 +161,7 @@ READERS: dict[str, Callable[[int], object]] = {
     "MAX_BODY": lambda n: content([0, 0, 0, 0, [[16, 0, None, bytes(n)]], bytes(64)]),
     "MAX_ACK": lambda n: decode_ack(acknowledgement(n)),
     "MAX_REFUSED": lambda n: decode_ack(encode([[0, 0, ZERO, 1_000, HASH, list(range(n))]])),
+    "MAX_ENDED": lambda n: read_ended([[2, 1 + k, bytes(8), 1, HASH, []] for k in range(n)]),
     "MAX_TEXT": lambda n: body(replace(MESSAGE, text="é" * (n // 2) + "a" * (n % 2))),
     "MAX_SUBJECT": lambda n: body(replace(MESSAGE, subject="a" * n)),
     "MAX_REASON": lambda n: body(

@@ -9,7 +9,7 @@ from openline.kernel.lane import GENERATION_ZERO, Generation
 from openline.kernel.terms import Policy
 from openline.protocol.acknowledgements import decode_ack
 from openline.protocol.entries import Attachment, AttachmentReceipt, AttachmentState, Precedence
-from openline.protocol.events import Arrived, Holds, Link, Stow, Transmit
+from openline.protocol.events import Arrived, Holds, Link, Stow, Tick, Transmit
 from openline.protocol.frames import GenerationSeed
 from openline.protocol.intake import MAX_EARLY
 from tests.spec.line import Host, Line, message
@@ -248,6 +248,26 @@ def test_7_20_what_is_told_moves_the_cursor_and_only_what_is_signed_is_delivered
     before = len([o for o in alpha.outputs if isinstance(o, Holds)])
     bravo.lie(0, [5, [[1, 0, bytes(8), 2]]])
     assert len([o for o in alpha.outputs if isinstance(o, Holds)]) == before
+
+
+def test_7_22_by_sticks_a_file_of_megabytes_takes_few_trips() -> None:
+    """A link comes up at one end, takes what there is, and goes; the other end reads it before its own comes up."""
+    line = Line()
+    alpha, bravo = line.hosts
+    entry = attach(alpha, bytes(range(256)) * 800)  # 800 chunks
+    line.under_way.clear()
+    line.cut(0, 1)
+    made = 0
+    while bravo.store.chunks(entry.digest) < 800 and made < 100:
+        host, other = (alpha, bravo) if made % 2 == 0 else (bravo, alpha)
+        host.give(Link(party=other.party, largest=16_384, smallest=16_384, slow_ms=6 * 3_600_000))
+        host.give(Tick())
+        line.cut(0, 1)
+        line.steady += 12 * 3_600_000
+        line.deliver()
+        made += 1
+    assert bravo.store.chunks(entry.digest) == 800
+    assert made <= 6
 
 
 def test_7_22_an_attachment_comes_in_chunks_and_is_receipted() -> None:

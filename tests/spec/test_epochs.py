@@ -8,7 +8,7 @@ from openline.kernel.codec import Value, decode, encode
 from openline.kernel.crypto import digest
 from openline.kernel.envelope import handshake_key, is_handshake, open_handshake, seal_handshake
 from openline.kernel.errors import Refused
-from openline.kernel.units import BUCKETS
+from openline.kernel.units import BUCKETS, Instant
 from openline.protocol.entries import EpochEntry, Mode
 from openline.protocol.epochs import NO_ROOT, Handshake, Stage
 from openline.protocol.events import Arrived, Renew, Tick, Transmit
@@ -341,6 +341,30 @@ def test_10_20_an_epoch_is_renewed_after_a_day() -> None:
     line = Line()
     line.pass_time(25 * 3_600_000, step=600_000)
     assert [entry.mode for entry in epochs(line.hosts[0])][:2] == [Mode.FIRST, Mode.RENEWAL]
+
+
+def test_10_20_an_epoch_from_the_future_is_renewed_after_a_day_or_at_the_next_start() -> None:
+    """The clock was days ahead when it was opened, and has been set right."""
+    for restarted in (False, True):
+        line = Line()
+        alpha, bravo = line.hosts
+        for host in line.hosts:
+            epoch = host.engine.peers[1 - host.party].epoch
+            assert epoch is not None
+            epoch.opened = Instant(epoch.opened + 30 * 86_400_000)
+        alpha.say(message("kept with what follows"))
+        line.settle()
+        if restarted:
+            for host in line.hosts:
+                host.boot()
+            line.link_all()
+            line.pass_time(60_000)
+        else:
+            line.pass_time(23 * 3_600_000, step=600_000)
+            assert len(epochs(alpha)) == 1
+            line.pass_time(2 * 3_600_000, step=600_000)
+        assert [entry.mode for entry in epochs(alpha)] == [Mode.FIRST, Mode.RENEWAL]
+        assert attempt_of(alpha, 1) == attempt_of(bravo, 0) == 2
 
 
 def test_10_21_a_station_that_lost_its_epochs_opens_a_rescue() -> None:

@@ -39,9 +39,9 @@ def thin(line: Line) -> None:
 
 def test_7_5_what_first_acknowledges_a_flash_or_a_drill_goes_over_all_bearers_and_nothing_else_does() -> None:
     line = Line()
+    alpha, bravo = line.hosts
     for said in (FLASH, DRILL):
-        line = Line()
-        alpha, bravo = line.hosts
+        line.pass_time(10_000)
         bravo.outputs.clear()
         alpha.say(said)
         line.settle()
@@ -53,7 +53,6 @@ def test_7_5_what_first_acknowledges_a_flash_or_a_drill_goes_over_all_bearers_an
         message("slower", Precedence.IMMEDIATE),
         Test(text="1", language="en", drill=False, number=2),
     ):
-        alpha, bravo = line.hosts
         bravo.outputs.clear()
         alpha.outputs.clear()
         alpha.say(other)

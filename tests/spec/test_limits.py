@@ -92,6 +92,7 @@ TIMES = {
     "WANT_RETRY_MOST_MS": gathering.WANT_MOST_MS,
     "HAND_ON_MS": sending.HAND_ON_MS,
     "RESEAL_MS": delivery.RESEAL_MS,
+    "ECHO_MOST_MS": sending.ECHO_MOST_MS,
     "RESEAL_MOST_MS": delivery.RESEAL_MOST_MS,
     "RENEW_THIN_MS": rekeying.RENEW_THIN_MS,
     "SLOW_MS": ways.QUICK_MS,
@@ -112,6 +113,7 @@ TIMES = {
 COUNTS = {
     "FRAGMENT_SETS": fragments.FRAGMENT_SETS,
     "CHUNKS_OPEN": attachments.IN_FLIGHT,
+    "CHUNKS_TRIP": attachments.IN_TRIP,
     "WANTS": gathering.MAX_WANTED,
     "REORDER_FRAMES": intake.MAX_EARLY,
     "BULK_BITS": pacing.BULK_BITS,

@@ -2,9 +2,10 @@
 
 from collections import deque
 
+from openline.kernel.codec import encode
 from openline.ports import BearerTraits
 from openline.protocol.delivery import FLASH_RETRY_MS, RETRY_MS
-from openline.protocol.entries import Precedence, Test
+from openline.protocol.entries import Kind, Precedence, Test
 from openline.protocol.events import Arrived, Link, Tick, Transmit
 from openline.station.links import Links
 from openline.station.ways import METERED_COST
@@ -182,3 +183,51 @@ def test_9_22_a_metered_bearer_carries_no_bulk() -> None:
     assert offered([Way("burst", 100)], 3, bulk=True) == []
     assert offered([Way("burst", 100)], 3) == ["burst"]
     assert offered([Way("slow", 99)], 3, bulk=True) == ["slow"]
+
+
+def test_7_6_a_last_word_that_was_lost_comes_when_a_bearer_comes_up_and_once() -> None:
+    """Nothing follows it, and nobody repeats it by a clock."""
+    line = Line()
+    alpha, bravo = line.hosts
+    line.pass_time(20_000)
+    bravo.write(Kind.ACK, encode({}), urgent=True)
+    line.under_way.clear()  # lost
+    line.pass_time(120_000)
+    lane = bravo.engine.book.own(urgent=True).lane
+    assert alpha.store.size(lane) == bravo.store.size(lane) - 1
+    line.cut(0, 1)
+    line.join(0, 1)
+    line.settle()
+    assert alpha.store.size(lane) == bravo.store.size(lane)
+    for host in line.hosts:
+        host.outputs.clear()
+    line.pass_time(120_000)
+    assert not [host.transmitted() for host in line.hosts if host.transmitted()]
+    for times in range(1, 4):
+        line.cut(0, 1)
+        line.join(0, 1)
+        line.pass_time(60_000)
+        assert all(len(host.transmitted()) <= times for host in line.hosts)
+
+
+def test_8_3_a_seed_goes_ahead_of_the_first_entries_once_however_long_they_wait_for_room() -> None:
+    """On 300 bit/s there is room for one envelope at a time: the seed alone took it, again and again."""
+    line = Line()
+    alpha = line.hosts[0]
+    thin = Link(party=1, largest=256, smallest=256, slow_ms=8_192, bits_per_second=300)
+    alpha.give(thin)
+    line.settle()
+    peer, key = alpha.engine.peers[1], alpha.engine.book.own(urgent=False).lane.key
+    epoch = peer.epoch
+    assert epoch is not None
+    for sizes in (peer.sent, peer.holds, peer.told):
+        sizes.pop(key, None)
+    before = epoch.outgoing.index
+    for _ in range(20):
+        line.steady += 1_000
+        peer.pace.busy_until = line.steady + 256 * 8_000 // 300  # what it carries now takes as long as one more
+        alpha.give(Tick())
+    assert epoch.outgoing.index - before < 10  # the seed, the first parts of the entries, and window numbers
+    peer.pace.busy_until = 0
+    line.pass_time(120_000)
+    assert peer.sent[key] == alpha.engine.book.own(urgent=False).size

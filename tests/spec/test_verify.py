@@ -27,7 +27,7 @@ from openline.kernel.errors import Malformed
 from openline.kernel.lane import GENERATION_ZERO, Fork, Generation, Head, leaf_of, note, sign_head
 from openline.kernel.merkle import inclusion_proof, leaf_hash
 from openline.protocol.acknowledgements import AckItem, encode_ack
-from openline.protocol.entries import Cause, GenerationEntry, TermsEntry
+from openline.protocol.entries import Ack, Cause, GenerationEntry, TermsEntry
 from openline.protocol.fields import NamedHead
 from openline.protocol.forks import encode_fork
 from tests.spec.archive_line import NEXT, LineUnderTest, message, talk
@@ -577,3 +577,21 @@ def test_4_14_an_author_may_leave_its_own_traffic_lane_out() -> None:
     assert not regressed(0, before, {2: (first, 9)})
     assert regressed(0, before, {1: (first, 6), 2: (first, 9)})
     assert regressed(1, before, {2: (first, 9)})
+
+
+def test_4_18_what_is_said_of_ended_generations_is_checked_as_the_field_is(tmp_path: Path) -> None:
+    for root, good in ((None, True), (digest(b"never seen"), False)):
+        line = talk(LineUnderTest())
+        field = line.ack(2)
+        line.write(1, ONE)
+        head = line.head(1)
+        line.succeed(0)
+        item = AckItem(lane=1, generation=GENERATION_ZERO, size=head.size, root=root or head.root)
+        line.write(2, Ack((item,)), ack=field)
+        folder = tmp_path / str(good)
+        write(line, folder)
+        if good:
+            (lane,) = (each for each in verify(folder).lanes if (each.number, each.generation) == (1, "0"))
+            assert dict(lane.held_by)[line.stations[1].card.name] == head.size
+        else:
+            assert broken(folder).reason.endswith("acknowledges another history of a lane")

@@ -1,6 +1,6 @@
 """Acknowledgements of one lane, entry by entry, against the lanes that stand in the archive.
 
-Spec: spec/04-lanes.md (4.14 to 4.16), spec/07-delivery.md (7.3).
+Spec: spec/04-lanes.md (4.14 to 4.16, 4.18), spec/07-delivery.md (7.3).
 """
 
 from pathlib import Path
@@ -9,10 +9,14 @@ from typing import Protocol
 from openline.archive.files import read_file
 from openline.archive.layout import LaneSize
 from openline.archive.tiles import TileTree
+from openline.kernel.codec import encode
 from openline.kernel.errors import Forged, Refused
 from openline.kernel.lane import Entry, Generation
 from openline.protocol.acknowledgements import AckItem, decode_ack
+from openline.protocol.bodies import decode_body
+from openline.protocol.entries import Ack, Kind
 
+_ACK, _BARE = encode(int(Kind.ACK)), encode({})
 Key = tuple[int, Generation]
 Vector = dict[int, tuple[Generation, int]]
 """By lane number: the generation and size last acknowledged, also in an entry before the latest."""
@@ -53,6 +57,17 @@ def regressed(author: int, before: Vector, after: Vector) -> bool:
     return False
 
 
+def _ended(entry: Entry) -> tuple[AckItem, ...]:
+    """What a pure acknowledgement says of ended generations (spec 4.18); nothing if it is malformed, as it was refused."""
+    if entry.kind != _ACK or entry.body == _BARE:
+        return ()
+    try:
+        body = decode_body(Kind.ACK, entry.body)
+    except Refused:
+        return ()
+    return body.ended if isinstance(body, Ack) else ()
+
+
 class AckWalk:
     """The acknowledgements of one lane in order; roots are computed from the tiles as sizes come up."""
 
@@ -61,7 +76,7 @@ class AckWalk:
         self._lanes = {known.key: known for known in archive.lanes}
         self._trees: dict[Key, TileTree] = {}
         self._raw = b""
-        self._checked: dict[int, AckItem] = {}
+        self._checked: dict[Key, AckItem] = {}
         self.first: Vector | None = None
         self.last: Vector | None = None
         self.malformed = 0
@@ -71,6 +86,12 @@ class AckWalk:
 
     def see(self, entry: Entry) -> None:
         """Take the next opened entry. Raises Forged if it names another history, or says less than before."""
+        self._see_field(entry)
+        for item in _ended(entry):
+            if item.lane // 2 != self._lane.party and item.lane // 2 < self._archive.parties:
+                self._check(item)
+
+    def _see_field(self, entry: Entry) -> None:
         if entry.ack == self._raw:
             return
         self._raw = entry.ack
@@ -107,8 +128,8 @@ class AckWalk:
         key = (item.lane, item.generation)
         if item.refused:
             self.refusals[key] = self.refusals.get(key, 0) + len(item.refused)
-        known = self._checked.get(item.lane)
-        if known is not None and (known.generation, known.size, known.root) == (*key[1:], item.size, item.root):
+        known = self._checked.get(key)
+        if known is not None and (known.size, known.root) == (item.size, item.root):
             return
         lane = self._lanes.get(key)
         if lane is None or item.size > lane.size:
@@ -118,7 +139,7 @@ class AckWalk:
             if key not in self._archive.forked:
                 raise Forged("acknowledges another history of a lane")
             return
-        self._checked[item.lane] = item
+        self._checked[key] = item
         self.held[key] = max(item.size, self.held.get(key, 0))
 
     def _tree(self, lane: LaneSize) -> TileTree:

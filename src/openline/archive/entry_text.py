@@ -10,6 +10,7 @@ from typing import assert_never
 
 from openline.kernel.lane import Generation
 from openline.kernel.units import Instant
+from openline.protocol.acknowledgements import AckItem
 from openline.protocol.entries import (
     Ack,
     AnyEntry,
@@ -100,13 +101,19 @@ def _by(role: Role, sign: str) -> str:
     return f"by {role.title} {sign}"
 
 
+def _ended(item: AckItem, names: Sequence[str]) -> str:
+    party = item.lane // 2
+    name = names[party] if party < len(names) else f"party {party}"
+    return f"  also of {name} {lane_words(item.lane)}/{item.generation.counter}: {item.size} entries"
+
+
 def describe(entry: AnyEntry, names: Sequence[str]) -> list[str]:
     """What an entry says; the first line names its kind."""
     match entry:
         case Message():
             return _message(entry, names)
         case Ack():
-            return ["ACKNOWLEDGEMENT"]
+            return ["ACKNOWLEDGEMENT", *(_ended(item, names) for item in entry.ended)]
         case Receipt():
             to = f" to {entry.relayed_to.title}" if entry.relayed_to is not None else ""
             step = f"{entry.step.name}{to} at {moment(entry.at)}"

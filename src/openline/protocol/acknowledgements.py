@@ -18,6 +18,8 @@ from openline.kernel.lane import Generation, Lane
 from openline.kernel.units import MAX_ACK, MAX_PARTIES, MAX_REFUSED
 from openline.protocol.fields import place
 
+MAX_ENDED = 128
+"""Lane generations named beside the field in one entry: both lanes of all generations of a party, at 61 bytes each 7.8 KB."""
 NOTHING = encode([])
 """The field of an entry that acknowledges nothing."""
 
@@ -36,14 +38,32 @@ class AckItem:
 
 def encode_ack(items: Iterable[AckItem]) -> bytes:
     """The acknowledgement field. Raises as `decode_ack`: nobody writes what its peers would refuse."""
-    listed: list[Value] = [
-        [i.lane, i.generation.counter, i.generation.nonce, i.size, i.root, list(i.refused)] for i in items
-    ]
+    listed = item_values(items)
     if not listed:
         return NOTHING
     data = encode(listed)
     decode_ack(data)
     return data
+
+
+def item_values(items: Iterable[AckItem]) -> list[Value]:
+    """Items as codec values."""
+    return [[i.lane, i.generation.counter, i.generation.nonce, i.size, i.root, list(i.refused)] for i in items]
+
+
+def read_ended(value: Value) -> tuple[AckItem, ...]:
+    """The items about ended generations that a pure acknowledgement names, ascending by lane and generation (spec 4.18).
+
+    Raises Malformed or TooLarge.
+    """
+    if not isinstance(value, list):
+        raise Malformed("not acknowledgement items")
+    if len(value) > MAX_ENDED:
+        raise TooLarge("too many ended generations")
+    items = tuple(_item(member) for member in value)
+    if any((left.lane, left.generation) >= (right.lane, right.generation) for left, right in pairwise(items)):
+        raise Malformed("acknowledgement items out of order")
+    return items
 
 
 @lru_cache(maxsize=256)  # a batch shares one acknowledgement, and it is asked about at every step of its way
@@ -75,6 +95,11 @@ def in_place(data: bytes, lane: Lane, parties: int) -> bool:
         item.lane < 2 * parties and (item.lane // 2 != lane.party or (lane.urgent and item.lane == lane.number + 1))
         for item in decode_ack(data)
     )
+
+
+def of_others(items: Iterable[AckItem], lane: Lane, parties: int) -> bool:
+    """Whether items beside the field of an entry of that lane are about lanes of other parties alone (4.18)."""
+    return all(item.lane < 2 * parties and item.lane // 2 != lane.party for item in items)
 
 
 def _item(member: Value) -> AckItem:

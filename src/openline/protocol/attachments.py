@@ -10,6 +10,7 @@ Spec: spec/07-delivery.md.
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from openline.kernel.units import WINDOW
 from openline.protocol.entries import Attachment
 from openline.protocol.fields import Ref
 from openline.protocol.frames import Chunk, ChunkWant
@@ -17,6 +18,8 @@ from openline.protocol.records import LineReader
 
 IN_FLIGHT = 16
 """Chunks asked for at a time: 192 KB, enough to fill a fast path's round trip without a queue worth noticing."""
+IN_TRIP = WINDOW // 2 - 64
+"""The same where a bearer takes hours: 5.4 MB with one stick, and what else is said still finds room in the window."""
 PATIENCE_MS = 10_000
 """When missing chunks are asked for again."""
 PATIENCE_MOST_MS = 3_600_000
@@ -49,8 +52,8 @@ class Fetch:
         """How many chunks the whole has."""
         return -(-self.attachment.size // self.attachment.chunk)
 
-    def wanted(self, now: int, least_ms: int = 0) -> ChunkWant | None:
-        """The next request, if one is due; the one after it comes no sooner than `least_ms`, what the bearers need."""
+    def wanted(self, now: int, least_ms: int = 0, most: int = IN_FLIGHT) -> ChunkWant | None:
+        """The next request, if one is due, of `most` chunks; the next comes no sooner than `least_ms`, what bearers need."""
         missing = next((number for number in range(self.chunks) if number not in self.have), None)
         if missing is None or (self.asked > missing and now < self.deadline):
             return None
@@ -58,7 +61,7 @@ class Fetch:
         self.turn += nothing_came
         self.patience_ms = min(2 * self.patience_ms, PATIENCE_MOST_MS) if nothing_came else PATIENCE_MS
         self.had = len(self.have)
-        count = min(IN_FLIGHT, self.chunks - missing)
+        count = min(most, self.chunks - missing)
         self.patience_ms = max(self.patience_ms, least_ms)
         self.asked_at, self.asked = now, missing + count
         return ChunkWant(attachment=self.attachment.digest, first=missing, count=count)

@@ -15,6 +15,7 @@ from openline.kernel.codec import Value, decode, encode
 from openline.kernel.errors import Malformed, TooLarge
 from openline.kernel.terms import parse_policy, policy_value
 from openline.kernel.units import MAX_BODY, MAX_INSTANT, MAX_PARTIES, MIN_INSTANT, Instant
+from openline.protocol.acknowledgements import item_values, read_ended
 from openline.protocol.entries import (
     MAX_ATTACHMENT,
     MAX_ATTEMPT,
@@ -104,7 +105,7 @@ def _members(entry: AnyEntry) -> dict[int, Value]:
             members: dict[int, Value] = {0: encode_ref(entry.of), 1: entry.step, 2: entry.role, 3: entry.sign}
             return members | {4: entry.at} | _given(5, entry.relayed_to)
         case Ack():
-            return {}
+            return {0: item_values(entry.ended)} if entry.ended else {}
         case TermsEntry():
             return {0: entry.terms}
         case GenerationEntry():
@@ -375,7 +376,7 @@ def _read_attachment(members: _Members) -> Attachment:
 _READERS: dict[int, Callable[[_Members], AnyEntry]] = {
     Kind.TERMS: lambda m: TermsEntry(_bytes(m, 0, MAX_BODY)),
     Kind.GENERATION: _read_generation,
-    Kind.ACK: lambda _: Ack(),
+    Kind.ACK: lambda m: Ack(read_ended(m[0]) if 0 in m else ()),
     Kind.PROPOSE: _read_propose,
     Kind.ASSENT: lambda m: Assent(decode_ref(m.get(0))),
     Kind.SUSPEND: _read_suspend,

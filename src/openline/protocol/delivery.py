@@ -12,19 +12,19 @@ Spec: spec/07-delivery.md, spec/09-envelopes.md.
 from collections import OrderedDict, deque
 
 from openline.kernel.codec import encode
-from openline.kernel.envelope import Incoming, IncomingState, Outgoing, OutgoingState, first_chain
 from openline.kernel.errors import TooLarge
 from openline.kernel.lane import Generation
 from openline.kernel.units import BUCKETS, MAX_SEQ, RESERVE, WINDOW
-from openline.protocol.epochs import Handshake, Opened, Stage
+from openline.protocol.epochs import Handshake, Stage
 from openline.protocol.events import Link, Transmit
 from openline.protocol.fragments import Streams, cut
 from openline.protocol.frames import encode_content
 from openline.protocol.haste import Haste
+from openline.protocol.open_epoch import Epoch
 from openline.protocol.pacing import Pace
-from openline.protocol.records import EpochRecord, PutPeer
+from openline.protocol.records import PutPeer
 from openline.protocol.secrets import Secrets
-from openline.protocol.under_way import Asked, Part, Sent
+from openline.protocol.under_way import Asked, Part, Sent, floor_told, opened_told
 
 RETRY_MS = (1_000, 2_000, 4_000, 8_000, 16_000, 30_000)
 """Waits before an unopened envelope is offered again: a lost one costs a second, a dead link two an minute."""
@@ -47,40 +47,6 @@ MAX_CONTROL = 256
 """Control frames waiting for one peer; a peer that asks for more is not answered until some have gone."""
 
 
-class Epoch:
-    """The live keys of one epoch with one peer."""
-
-    __slots__ = ("attempt", "incoming", "opened", "outgoing", "record_outgoing", "root")
-
-    def __init__(self, record: EpochRecord) -> None:
-        self.attempt, self.root, self.opened = record.attempt, record.root, record.opened
-        self.outgoing, self.incoming = Outgoing(record.outgoing), Incoming(record.incoming)
-        self.record_outgoing = record.outgoing
-
-    @classmethod
-    def begin(cls, opened: Opened, own: int, peer: int, wall: int) -> "Epoch":
-        """A new epoch; nothing of it has been used."""
-        return cls(
-            EpochRecord(
-                attempt=opened.attempt,
-                root=opened.root,
-                outgoing=OutgoingState(index=0, chain=first_chain(opened.root, own, peer)),
-                incoming=IncomingState(edge=0, chain=first_chain(opened.root, peer, own)),
-                opened=wall,
-            )
-        )
-
-    def record(self) -> EpochRecord:
-        """For the store."""
-        return EpochRecord(
-            attempt=self.attempt,
-            root=self.root,
-            outgoing=self.record_outgoing,
-            incoming=self.incoming.state,
-            opened=self.opened,
-        )
-
-
 class Peer:
     """Everything about one other party that delivery needs."""
 
@@ -89,14 +55,16 @@ class Peer:
         self.epoch = Epoch(kept.epoch) if kept and kept.epoch else None
         self.previous = Epoch(kept.previous) if kept and kept.previous else None
         self.previous_ends: tuple[int, int] | None = None  # (last index, steady deadline)
-        self.holds: dict[tuple[int, Generation], int] = {}
-        for lane, generation, size in kept.acknowledged if kept else ():
-            self.holds[lane, generation] = size
+        self.holds = {(lane, generation): size for lane, generation, size in kept.acknowledged} if kept else {}
         self.heard: dict[tuple[tuple[int, Generation], tuple[int, Generation]], int] = {}
         """(its lane generation, the one acknowledged) -> size, to see one going back."""
+        self.ended = {(lane, generation): (size, root) for lane, generation, size, root in kept.ended} if kept else {}
+        """What it signed that it holds of ended generations, as far as that does not count yet: not so much is here."""
         self.suspected = kept.suspected if kept else ""
         self.sent: dict[tuple[int, Generation], int] = {}
+        self.kept_to: dict[tuple[int, Generation], int] = {}  # what was once sealed to be kept until opened (spec 4.18)
         self.full: set[tuple[int, Generation]] = set()
+        self.introduced: set[tuple[int, Generation]] = set()  # whose seed has gone ahead of their first entries
         self.outbox: dict[int, Sent] = {}
         self.control: deque[bytes] = deque()
         self.bulk: deque[bytes] = deque()
@@ -104,13 +72,13 @@ class Peer:
         # After a restart nothing old is sent again: what was under way counts as gone, and the floor says so.
         self.first_unopened = self.floor = self.epoch.outgoing.index if self.epoch else 0
         self.needed: dict[tuple[int, Generation], int] = {}
-        self.consumed: OrderedDict[bytes, bool] = OrderedDict()
-        """Tags of envelopes that were opened, and whether they carried something in haste."""
+        self.consumed: OrderedDict[bytes, bool] = (
+            OrderedDict()
+        )  # tags of what was opened: carried it something in haste
         self.haste = Haste()
         self.echo_due = self.floor_due = False
-        self.echoed_at = 0
-        self.largest = self.smallest = self.widest = self.bulky = 0
-        """See events.Link."""
+        self.echoed_at = self.echoes = 0  # when what it repeats was answered, how often since it opened something
+        self.largest = self.smallest = self.widest = self.bulky = 0  # see events.Link
         self.one_way = False
         self.call_later_ms = 0
         """How much later than the peer this side calls when a link comes up: one of the two is enough."""
@@ -148,7 +116,7 @@ class Peer:
         for key in lanes:
             for sizes in (self.sent, self.told, self.needed, self.wanted, self.gaps, self.noted, self.behind):
                 sizes.pop(key, None)
-            for keys in (self.full, self.unheard, self.asked, self.audited, self.cropped):
+            for keys in (self.full, self.unheard, self.asked, self.audited, self.introduced, self.cropped):
                 keys.discard(key)
 
     def begin_anew(self) -> None:
@@ -158,6 +126,7 @@ class Peer:
         """
         self.holds.clear()
         self.heard.clear()
+        self.ended.clear()
         for sizes in (self.told, self.sent):
             for key in [known for known in sizes if known[0] // 2 != self.party]:
                 del sizes[key]
@@ -173,6 +142,7 @@ class Peer:
             epoch=self.epoch.record() if self.epoch else None,
             previous=self.previous.record() if self.previous else None,
             suspected=self.suspected,
+            ended=tuple((lane, generation, *of) for (lane, generation), of in self.ended.items()),
         )
 
     def lose_epochs(self) -> bool:
@@ -194,7 +164,8 @@ class Peer:
         self.unknown_tags = 0
         self.base_ok = True
         self.handshake_due = None
-        self.sent = {}
+        self.sent, self.kept_to = {}, {}
+        self.introduced.clear()
         self.parts.clear()
         self.consumed.clear()
         return left.outgoing.index if left is not None else None
@@ -210,6 +181,19 @@ class Peer:
         if precedence == 0 and not acknowledgement:
             return ahead < WINDOW
         return ahead < (WINDOW - RESERVE if acknowledgement else WINDOW // 2)
+
+    def may_tell(self) -> bool:
+        """Whether an envelope of the window numbers alone may go now (spec 9.13).
+
+        Far ahead of what the peer has opened only with something new, as what is kept tells the rest again and again.
+        Such news may use half of the reserve: else two that are both at their bound would wait for each other for ever.
+        """
+        epoch = self.epoch
+        if epoch is None or not epoch.outgoing.left:
+            return False
+        ahead = epoch.outgoing.index - self.first_unopened
+        told = floor_told(self.outbox, self.first_unopened) and opened_told(self.outbox, self.announced)
+        return ahead < WINDOW // 2 or (ahead < WINDOW - RESERVE // 2 and not told)
 
     def capacity(self, precedence: int, *, bulk: bool = False) -> int:
         """Bytes of frames that fit one envelope for the bearers that are to carry it."""
@@ -242,6 +226,8 @@ class Peer:
                 bulk=bulk,
                 at=now,
                 part=part,
+                floor=self.floor,
+                announced=self.announced,
             )
         self.silent_for, self.echo_due, self.floor_due = 0, False, False
         return Transmit(party=self.party, envelope=envelope, precedence=precedence, bulk=bulk)
@@ -254,7 +240,7 @@ class Peer:
         """The peer has opened, durably, all below this index. What was never sent nobody has opened: that says nothing."""
         if self.epoch is None or not self.first_unopened < first_unopened <= self.epoch.outgoing.index:
             return
-        self.first_unopened = first_unopened
+        self.first_unopened, self.echoes = first_unopened, 0
         for index in [known for known in self.outbox if known < first_unopened]:
             sent = self.outbox.pop(index)
             if not sent.tries:  # and what waited for a cut to end says nothing of the bearers
@@ -270,7 +256,9 @@ class Peer:
         """Unopened envelopes whose time has come, the same bytes again, the most urgent first."""
         if not self.largest:
             return []
-        again = []
+        again: list[Transmit] = []
+        # It may wait for one that is gone: an envelope sealed now tells the floor of now.
+        self.floor_due = self.floor_due or not floor_told(self.outbox, self.first_unopened)
         for sent in sorted(
             (sent for sent in self.outbox.values() if sent.due <= now), key=lambda sent: sent.precedence
         ):
@@ -278,8 +266,6 @@ class Peer:
                 sent.due = self.pace.busy_until
                 continue
             sent.tries += 1
-            # It may wait for one that is gone: an envelope sealed now tells the floor of now.
-            self.floor_due = self.floor_due or self.first_unopened < min(self.outbox)
             self.pace.took(len(sent.envelope), now, bulk=sent.bulk)
             sent.due = now + self._wait(sent.tries, sent.precedence, now)
             again.append(
@@ -293,8 +279,8 @@ class Peer:
             )
         return again
 
-    def link(self, link: Link, now: int) -> None:
-        """The bearers changed; on a link that came back, or a better one, everything unopened is due at once."""
+    def link(self, link: Link, now: int) -> bool:
+        """The bearers changed; on a link that came back, or a better one (True), everything unopened is due at once."""
         was_down, slow_ms = not self.largest, self.pace.slow_ms
         quicker = self.pace.link(link, now)
         came_up = link.largest > self.largest or (quicker and link.largest > 0)
@@ -312,6 +298,7 @@ class Peer:
             self.wanted.clear()
             for key, due in self.gaps.items():
                 self.gaps[key] = min(due, now + self.pace.patience(GAP_MS, now))
+        return came_up
 
     def _call_later(self, now: int) -> int:
         """How long to leave the call to the peer, on a link that came up: one of the two is enough."""

@@ -112,13 +112,17 @@ class Drafts:
         """See to it that the next commit has an entry, and so an acknowledgement.
 
         A pure one claims the time of the last own entry: it has nothing to say about time. In `haste` there is one
-        before all else that waits, so that it leaves alone and small (spec 7.5).
+        before all else that waits, so that it leaves alone and small (spec 7.5). What is to be said of ended
+        generations stands in one of its own (spec 4.18).
         """
-        if self._waiting and not haste:
-            return
+        ended = self._book.ended_items()
+        pure = [Ack()] if haste or not (self._waiting or ended) else []
         time = Instant(self._book.own(urgent=True).last_time)
         openings = sum(isinstance(draft.entry, TermsEntry | GenerationEntry) for draft in self._waiting)
-        self._waiting.insert(openings, Draft(token=None, urgent=True, entry=Ack(), body=encode_body(Ack()), time=time))
+        self._waiting[openings:openings] = [
+            Draft(token=None, urgent=True, entry=ack, body=encode_body(ack), time=time)
+            for ack in [*pure, *([Ack(ended)] if ended else [])]
+        ]
 
     def write(self, *, haste: bool = False) -> tuple[list[Written], list[Write]]:
         """Append what waits to the own lanes, in memory; in `haste` the acknowledgement is kept small (spec 4.14).

@@ -17,7 +17,7 @@ from openline.kernel.keys import Keyring
 from openline.kernel.lane import SignedHead
 from openline.kernel.terms import parse_terms
 from openline.kernel.units import Entropy, Instant
-from openline.protocol.delivery import Epoch, Peer
+from openline.protocol.delivery import Peer
 from openline.protocol.drafts import Drafts, Written
 from openline.protocol.entries import Ack
 from openline.protocol.events import (
@@ -48,6 +48,7 @@ from openline.protocol.intake import Intake
 from openline.protocol.lane_state import LaneState
 from openline.protocol.lanes import LaneBook
 from openline.protocol.milestones import Milestones
+from openline.protocol.open_epoch import Epoch
 from openline.protocol.quotas import quotas_of
 from openline.protocol.records import (
     Append,
@@ -288,7 +289,7 @@ class Engine:
             for peer in self.peers.values()
             if peer.epoch is not None and peer.epoch.outgoing.left < LOW_INDEXES
         ]
-        if gathered.acknowledge:
+        if gathered.acknowledge or self.book.unsaid:
             self._drafts.acknowledge(haste=bool(gathered.hasty))
         unmarked = self._mark() != self._marked  # a crash between commit and mark (spec 13.4)
         if not (self._drafts or gathered.writes or gathered.peers or reserved or self._after or unmarked):

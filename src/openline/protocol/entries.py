@@ -13,6 +13,7 @@ from enum import IntEnum
 
 from openline.kernel.terms import Policy
 from openline.kernel.units import Instant
+from openline.protocol.acknowledgements import AckItem
 from openline.protocol.fields import NamedHead, Ref
 
 # --- bounds (spec 6, 12) ---
@@ -164,7 +165,9 @@ class GenerationEntry:
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """A pure acknowledgement: says nothing else, and needs no acknowledgement itself."""
+    """A pure acknowledgement, which needs none itself. `ended`: what its field does not name (spec 4.18)."""
+
+    ended: tuple[AckItem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -373,10 +376,7 @@ def kind_of(entry: AnyEntry) -> int:
 
 
 def lane_of(entry: AnyEntry) -> bool:
-    """Whether its author must write the entry to the urgent lane (else to the traffic lane).
-
-    Terms and generations open both lanes, the urgent one first: True.
-    """
+    """Whether its author must write the entry to the urgent lane, else to the traffic lane; openings, to both: True."""
     if isinstance(entry, Message):
         return entry.precedence is Precedence.FLASH
     return kind_of(entry) not in _TRAFFIC

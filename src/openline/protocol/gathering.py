@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 
 from openline.kernel.codec import encode
 from openline.kernel.lane import Lane
-from openline.protocol.delivery import Epoch, Peer
+from openline.protocol.delivery import Peer
 from openline.protocol.drafts import Written
 from openline.protocol.entries import AnyEntry
 from openline.protocol.events import Noticed, Now, Output, Transmit
 from openline.protocol.frames import Chunk, ChunkWant, Held, Want, frame_value
 from openline.protocol.lane_state import LaneState
 from openline.protocol.lanes import LaneBook
+from openline.protocol.open_epoch import Epoch
 from openline.protocol.records import EntryRow, Write
 from openline.protocol.under_way import Asked
 

@@ -8,11 +8,14 @@ from openline.kernel.lane import Lane
 from openline.protocol.acknowledgements import NOTHING, AckItem, decode_ack, in_place
 from openline.protocol.auditing import Auditing
 from openline.protocol.delivery import Peer
-from openline.protocol.entries import AnyEntry, GenerationEntry
+from openline.protocol.entries import Ack, AnyEntry, GenerationEntry
 from openline.protocol.events import Holds, Now
 from openline.protocol.gathering import Gathering
 from openline.protocol.lanes import LaneBook
 from openline.protocol.records import EntryRow
+
+MAX_CLAIMS = 256
+"""What a party said of ended generations and cannot be compared yet, remembered: two entries full; who claims more is late."""
 
 
 class Hearing:
@@ -32,43 +35,61 @@ class Hearing:
             if isinstance(body, GenerationEntry) and row.index == 0 and lane.urgent:
                 author.begin_anew()
                 self.gathering.notice("generation-opened", lane.party, lane.generation.counter)
-            if body is None or row.entry.ack == last:
+            if body is None:
                 continue
-            last = row.entry.ack
-            self._acknowledged(author, lane, last, now)
+            if row.entry.ack != last:
+                last = row.entry.ack
+                for item in decode_ack(last):
+                    self._item(author, lane, item, now)
+            for item in body.ended if isinstance(body, Ack) else ():
+                if not self._item(author, lane, item, now) and len(author.ended) < MAX_CLAIMS:
+                    author.ended[item.lane, item.generation] = item.size, item.root
+                    self._keep(author)
 
     def again(self, author: Peer, now: Now) -> None:
         """What a party said last, held against what is held here now: after a start, and when a lane has grown."""
         for low in (0, 1):
             state = self.book.state(self.book.lane(2 * author.party + low, self.book.current(author.party)))
             if state.size and in_place(state.last_ack, state.lane, len(self.book.terms.parties)):
-                self._acknowledged(author, state.lane, state.last_ack, now)
+                for item in decode_ack(state.last_ack):
+                    self._item(author, state.lane, item, now)
+        urgent = self.book.lane(2 * author.party, self.book.current(author.party))
+        for (number, generation), (size, root) in list(author.ended.items()):
+            item = AckItem(lane=number, generation=generation, size=size, root=root)
+            if self._item(author, urgent, item, now):
+                del author.ended[number, generation]
+                self._keep(author)
 
-    def _acknowledged(self, author: Peer, by: Lane, data: bytes, now: Now) -> None:
-        for item in decode_ack(data):
-            lane = self.book.lane(item.lane, item.generation)
-            known = self.book.knows(lane.party, lane.generation) and not self.book.named.claimed(
-                lane.party, lane.generation
-            )
-            if lane.party == author.party or not known:
-                continue
-            state = self.book.state(lane)
-            if item.size > state.size:
-                author.unheard.add(lane.key)
-                if lane.party == self.book.party:
-                    self.gathering.want(author, lane, state.size, now, full=False)  # it holds more of us than we do
-                continue
-            try:
-                root = self.book.root_at(state, item.size)
-            except Unknown:  # on its way to the disk: looked at again when more has come
-                author.unheard.add(lane.key)
-                continue
-            if root == item.root:
-                self._counts(author, by, lane, item, now)
-            elif lane.party == self.book.party:
-                self.gathering.suspect(author, "acknowledges-another-history")
-            else:
-                self._auditing.begin(author, lane, now)  # it may hold another history in good faith
+    def _keep(self, author: Peer) -> None:
+        """What is kept of it has changed."""
+        self.gathering.now.peers.add(author.party)
+
+    def _item(self, author: Peer, by: Lane, item: AckItem, now: Now) -> bool:
+        """Whether there is an end to it: it counts, or never will; if not, it is looked at again when more has come."""
+        lane = self.book.lane(item.lane, item.generation)
+        if lane.party == author.party:
+            return True
+        known = self.book.knows(lane.party, lane.generation)
+        if not known or self.book.named.claimed(lane.party, lane.generation):
+            return False
+        state = self.book.state(lane)
+        if item.size > state.size:
+            author.unheard.add(lane.key)
+            if lane.party == self.book.party:
+                self.gathering.want(author, lane, state.size, now, full=False)  # it holds more of us than we do
+            return False
+        try:
+            root = self.book.root_at(state, item.size)
+        except Unknown:  # on its way to the disk
+            author.unheard.add(lane.key)
+            return False
+        if root == item.root:
+            self._counts(author, by, lane, item, now)
+        elif lane.party == self.book.party:
+            self.gathering.suspect(author, "acknowledges-another-history")
+        else:
+            self._auditing.begin(author, lane, now)  # it may hold another history in good faith
+        return True
 
     def _counts(self, author: Peer, by: Lane, lane: Lane, item: AckItem, now: Now) -> None:
         # Its two lanes arrive in any order, but within one lane generation what it said it holds never shrinks.

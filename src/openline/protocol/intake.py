@@ -14,7 +14,7 @@ from openline.kernel.codec import decode
 from openline.kernel.errors import Foreign, Forged, Refused, Unknown
 from openline.kernel.lane import Generation, Head, Lane, SignedHead
 from openline.kernel.units import Instant
-from openline.protocol.acknowledgements import in_place
+from openline.protocol.acknowledgements import in_place, of_others
 from openline.protocol.auditing import Auditing
 from openline.protocol.delivery import GAP_MS, OVERLAP_MS, Peer
 from openline.protocol.entries import Ack, AnyEntry, Kind, TermsEntry, fits
@@ -221,15 +221,25 @@ class Intake:
             self.gathering.notice("entries-recovered", peer.party, len(rows))
         else:
             self.hearing.heard(lane, rows, bodies, now)
+            self._ended(lane, rows, bodies)
         self._auditing.grown(lane, now)
         for author in self._peers.values():
-            if lane.key in author.unheard:
+            if lane.key in author.unheard or lane.key in author.ended:
                 author.unheard.discard(lane.key)
                 self.hearing.again(author, now)
         for other in self._peers.values():
             early = self._early.pop((other.party, lane.key, state.size), None)
             if early is not None:
                 self._next.append((other, early))
+
+    def _ended(self, lane: Lane, rows: tuple[EntryRow, ...], bodies: list[AnyEntry | None]) -> None:
+        """What is held of ended generations no acknowledgement field names: it is signed apart (spec 4.18)."""
+        current = self.book.current(lane.party)
+        if lane.generation == current and rows[0].index == 0 and current.counter:
+            if not self.book.state(self.book.lane(lane.number ^ 1, current)).size:  # the first of its two lanes
+                self.book.ended(lane.party)
+        elif lane.generation < current and any(not isinstance(body, Ack) for body in bodies):
+            self.book.unsaid.add(lane.key)
 
     def _judge(self, lane: Lane, rows: tuple[EntryRow, ...], bodies: list[AnyEntry | None]) -> None:
         """Refuse what stands where it must not: terms that are not the line's, kinds in the wrong lane (spec 6.5)."""
@@ -240,6 +250,7 @@ class Intake:
                 continue
             wrong = isinstance(body, TermsEntry) and body.terms != self.book.terms.raw
             wrong = wrong or not in_place(row.entry.ack, lane, len(self.book.terms.parties))
+            wrong = wrong or (isinstance(body, Ack) and not of_others(body.ended, lane, len(self.book.terms.parties)))
             if wrong or not fits(body, urgent=lane.urgent, index=row.index, opening=opening):
                 bodies[place] = None
                 self.gathering.notice("refused-entry", lane.party, row.index)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from openline.kernel.lane import Entry, Extension, Head, Lane
 from openline.kernel.merkle import peaks_at
-from openline.protocol.acknowledgements import NOTHING
+from openline.protocol.acknowledgements import NOTHING, AckItem
 from openline.protocol.fields import decode_time
 from openline.protocol.records import EntryRow, LineReader
 
@@ -56,6 +56,13 @@ class LaneState:
     def root(self) -> bytes:
         """The root at `size`."""
         return self.roots[self.peaks.size]
+
+    def held(self, refused: int) -> AckItem:
+        """What is held of it, naming at most so many refused entries that were not named yet."""
+        named = tuple(self.refused_unnamed[:refused])
+        return AckItem(
+            lane=self.lane.number, generation=self.lane.generation, size=self.size, root=self.root, refused=named
+        )
 
     def head(self) -> Head:
         """The head at `size`."""

@@ -28,9 +28,9 @@ from openline.kernel.lane import (
 from openline.kernel.merkle import Peaks, peaks_at
 from openline.kernel.terms import Terms
 from openline.kernel.units import MAX_INSTANT, MAX_REFUSED, MIN_INSTANT, Instant
-from openline.protocol.acknowledgements import NOTHING, AckItem, decode_ack, encode_ack
+from openline.protocol.acknowledgements import MAX_ENDED, NOTHING, AckItem, decode_ack, encode_ack
 from openline.protocol.bodies import decode_body
-from openline.protocol.entries import AnyEntry
+from openline.protocol.entries import AnyEntry, Kind
 from openline.protocol.fields import decode_kind, decode_time, encode_kind, encode_time
 from openline.protocol.frames import Entries, FullAck, FullEntries, WireAck
 from openline.protocol.generations import Generations
@@ -39,6 +39,9 @@ from openline.protocol.records import EntryRow, LineReader, PutGeneration
 
 MAX_REFUSED_NAMED = 128
 """Refused indexes newly named in one acknowledgement, of all lanes together: 9 bytes each at most, beside 31 heads."""
+MAX_TAIL = 64
+"""Pure acknowledgements at the end of a generation that are looked at, before its end is acknowledged anyhow."""
+_ACK = encode_kind(Kind.ACK)
 
 
 class LaneBook:
@@ -57,6 +60,8 @@ class LaneBook:
         """Lane generations whose owner has provably signed two histories: nothing more is taken or handed on."""
         self.mine = GENERATION_ZERO
         """The own generation that this station writes; others of its own may be known, and are never continued."""
+        self.unsaid: set[tuple[int, Generation]] = set()
+        """Ended generations of others of which more is held than this station has signed in its own (spec 4.18)."""
         for known in reader.generations():
             self.learn(known, stored=True)
 
@@ -215,18 +220,39 @@ class LaneBook:
             for number in numbers:
                 state = self.state(self.lane(number, self.current(party)))
                 if state.size:
-                    refused = tuple(state.refused_unnamed[: min(MAX_REFUSED, room)])
-                    room -= len(refused)
-                    items.append(
-                        AckItem(
-                            lane=number,
-                            generation=state.lane.generation,
-                            size=state.size,
-                            root=state.root,
-                            refused=refused,
-                        )
-                    )
+                    items.append(state.held(min(MAX_REFUSED, room)))
+                    room -= len(items[-1].refused)
         return tuple(items)
+
+    def ended_items(self) -> tuple[AckItem, ...]:
+        """What is to be said of ended generations, once; what is beyond a bound waits for the next entry (spec 4.18)."""
+        items: list[AckItem] = []
+        room = MAX_REFUSED_NAMED
+        for key in sorted(self.unsaid)[:MAX_ENDED]:
+            state = self.state(self.lane(*key))
+            items.append(state.held(room))
+            room -= len(items[-1].refused)
+            if not self.refused_named(items[-1:]):
+                self.unsaid.discard(key)
+        return tuple(items)
+
+    def ended(self, party: int) -> None:
+        """A party's generations before the current one: what is held and was not signed is to be said once more."""
+        own = [self.own(urgent=urgent) for urgent in (True, False)]
+        signed = {(i.lane, i.generation): i.size for state in own for i in decode_ack(state.last_ack)}
+        before = [g for g in self.named.held(party) if g < self.current(party)][-1:]
+        for key in ((2 * party + low, generation) for low in (0, 1) for generation in before):
+            state, first = self.state(self.lane(*key)), signed.get(key, 0)
+            tail = self.rows(state, first, min(state.size - first, MAX_TAIL))
+            if len(tail) == MAX_TAIL or any(row.entry.kind != _ACK for row in tail):  # else nobody waits for it
+                self.unsaid.add(key)
+
+    def all_ended(self) -> None:
+        """An own generation opens: what was signed in those before counts no more (spec 13.9)."""
+        others = [party for party in range(len(self.terms.parties)) if party != self.party]
+        for lane in (state.lane for state in self.all_states() if state.size and state.lane.party in others):
+            if lane.generation < self.current(lane.party):
+                self.unsaid.add(lane.key)
 
     def refused_named(self, items: Sequence[AckItem]) -> bool:
         """An acknowledgement of these items is written: what it names refused is not named again. Whether more waits."""

@@ -15,6 +15,9 @@ from openline.protocol.events import Link
 BULK_BITS = 4_800
 """The slowest bearer for cosignatures and chunks, bit/s: four seconds for 2,420 bytes that are owed in time, not at once."""
 
+TRIP_MS = 3_600_000
+"""A bearer this slow is carried by people: what does not go with this trip waits for the next one."""
+
 
 class Pace:
     """The bearers to one peer, as time."""
@@ -36,6 +39,11 @@ class Pace:
             self.busy_until = now
         self.slow_ms, self.bits_per_second = link.slow_ms, link.bits_per_second
         return quicker
+
+    @property
+    def by_trips(self) -> bool:
+        """Whether the best bearer takes hours, so that much has to go at once."""
+        return self.slow_ms >= TRIP_MS
 
     def took(self, size: int, now: int, *, bulk: bool) -> None:
         """So many bytes were handed over. Bulk that the best bearer does not carry goes another way."""

@@ -87,6 +87,8 @@ class PutPeer:
     previous: EpochRecord | None
     suspected: str = ""
     """Why this party is suspected: a constant name, or empty."""
+    ended: tuple[tuple[int, Generation, int, bytes], ...] = ()
+    """What it signed of ended generations that cannot be compared yet: (lane, generation, size, root)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from openline.kernel.errors import Unknown
 from openline.kernel.keys import statement_generation
 from openline.kernel.lane import Head
 from openline.kernel.units import BUCKETS, MAX_SEQ, Entropy
-from openline.protocol.delivery import OVERLAP_MS, Epoch, Peer
+from openline.protocol.delivery import OVERLAP_MS, Peer
 from openline.protocol.entries import EpochEntry, Mode
 from openline.protocol.epochs import NO_ROOT, Opened, Said, Stage, shown_statement
 from openline.protocol.events import Noticed, Now, Output, Transmit
@@ -22,6 +22,7 @@ from openline.protocol.fragments import cut
 from openline.protocol.frames import FRAGMENT, Fragment, Last, frame_value, read_frames
 from openline.protocol.introducing import introductions
 from openline.protocol.lanes import LaneBook
+from openline.protocol.open_epoch import Epoch
 from openline.protocol.secrets import Secret
 
 FIRST_MS = 500
@@ -86,6 +87,8 @@ class Rekeying:
             if peer.previous is not None:
                 peer.previous_ends = (MAX_SEQ, now.steady + OVERLAP_MS)
             if peer.epoch is not None:
+                # One from the future was opened by a clock that has been set back: nothing tells how long ago.
+                peer.epoch.since = now.steady - (RENEW_MS if peer.epoch.opened > now.wall else 0)
                 peer.control.extend(introductions(self._book))  # whatever was on its way when the process ended
             else:
                 self._call_at(peer, now.steady + peer.call_later_ms)
@@ -155,7 +158,8 @@ class Rekeying:
         if peer.widest < WIDE_HANDSHAKE or peer.pace.bits_per_second:
             patience += RENEW_THIN_MS
         used = max(peer.epoch.outgoing.index, peer.epoch.incoming.edge)
-        old = now.wall - peer.epoch.opened >= RENEW_MS + patience or used >= RENEW_ENVELOPES
+        age = max(now.wall - peer.epoch.opened, now.steady - peer.epoch.since)
+        old = age >= RENEW_MS + patience or used >= RENEW_ENVELOPES
         silent_ms = now.steady - peer.heard_at
         deaf = peer.unknown_tags > 0 and silent_ms >= peer.pace.long_patience(DEAF_MS, now.steady)
         if old or deaf:
@@ -240,7 +244,7 @@ class Rekeying:
         mode = Mode.RENEWAL if opened.base else Mode.RESCUE if peer.party in self._known else Mode.FIRST
         self._known.add(peer.party)
         old = peer.epoch.attempt if peer.epoch else None
-        left = peer.switch(Epoch.begin(opened, self._book.party, peer.party, now.wall), now.steady)
+        left = peer.switch(Epoch.begin(opened, self._book.party, peer.party, now), now.steady)
         if peer.secrets.served():
             self.agreed.append(peer.party)
         elif len(peer.secrets.all) > 1:

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from openline.kernel.codec import encode
 from openline.kernel.crypto import Signer
 from openline.kernel.errors import Unknown
-from openline.kernel.lane import Entry, Generation, Head, Lane, SignedHead, leaf_of
-from openline.kernel.units import MAX_ITEMS, MAX_VALUE, WINDOW, Entropy
+from openline.kernel.lane import Generation, Head, Lane, SignedHead, leaf_of
+from openline.kernel.units import MAX_VALUE, WINDOW, Entropy
+from openline.protocol.attachments import IN_TRIP
 from openline.protocol.delivery import Peer
 from openline.protocol.entries import Kind
 from openline.protocol.events import Link, Output
+from openline.protocol.fitting import MOST_ITEMS, costs, fitting, whole
 from openline.protocol.frames import Entries, FullEntries, HeadNote, frame_value
 from openline.protocol.haste import travels_as
 from openline.protocol.introducing import generation_frame, introductions
@@ -31,17 +33,15 @@ HAND_ON_MS = 5_000
 MAX_ROWS = 256
 ECHO_MS = 250
 """Duplicates come in flocks: one answer serves all within this time (spec 7.6 says 1,000, within a factor of four)."""
+ECHO_MOST_MS = 32_000
+"""The longest of these pauses, which double while the peer opens nothing: it may hear nothing for hours (a way half open)."""
 BULK_UNDER_WAY = 32
 """Unopened envelopes beyond which chunks wait: 512 KB under way fill a fast path, and FLASH never waits for them."""
-MOST_ITEMS = MAX_ITEMS - 64
-"""CBOR items of frames in one envelope: the array around them and the window numbers need a few."""
 CONTROL_ITEMS = 5 * 64 + 8
 """Items of the largest control frame, a `held` of 64 lane generations."""
 MOST_HANDED_ON = MAX_VALUE - 1_024
 """Bytes of a frame in full that can be cut into fragments and joined again (spec 8.11)."""
-LEAF_BYTES = 272
-"""Bytes of an entry in full beside its acknowledgement and body: leaf 197, secret 34, kind, time and heads."""
-_ACK_KIND = encode(int(Kind.ACK))
+_ACK_KIND, _BARE = encode(int(Kind.ACK)), encode({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +81,16 @@ class Sending:
         return found
 
     def linked(self, peer: Peer, link: Link, now: int) -> None:
-        """The bearers changed. What was sealed for wider ones than are left is given up, and what it said is said anew."""
-        peer.link(link, now)
+        """The bearers changed. What was sealed for wider ones than are left is given up, and what it said is said anew.
+
+        Where one came up, one's last word goes again if the peer may lack it: nobody repeats a pure acknowledgement
+        by a clock, and where nothing follows it, it would stay lost (spec 7.6).
+        """
+        came_up = peer.link(link, now)
         if not link.largest:
             return
+        if came_up:
+            self._last_again(peer)
         stuck = [
             index
             for index, sent in peer.outbox.items()
@@ -94,6 +100,8 @@ class Sending:
         peer.floor_due = peer.floor_due or bool(stuck)
         if any(not sent.bulk for sent in given_up):
             peer.sent.update({key: min(size, peer.has(key)) for key, size in peer.sent.items()})
+            peer.kept_to.clear()
+            peer.introduced.clear()
             peer.control.extend(introductions(self.book))
 
     def flush(self, peer: Peer, now: int) -> list[Output]:
@@ -140,17 +148,26 @@ class Sending:
 
     def _echo(self, peer: Peer, now: int) -> bool:
         """The peer sent again what we had opened: it has not heard us, so our last word goes again (spec 7.6)."""
-        if not peer.echo_due or now - peer.echoed_at < ECHO_MS:
+        if not peer.echo_due:
             return False
-        peer.echoed_at = now
         state = self.book.own(urgent=True)
         key, sent = state.lane.key, peer.sent.get(state.lane.key, 0)
         answer = peer.haste.lost(key, state.durable - 1, peer.has(key), now)
         if answer is not None:
             peer.sent[key] = min(sent, answer)
-        elif sent == state.durable > peer.has(key):
-            peer.sent[key] = sent - 1
+            return True
+        if now - peer.echoed_at < min(ECHO_MS << peer.echoes, ECHO_MOST_MS):
+            return False
+        peer.echoed_at, peer.echoes = now, min(peer.echoes + 1, 16)
+        if peer.room(now, precedence=3, acknowledgement=False):
+            self._last_again(peer)
         return True
+
+    def _last_again(self, peer: Peer) -> None:
+        """Let one's last word go again, unless the peer has it, or more is about to go anyway."""
+        state = self.book.own(urgent=True)
+        if peer.sent.get(state.lane.key, 0) == state.durable > peer.has(state.lane.key):
+            peer.sent[state.lane.key] -= 1
 
     def _bulk(self, peer: Peer, now: int) -> list[Output]:
         """Chunks and cosignatures: a few at a time, behind everything else, and only where the way is wide."""
@@ -158,7 +175,7 @@ class Sending:
         while (
             peer.bulk
             and peer.bulky
-            and len(peer.outbox) < BULK_UNDER_WAY
+            and len(peer.outbox) < (IN_TRIP if peer.pace.by_trips else BULK_UNDER_WAY)
             and peer.room(now, precedence=3, acknowledgement=False)
         ):
             if len(peer.bulk[0]) > peer.capacity(3, bulk=True):
@@ -171,9 +188,9 @@ class Sending:
         return outputs
 
     def _bare(self, peer: Peer, now: int) -> list[Output]:
-        if not peer.room(now, precedence=3, acknowledgement=True):
+        if not peer.may_tell() or not peer.pace.takes(now):
             return []
-        return [peer.seal([], now, precedence=3, bulk=False, kept=False)]
+        return [peer.seal([], now, precedence=3, bulk=False, kept=peer.floor_due)]
 
     def _seal(self, peer: Peer, batch: list[Load], now: int) -> Output:
         kept = not all(load.acknowledgement for load in batch)
@@ -246,27 +263,28 @@ class Sending:
             found = self._frame(peer, state, first, full=full)
             if found is None:
                 return
-            frame, end, precedence, owed, items = found
-            if haste and precedence:
+            load, end, owed = found
+            if haste and load.precedence:
                 return
-            if first == 0:  # the receiver may not know this generation yet, or no more
+            if first == 0 and key not in peer.introduced:  # the receiver may not know this generation yet, or no more
                 named = generation_frame(self.book.named.get(state.lane.party, state.lane.generation))
-                yield Load(frame=named, precedence=precedence, acknowledgement=False, items=8)
+                yield Load(frame=named, precedence=load.precedence, acknowledgement=False, items=8)
+                peer.introduced.add(key)  # once, however long the entries wait for room behind it
             peer.sent[key] = end
             self._taken = (key, first)
-            yield Load(frame=frame, precedence=precedence, acknowledgement=not owed, items=items)
+            yield load
             self._taken = None
+            peer.introduced.discard(key)
             peer.haste.gone(key, end, now)
+            peer.kept_to[key] = max(end, peer.kept_to.get(key, 0))
             # Pure acknowledgements at the end are never acknowledged themselves: waiting for that would never end.
             if state.lane.party != peer.party:  # nobody acknowledges its own lane to those who give it back
                 peer.needed[key] = max(peer.needed.get(key, 0), owed)
             first = end
         peer.full.discard(key)
 
-    def _frame(
-        self, peer: Peer, state: LaneState, first: int, *, full: bool
-    ) -> tuple[bytes, int, int, int, int] | None:
-        """(frame, end, precedence, size owed, items) of entries from `first`; None if no signed head lies ahead.
+    def _frame(self, peer: Peer, state: LaneState, first: int, *, full: bool) -> tuple[Load, int, int] | None:
+        """(frame, end, size owed) of entries from `first`; None if no signed head lies ahead.
 
         The size owed is that up to the last entry which asks for an acknowledgement; 0 if none does.
         """
@@ -276,15 +294,15 @@ class Sending:
         ahead = _up_to_answer(peer, state, list(self.book.rows(state, first, min(MAX_ROWS, state.durable - first))))
         # What another member wrote goes in full: the receiver expands short forms from what their author knows of it.
         items = None
-        rows = _fitting(ahead, budget, full=False)
+        rows = fitting(ahead, budget, full=False)
         if len(self.book.terms.parties) > 2:  # whoever hands this on must be able to: up to this head, in full
-            rows = _fitting(rows, MOST_HANDED_ON, full=True)
+            rows = fitting(rows, MOST_HANDED_ON, full=True)
         counter = state.lane.generation.counter
         ambiguous = sum(known.counter == counter for known in self.book.named.held(state.lane.party)) > 1
         if signer is not None and not full and not ambiguous:  # spec 8.13: a short form names the counter alone
             items = wire_items(self.book, state, rows, peer.party, peer.holds)
         if signer is not None:
-            rows = rows if items is not None else _fitting(ahead, budget, full=True)
+            rows = rows if items is not None else fitting(ahead, budget, full=True)
             signature = self.signature(state, rows[-1].index + 1)
         else:
             signed = self._boundary(state, first, ahead, budget)
@@ -293,7 +311,7 @@ class Sending:
             rows, signature = ahead[: signed.head.size - first], signed.ed25519
         if items is None:
             leaves = tuple((row.unopened or leaf_of(state.lane, row.index, row.entry), row.entry) for row in rows)
-            shown = tuple((leaf, _whole(row)) for (leaf, _), row in zip(leaves, rows, strict=True))
+            shown = tuple((leaf, whole(row)) for (leaf, _), row in zip(leaves, rows, strict=True))
             value = frame_value(FullEntries(lane=state.lane, first=first, items=shown, signature=signature))
         else:
             value = frame_value(
@@ -309,18 +327,22 @@ class Sending:
         precedence = min(_travels_as(row, state) for row in rows)
         if state.lane.urgent and _hasty(peer, state, ahead):
             precedence = 0  # what stands before it in the lane as well: it opens on nothing else
-        many = 16 + sum(count for _, count in _costs(rows, full=items is None))
-        return encode(value), first + len(rows), precedence, owed, many
+        many = 16 + sum(count for _, count in costs(rows, full=items is None))
+        # What is said of ended generations nothing would bring again: it is kept until opened, the first time.
+        kept_to = peer.kept_to.get(state.lane.key, 0)
+        bare = not owed and all(row.entry.body == _BARE or row.index < kept_to for row in rows)
+        load = Load(frame=encode(value), precedence=precedence, acknowledgement=bare, items=many)
+        return load, first + len(rows), owed
 
     def _boundary(self, state: LaneState, first: int, rows: list[EntryRow], budget: int) -> SignedHead | None:
         """The last head signed by its owner that ends a frame within the budget, or the next one there is."""
         heads = [h for h in self.book.reader.heads(state.lane, first, 64) if h.ed25519 and h.head.size <= state.durable]
         if not heads or not rows:
             return None
-        fitting = len(_fitting(rows, budget, full=True))
+        room = len(fitting(rows, budget, full=True))
         best = heads[0]
         for head in heads:
-            if head.head.size - first <= fitting:
+            if head.head.size - first <= room:
                 best = head
         return best if best.head.size - first <= len(rows) else None
 
@@ -343,35 +365,6 @@ class Sending:
                 whole = signed.head.size == size and signed.ed25519
                 if whole and peer.tell(encode(frame_value(HeadNote(signed=signed)))):
                     peer.noted[lane.key] = size
-
-
-def _costs(rows: Sequence[EntryRow], *, full: bool) -> Iterator[tuple[int, int]]:
-    """Bytes and CBOR items that each entry takes on the wire, at most."""
-    before = None
-    for row in rows:
-        size, ack = len(row.entry.body), row.entry.ack
-        if full:
-            yield LEAF_BYTES + len(ack) + size, 7
-        elif ack == before:
-            yield 24 + size, 5
-        else:
-            yield 24 + size + len(ack), 5 + len(ack)
-        before = ack
-
-
-def _fitting(rows: list[EntryRow], budget: int, *, full: bool) -> list[EntryRow]:
-    """As many rows as fit one envelope, and one CBOR value, by what they cost at most; one at least."""
-    left = MOST_ITEMS - 16
-    for place, (size, items) in enumerate(_costs(rows, full=full)):
-        budget, left = budget - size, left - items
-        if budget < 0 or left < 0:
-            return rows[: max(place, 1)]
-    return rows
-
-
-def _whole(row: EntryRow) -> Entry:
-    """The entry as the full form carries it; one that never opened here goes on with nothing that could open it."""
-    return row.entry if row.entry.secret else Entry(kind=b"", time=b"", ack=b"", body=b"", secret=bytes(32))
 
 
 def _travels_as(row: EntryRow, state: LaneState) -> int:

@@ -124,6 +124,7 @@ class Succession:
                 if state.size:
                     named.append(NamedHead(lane=number, generation=generation, size=state.size, root=state.root))
         book.mine = successor
+        book.all_ended()
         statement = book.named.get(book.party, successor).statement
         opening = GenerationEntry(heads=tuple(named), cause=cause, statement=statement)
         self._drafts.open_lanes(opening, now, token)

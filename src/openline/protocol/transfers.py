@@ -6,7 +6,7 @@ Spec: spec/07-delivery.md.
 from openline.kernel.codec import encode
 from openline.kernel.errors import Unknown
 from openline.kernel.units import Instant
-from openline.protocol.attachments import IN_FLIGHT, Fetch, is_whole
+from openline.protocol.attachments import IN_FLIGHT, IN_TRIP, Fetch, is_whole
 from openline.protocol.delivery import Peer
 from openline.protocol.entries import Attachment, AttachmentReceipt, AttachmentState
 from openline.protocol.fields import Ref
@@ -81,7 +81,8 @@ class Transfers:
                 self._quotas[fetch.party], fetch.allowed = quota.take_attachment(at, fetch.attachment.size)
                 if not fetch.allowed:
                     continue  # held back until the bucket has room (spec 12.4)
-            wanted = fetch.wanted(now, peer.pace.transfer_ms(IN_FLIGHT * fetch.attachment.chunk))
+            most = IN_TRIP if peer.pace.by_trips else IN_FLIGHT
+            wanted = fetch.wanted(now, peer.pace.transfer_ms(most * fetch.attachment.chunk), most)
             if wanted is not None:
                 peer.tell(encode(frame_value(wanted)))
             if not fetch.complete:
@@ -89,9 +90,13 @@ class Transfers:
         return again
 
     def serve(self, wanted: ChunkWant, peer: Peer) -> None:
-        """Queue what a peer asked for, as far as it is here and there is room."""
-        for number in range(wanted.first, wanted.first + min(wanted.count, MAX_BULK)):
-            data = self._reader.chunk(wanted.attachment, number) if len(peer.bulk) < MAX_BULK else None
+        """Queue what a peer asked for, as far as it is here and there is room.
+
+        What a stick brought is read before the links come up over which it is answered.
+        """
+        most = IN_TRIP if peer.pace.by_trips or not peer.largest else MAX_BULK
+        for number in range(wanted.first, wanted.first + min(wanted.count, most)):
+            data = self._reader.chunk(wanted.attachment, number) if len(peer.bulk) < most else None
             if data is None:
                 return
             peer.bulk.append(encode(frame_value(Chunk(attachment=wanted.attachment, number=number, data=data))))

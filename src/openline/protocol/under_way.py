@@ -1,5 +1,6 @@
 """What is under way to a peer: envelopes not yet opened, fragments that wait, requests not yet answered."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -15,6 +16,9 @@ class Sent:
     at: int
     part: bool
     """Carries a fragment."""
+    floor: int
+    announced: int
+    """What its window numbers say (spec 9.8)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,3 +39,14 @@ class Asked:
     full: bool
     until: int
     pause: int
+
+
+def floor_told(outbox: Mapping[int, Sent], first_unopened: int) -> bool:
+    """Whether the peer need not wait for an envelope that is gone, once what is under way was opened."""
+    lowest = min(outbox, default=first_unopened)
+    return first_unopened >= lowest or any(sent.floor >= lowest for sent in outbox.values())
+
+
+def opened_told(outbox: Mapping[int, Sent], announced: int) -> bool:
+    """Whether something that is under way tells the peer how far its envelopes were opened."""
+    return any(sent.announced >= announced for sent in outbox.values())

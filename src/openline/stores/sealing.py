@@ -160,15 +160,17 @@ def _sizes(sizes: Sequence[tuple[int, Generation, int]]) -> bytes:
 
 
 def _as_sizes(row: bytes) -> tuple[tuple[int, Generation, int], ...]:
-    return tuple(
-        (as_number(part[:8]), Generation(as_number(part[8:16]), part[16:24]), as_number(part[24:]))
-        for part in split(row)
-    )
+    return tuple(_size(part) for part in split(row))
+
+
+def _size(part: bytes) -> tuple[int, Generation, int]:
+    return as_number(part[:8]), Generation(as_number(part[8:16]), part[16:24]), as_number(part[24:])
 
 
 def peer_row(peer: PutPeer) -> bytes:
     """What is kept of a peer beside its epochs."""
-    return join(number(peer.attempt), _sizes(peer.acknowledged), peer.suspected.encode())
+    ended = [number(lane) + number(g.counter) + g.nonce + number(size) + root for lane, g, size, root in peer.ended]
+    return join(number(peer.attempt), _sizes(peer.acknowledged), peer.suspected.encode(), join(*ended))
 
 
 def epochs_row(peer: PutPeer) -> bytes:
@@ -178,7 +180,8 @@ def epochs_row(peer: PutPeer) -> bytes:
 
 def as_peer(party: int, row: bytes, epochs: bytes | None) -> PutPeer:
     """The peer of both rows; without epochs in a restored store."""
-    attempt, acknowledged, suspected = split(row)
+    attempt, acknowledged, suspected, *later = split(row)  # an earlier program wrote three
+    ended = [(part[:32], part[32:]) for rows in later[:1] for part in split(rows)]
     found = [_as_epoch(part) if part else None for part in split(epochs)] if epochs else [None, None]
     return PutPeer(
         party=party,
@@ -187,6 +190,7 @@ def as_peer(party: int, row: bytes, epochs: bytes | None) -> PutPeer:
         epoch=found[0],
         previous=found[1],
         suspected=suspected.decode(),
+        ended=tuple((*_size(place), root) for place, root in ended),
     )
 
 

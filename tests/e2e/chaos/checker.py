@@ -84,11 +84,7 @@ def settled(rig: Rig, record: Record) -> bool:
     if here["digest"] != there["digest"] or sizes_of(here) != sizes_of(there):
         return False
     known = {station.name: claims(station) for station in rig.both}
-    # What both had lost and got back is held, and shown as not held: acknowledgements name the newest generation (4.14).
-    newest = dict(sizes_of(here).keys()) if record.lost else {}
-    places = (
-        (one.station, one.place) for one in record.accepted() if newest.get(one.place[0], one.place[1]) == one.place[1]
-    )
+    places = ((one.station, one.place) for one in record.accepted())
     return all(known[name].get((lane, generation), 0) > index for name, (lane, generation, index) in places)
 
 

@@ -13,12 +13,13 @@ from pathlib import Path
 
 from openline.kernel.envelope import Incoming
 from openline.kernel.lane import Lane
-from openline.protocol.delivery import Epoch, Peer
+from openline.protocol.delivery import Peer
 from openline.protocol.engine import Engine
 from openline.protocol.entries import Interim, Receipt, Role, Step
 from openline.protocol.events import Now, Output
 from openline.protocol.fields import Ref
 from openline.protocol.frames import decode_content
+from openline.protocol.open_epoch import Epoch
 from tests.spec.line import Host, Line, message
 
 
