@@ -32,6 +32,8 @@ FLASH_RETRY_MS = (500, 500, 1_000, 2_000, 4_000, 8_000, 15_000)
 MOST_ROUND_TRIP_MS = 10_000
 GAP_MS = 300
 """How long a gap may last before it is asked for: two bearers seldom differ by more."""
+BY_HAND_MS = 3_600_000
+"""A way that takes an hour or more is a courier's."""
 RESEAL_MS = 5_000
 """Nothing under way and entries still unacknowledged after this long: they are sealed anew; doubles to a minute."""
 RESEAL_MOST_MS = 60_000
@@ -304,6 +306,8 @@ class Peer:
         """How long to leave the call to the peer, on a link that came up: one of the two is enough."""
         if self.handshake.stage is Stage.ANSWERED:
             return self.pace.long_patience(ANSWERED_MS, now)
+        if self.pace.slow_ms >= BY_HAND_MS:
+            return 0  # somebody stands there with a stick: it takes the call along
         return self.call_later_ms and max(self.call_later_ms, self.pace.transfer_ms(HANDSHAKE_BYTES))
 
     def deadline(self, now: int) -> int | None:

@@ -27,6 +27,8 @@ from openline.station.runtime import Station
 LOOK_S = 0.05
 QUIET_LOOKS = 8
 """Nothing new at so many looks, with no commit under way: the line has said what it has to say."""
+CALL_S = 3.0
+"""How long a stick waits for a call where there are no keys yet: on a busy machine it takes its time."""
 LONGEST_S = 20.0
 """A line that never falls silent (a long file) is cut off; the rest goes with the next stick."""
 MOST_ENVELOPES = 4_096
@@ -267,8 +269,11 @@ async def _settled(station: Station, trip: Trip, lines: Sequence[LineRunner]) ->
     """Wait until the lines have said what they have to say: nothing new, and no commit under way."""
     loop = asyncio.get_running_loop()
     end = loop.time() + LONGEST_S
+    # Without keys there is a call to be written or an answer, unless the other side's is waited for.
+    calls = any(peer is None or peer.epoch is None for peer in (line.peer(party) for line, party in _parties(lines)))
+    call_by = loop.time() + CALL_S if calls else 0.0
     quiet, before = 0, (-1, -1, -1)
-    while quiet < QUIET_LOOKS and loop.time() < end:
+    while (quiet < QUIET_LOOKS or (loop.time() < call_by and not trip.offered)) and loop.time() < end:
         await _committed(station)
         await asyncio.sleep(LOOK_S)
         now = (trip.offered, _held(lines), sum(line.entries for line in lines))
