@@ -130,6 +130,72 @@ class LineTest:
     round_trip_ms: int | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmRow:
+    """One alarm as it is kept."""
+
+    number: int
+    live: bool
+    """Whether it still stands: nobody has acknowledged it, or its cause is still there."""
+    content: bytes = field(repr=False)
+
+
+class AlarmRows(Protocol):
+    """The alarms of one station; every method may raise Unavailable."""
+
+    def add(self, content: bytes) -> int:
+        """Keep a new, live alarm; its number. A bounded number of past ones is kept, the latest."""
+        ...
+
+    def put(self, row: AlarmRow) -> None:
+        """Replace an alarm. Raises Unknown."""
+        ...
+
+    def live(self) -> Sequence[AlarmRow]:
+        """The live ones, the oldest first."""
+        ...
+
+    def past(self, before: int, count: int) -> Sequence[AlarmRow]:
+        """At most `count` past ones with number < `before`, the latest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmCall:
+    """What leaves the building of an alarm: names and times, and nothing that anybody said."""
+
+    id: str
+    """The same whenever the same call is made again: who gets it twice knows by this."""
+    alarm: str
+    """The alarm's own id: one for all its calls."""
+    station: str
+    kind: str
+    """A constant name: "flash", "line-fault", ..."""
+    line: str
+    """The line's label, or its number if labels stay at home; empty: it is of no line."""
+    precedence: str
+    """"FLASH" and so on; empty where there is none."""
+    clock: str
+    """What ran out, where something did: "handling time", ..."""
+    since: int
+    """Ms since 1970."""
+    step: int
+    """Of the escalation, from 1; 0: a test."""
+    exercise: bool
+    """Nothing of it is live."""
+
+
+class Alarm(Protocol):
+    """A way on which alarms leave the building."""
+
+    async def send(self, call: AlarmCall) -> None:
+        """Hand one call over: somebody else's machine has taken it when this returns. Raises Unavailable.
+
+        Ends by itself within a bounded time, whatever the other end does.
+        """
+        ...
+
+
 class Store(Protocol):
     """All that one station keeps. One writer: a second process that opens it gets Unavailable.
 
@@ -195,6 +261,11 @@ class Store(Protocol):
 
     def setting(self, name: str) -> bytes | None:
         """One setting."""
+        ...
+
+    @property
+    def alarms(self) -> AlarmRows:
+        """The station's alarms."""
         ...
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from openline.kernel.envelope import IncomingState, OutgoingState
 from openline.kernel.errors import Bug, Conflict, Refused, Unknown
 from openline.kernel.lane import GENERATION_ZERO, Entry, Generation, Head, Lane, SignedHead, extend
 from openline.kernel.merkle import Peaks, grown, inclusion_proof, peaks_at, root_from_inclusion
-from openline.ports import LineHistory, LineTest, Store
+from openline.ports import AlarmRow, LineHistory, LineTest, Store
 from openline.protocol.records import (
     Append,
     DropChunks,
@@ -494,6 +494,21 @@ class StoreContract(ABC):
         store.put_test(held)
         store = self.again(store)
         assert (list(store.tests(LINE, 9)), list(store.tests(LINE, 1))) == ([second, held], [second])
+
+    def test_an_alarm_lives_until_it_is_put_among_the_past_ones(self) -> None:
+        store = self.new()
+        numbers = [store.alarms.add(content) for content in (b"one", b"two", b"three")]
+        store.alarms.put(AlarmRow(number=numbers[1], live=False, content=b"two, over"))
+        store.alarms.put(AlarmRow(number=numbers[0], live=True, content=b"one, escalated"))
+        store = self.again(store)
+        assert [(row.number, row.content) for row in store.alarms.live()] == [
+            (numbers[0], b"one, escalated"),
+            (numbers[2], b"three"),
+        ]
+        assert [row.content for row in store.alarms.past(2**40, 9)] == [b"two, over"]
+        assert list(store.alarms.past(numbers[1], 9)) == []
+        with pytest.raises(Unknown):
+            store.alarms.put(AlarmRow(number=99, live=True, content=b""))
 
     def test_settings(self) -> None:
         store = self.new()

@@ -37,8 +37,11 @@ from tests.contract.store_contract import (
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "MARKED-CONTENT-OF-NOBODY"
-SECOND = Migration(version=2, sql="ALTER TABLE lines ADD COLUMN colour TEXT; CREATE TABLE later (a INTEGER) STRICT")
-BROKEN = Migration(version=3, sql="CREATE TABLE half (a INTEGER) STRICT; INSERT INTO nowhere VALUES (1)")
+LATEST = MIGRATIONS[-1].version
+NEXT = Migration(
+    version=LATEST + 1, sql="ALTER TABLE lines ADD COLUMN colour TEXT; CREATE TABLE later (a INTEGER) STRICT"
+)
+BROKEN = Migration(version=LATEST + 2, sql="CREATE TABLE half (a INTEGER) STRICT; INSERT INTO nowhere VALUES (1)")
 
 
 @pytest.fixture
@@ -226,18 +229,18 @@ def test_an_older_store_is_copied_and_migrated(path: Path) -> None:
     store = made(path)
     truth = shown(store)
     store.close()
-    with closing(SqliteStore.open(path, KEY, (*MIGRATIONS, SECOND))) as newer:
-        assert newer._database.version() == 2
+    with closing(SqliteStore.open(path, KEY, (*MIGRATIONS, NEXT))) as newer:
+        assert newer._database.version() == LATEST + 1
         assert shown(newer) == truth
         assert newer._database.rows((type(None),), "SELECT colour FROM lines") == [(None,)]
-    copy = path.with_name("store.db.before-2")
+    copy = path.with_name(f"store.db.before-{LATEST + 1}")
     with closing(SqliteStore.open(copy, KEY)) as older:
-        assert older._database.version() == 1
+        assert older._database.version() == LATEST
         assert older.line(LINE).size(URGENT) == 40
         assert older.line(LINE).peers()[0].epoch is None
     with pytest.raises(Refused, match="newer program"):
         SqliteStore.open(path, KEY)
-    with closing(SqliteStore.open(path, KEY, (*MIGRATIONS, SECOND))) as newer:
+    with closing(SqliteStore.open(path, KEY, (*MIGRATIONS, NEXT))) as newer:
         newer.line(LINE).commit([append(URGENT, 40, "on")])
 
 
@@ -245,9 +248,9 @@ def test_a_migration_that_fails_leaves_its_version(path: Path) -> None:
     made(path).close()
     for _ in range(2):
         with pytest.raises(Bug):
-            SqliteStore.open(path, KEY, (*MIGRATIONS, SECOND, BROKEN))
-    with closing(SqliteStore.open(path, KEY, (*MIGRATIONS, SECOND))) as store:
-        assert store._database.version() == 2
+            SqliteStore.open(path, KEY, (*MIGRATIONS, NEXT, BROKEN))
+    with closing(SqliteStore.open(path, KEY, (*MIGRATIONS, NEXT))) as store:
+        assert store._database.version() == LATEST + 1
         assert store._database.rows((int,), "SELECT 1 FROM sqlite_schema WHERE name = 'half'") == []
 
 

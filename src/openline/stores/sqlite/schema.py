@@ -88,7 +88,14 @@ CREATE TABLE settings (
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[Migration, ...] = (Migration(version=1, sql=_FIRST),)
+_ALARMS = """
+CREATE TABLE alarms (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, live INTEGER NOT NULL, sealed BLOB NOT NULL
+) STRICT;
+CREATE INDEX alarms_live ON alarms (live, number);
+"""
+
+MIGRATIONS: tuple[Migration, ...] = (Migration(version=1, sql=_FIRST), Migration(version=2, sql=_ALARMS))
 
 OF_A_LINE = ("lanes", "generations", "peers", EPOCHS, "evidence", "chunks", "snapshots")
 """Tables whose column `line` is the line's number; `entries` and `heads` hang on `lanes`."""
