@@ -172,6 +172,12 @@ MAP: dict[str, str] = {
     "station/api_keys.py": "station",
     "station/rebuilding.py": "station",
     "station/line_papers.py": "station",
+    # The console in the browser.
+    "console/app.py": "console",
+    "console/authority.py": "console",
+    "console/listening.py": "console",
+    "console/pages.py": "console",
+    "console/serving.py": "console",
     "cli/keys.py": "cli",
     "cli/answering.py": "cli",
     "cli/care.py": "cli",
@@ -254,7 +260,7 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "bearers": frozenset(),
     "station": frozenset({"apsw", "cryptography", "httptools", "msgspec", "prometheus_client", "starlette", "structlog",
                           "uvicorn"}),
-    "console": frozenset({"starlette"}),
+    "console": frozenset({"httptools", "msgspec", "starlette", "uvicorn"}),
     "cli": frozenset({"click", "msgspec", "segno"}),
 }  # fmt: skip
 LIBRARIES_OF: dict[str, frozenset[str]] = {
@@ -262,6 +268,7 @@ LIBRARIES_OF: dict[str, frozenset[str]] = {
     "stores/sealing.py": frozenset({"cryptography"}),  # rows at rest
     "station/cards.py": frozenset({"segno"}),  # fingerprints as QR
     "bearers/certificate.py": frozenset({"cryptography"}),  # makes the certificate that carries the pinned key
+    "console/authority.py": frozenset({"cryptography"}),  # the console's own certificate authority
     "bearers/mail/smtp.py": frozenset({"aiosmtplib"}),
     "bearers/nats/credentials.py": frozenset({"cryptography"}),  # answers a relay's challenge
 }

@@ -228,6 +228,8 @@ class StatusView(Answer, frozen=True, kw_only=True):
     lines: int
     simulated_clock: bool
     language: str
+    console: str
+    """The address of the console; empty without one."""
     actor: "ActorView"
     problems: list[str]
 

@@ -189,6 +189,7 @@ STATUS = {
     "method-not-allowed": 405,
     "conflict": 409,
     "too-large": 413,
+    "misdirected": 421,
     "quota": 429,
     "bug": 500,
     "unavailable": 503,

@@ -4,6 +4,7 @@ Unknown names are refused, so that a misspelt setting is not one that silently
 does nothing. A refusal names the setting and never its value.
 """
 
+import ipaddress
 import pwd
 import re
 import tomllib
@@ -19,6 +20,7 @@ from openline.station.bearer_tables import Drop, Mail, Nats, Serial
 from openline.station.people import ROLES, Actor, People
 
 FILE = "config.toml"
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 MAX_FILE_BYTES = 262_144
 """A thousand people and a thousand peers fit."""
 
@@ -43,6 +45,17 @@ class Api(_Data, frozen=True, kw_only=True):
 
     group: str = ""
     """A Unix group that may connect beside the station's own user; who may do what stands under [people]."""
+
+
+class Console(_Data, frozen=True, kw_only=True):
+    """The console in the browser."""
+
+    listen: str = "127.0.0.1:7700"
+    """A literal address; port 0 takes a free one, which /v1/status tells."""
+    host: str = ""
+    """The name in the browser's address; empty: the station's name in small letters and ".localhost"."""
+    lock_after_s: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 900
+    """Whoever does nothing for so long sees the state of the lines and FLASH alarms, and must show a passkey."""
 
 
 class Log(_Data, frozen=True, kw_only=True):
@@ -95,6 +108,7 @@ class Config(_Data, frozen=True, kw_only=True):
     """For exercises and demonstrations: the clock is set over the API, and every screen says so."""
     tls: Tls = msgspec.field(default_factory=Tls)
     api: Api = msgspec.field(default_factory=Api)
+    console: Console | None = None
     log: Log = msgspec.field(default_factory=Log)
     unlock: Unlocking = msgspec.field(default_factory=Unlocking)
     marks: Marking = msgspec.field(default_factory=Marking)
@@ -153,7 +167,37 @@ def parse_config(text: str) -> Config:
     if len({each.name for each in config.serials}) < len(config.serials):
         raise Malformed("config.toml: serial: each line needs a name of its own")
     people_of(config)
+    if config.console is not None:
+        console_place(config)
+        console_host(config)
     return config
+
+
+def console_place(config: Config) -> tuple[str, int]:
+    """The address and port at which the console listens. Raises Malformed."""
+    listen = config.console.listen if config.console is not None else ""
+    host, _, port = listen.rpartition(":")
+    try:
+        bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+        version = ipaddress.ip_address(bare).version
+    except ValueError:
+        version = 0
+    if (version == 6) != host.startswith("[") or not version or not re.fullmatch(r"[0-9]{1,5}", port, re.ASCII):
+        raise Malformed("config.toml: console.listen: not a literal address and a port")
+    if int(port) > 65_535:
+        raise Malformed("config.toml: console.listen: not a literal address and a port")
+    return host.strip("[]"), int(port)
+
+
+def console_host(config: Config) -> str:
+    """The console's host name. Raises Malformed: passkeys belong to a name, so that an address is none (WebAuthn 5.1.2)."""
+    given = config.console.host if config.console is not None else ""
+    plain = re.sub(r"[^a-z0-9]+", "-", config.name.lower()).strip("-")[:63].strip("-")
+    host = given or f"{plain or 'station'}.localhost"
+    labels = host.split(".")
+    if len(host) > 253 or labels[-1].isdigit() or not all(re.fullmatch(_LABEL, label) for label in labels):
+        raise Malformed("config.toml: console.host: not a host name in small letters")
+    return host
 
 
 def people_of(config: Config) -> People:
@@ -215,6 +259,11 @@ listen = {listen}
 [api]
 # A Unix group that may connect beside this station's own user.
 group = ""
+
+# The console in the browser is served when this table is there; docs/operators/console.md.
+# [console]
+# listen = "127.0.0.1:7700"
+# host = "alpha.localhost"
 
 [log]
 # Empty: standard error.

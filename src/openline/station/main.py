@@ -10,6 +10,7 @@ systemd it says when it is ready and that it is alive (sd_notify).
 
 import asyncio
 import contextlib
+import importlib
 import os
 import signal
 import socket
@@ -59,11 +60,13 @@ async def serve(home: Path, unlock: Unlock, config: Config, *, ready: Callable[[
             loop.add_signal_handler(number, station.stop)
         alive = asyncio.create_task(_say_alive())
         try:
-            notify("READY=1")
-            if ready is not None:
-                ready(station)
-            await station.wait_stopped()
-            notify("STOPPING=1")
+            async with _console(station):
+                notify("READY=1")
+                if ready is not None:
+                    ready(station)
+                await station.wait_stopped()
+                notify("STOPPING=1")
+                station.feed.close()
         finally:
             alive.cancel()
             station.feed.close()
@@ -72,6 +75,15 @@ async def serve(home: Path, unlock: Unlock, config: Config, *, ready: Callable[[
                 loop.remove_signal_handler(number)
             hear_libraries(handler)
     return OK
+
+
+def _console(station: Station) -> contextlib.AbstractAsyncContextManager[None]:
+    """The console while the block lasts, if there is to be one. It stands above the station, so it is named and not imported."""
+    if station.config.console is None:
+        return contextlib.nullcontext()
+    serving: Callable[[Station], contextlib.AbstractAsyncContextManager[None]]
+    serving = importlib.import_module("openline.console.serving").serving
+    return serving(station)
 
 
 def _faults(station: Station) -> Callable[[asyncio.AbstractEventLoop, dict[str, object]], None]:

@@ -111,6 +111,8 @@ class Station:
         self.keys = Keys(self)
         self.probes = Probes(self, parts.probes)
         self.minimize = Minimize(self)
+        self.console_url = ""
+        """Where the console is; empty without one."""
         self._told: dict[bytes, str] = {}
         self._stopped = asyncio.Event()
 

@@ -77,22 +77,27 @@ class ApiServer:
         self._server.close()
         with contextlib.suppress(OSError):
             self._path.unlink(missing_ok=True)
-        for connection in list(self._state.connections):
-            connection.shutdown()
-        tasks = list(self._state.tasks)
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=deadline_s)
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late, timeout=deadline_s)
-        for connection in list(self._state.connections):
-            transport = getattr(connection, "transport", None)
-            if transport is not None:
-                transport.close()
+        await wind_down(self._state, deadline_s)
 
     def __len__(self) -> int:
         return len(self._state.connections)
+
+
+async def wind_down(state: ServerState, deadline_s: float = 0.5) -> None:
+    """Let the calls that run end, cut what does not, and close every connection."""
+    for connection in list(state.connections):
+        connection.shutdown()
+    tasks = list(state.tasks)
+    if tasks:
+        _, late = await asyncio.wait(tasks, timeout=deadline_s)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late, timeout=deadline_s)
+    for connection in list(state.connections):
+        transport = getattr(connection, "transport", None)
+        if transport is not None:
+            transport.close()
 
 
 def _listening(path: Path, group: str) -> socket.socket:

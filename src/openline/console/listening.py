@@ -1,0 +1,190 @@
+"""The console's HTTPS socket: uvicorn's HTTP/1.1 over TLS 1.3, on the station's own loop, with a bound on everything.
+
+The loop also carries the lines, so nobody may hold it: connections that are
+shaking hands count as connections, a head has a size and a time, and a
+connection beyond the limit is closed before a byte of it is read.
+"""
+
+import asyncio
+import contextlib
+import errno
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from openline.kernel.errors import Unavailable
+from openline.station.server import wind_down
+
+MAX_CONNECTIONS = 256
+"""A browser opens six; forty consoles on one floor."""
+MAX_HEAD_BYTES = 65_536
+HEAD_S = 10.0
+"""From the first byte of a head to its last."""
+HANDSHAKE_S = 5.0
+_SHUTDOWN_S = 2.0
+_IDLE_S = 75
+"""A kept connection without a call for so long is closed."""
+_BACKLOG = 128
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+PEER = "peer"
+"""Where a call's scope["state"] holds the address of the caller."""
+
+
+class _Protocol(HttpToolsProtocol):
+    """Closes whoever is slow with a head, or sends one without end."""
+
+    _in_head = False
+    _head_bytes = 0
+    _limit: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """The first head is awaited from now on."""
+        peer = transport.get_extra_info("peername")
+        self.app_state = {PEER: str(peer[0]) if peer else ""}
+        super().connection_made(transport)
+        self._limit = self.loop.call_later(HEAD_S, self._too_slow)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing more to wait for."""
+        self._no_limit()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, and see whether a head has begun and not ended."""
+        super().data_received(data)
+        if self._in_head or self._idle():
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self.transport.abort()
+            elif self._limit is None:
+                self._limit = self.loop.call_later(HEAD_S, self._too_slow)
+        else:
+            self._no_limit()
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        self._in_head = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """A head has ended."""
+        self._in_head = False
+        self._head_bytes = 0
+        super().on_headers_complete()
+
+    def _too_slow(self) -> None:
+        self._limit = None
+        if self._idle():
+            self.transport.abort()
+
+    def _idle(self) -> bool:
+        cycle: Any = self.cycle  # None before the first call, whatever its type says
+        return cycle is None or cycle.response_complete
+
+    def _no_limit(self) -> None:
+        if self._limit is not None:
+            self._limit.cancel()
+            self._limit = None
+
+
+class HttpsServer:
+    """Listens at one address."""
+
+    def __init__(self, app: Callable[[Any, Any, Any], Awaitable[None]], context: ssl.SSLContext) -> None:
+        self._config = uvicorn.Config(
+            app,
+            http=_Protocol,
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=_IDLE_S,
+        )
+        self._context = context
+        self._state = ServerState()
+        self._socket: socket.socket | None = None
+        self._accepting: asyncio.Task[None] | None = None
+        self._shaking: set[asyncio.Task[None]] = set()
+
+    def start(self, host: str, port: int) -> int:
+        """Listen; the port that was taken. Raises Unavailable."""
+        self._config.load()
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        plain = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        try:
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            plain.bind((host, port))
+            plain.listen(_BACKLOG)
+        except OSError:
+            plain.close()
+            raise Unavailable(
+                "the console cannot listen: see console.listen in config.toml, and who has the port"
+            ) from None
+        self._socket = plain
+        self._accepting = asyncio.create_task(self._accept(plain))
+        return int(plain.getsockname()[1])
+
+    async def stop(self) -> None:
+        """Take no more calls, let those that run end, and cut what does not."""
+        if self._accepting is not None:
+            self._accepting.cancel()
+        if self._socket is not None:
+            self._socket.close()
+        for task in list(self._shaking):
+            task.cancel()
+        await wind_down(self._state)
+
+    def __len__(self) -> int:
+        return len(self._shaking) + len(self._state.connections)
+
+    async def _accept(self, plain: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                connection, _ = await loop.sock_accept(plain)
+            except OSError as error:
+                if error.errno in _EXHAUSTED:  # it would be told the same at once: let others give back what they hold
+                    await asyncio.sleep(1.0)
+                continue
+            if len(self) >= MAX_CONNECTIONS:
+                connection.close()
+                continue
+            task = asyncio.create_task(self._shake_hands(connection))
+            self._shaking.add(task)
+            task.add_done_callback(self._shaking.discard)
+
+    async def _shake_hands(self, connection: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+
+        def made() -> asyncio.Protocol:
+            return _Protocol(config=self._config, server_state=self._state, app_state={}, _loop=loop)
+
+        try:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await loop.connect_accepted_socket(
+                made,
+                connection,
+                ssl=self._context,
+                ssl_handshake_timeout=HANDSHAKE_S,
+                ssl_shutdown_timeout=_SHUTDOWN_S,
+            )
+        except OSError:  # it left, was slow, or speaks something else; ssl.SSLError is one of them
+            with contextlib.suppress(OSError):
+                connection.close()
+
+
+def new_context() -> ssl.SSLContext:
+    """TLS as every browser of the last years speaks it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.set_alpn_protocols(["http/1.1"])
+    return context
