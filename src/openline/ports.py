@@ -160,6 +160,22 @@ class AlarmRows(Protocol):
         ...
 
 
+class ConsoleRows(Protocol):
+    """What the console keeps of its officers; every method may raise Unavailable. `kind` is a constant name."""
+
+    def put(self, kind: str, name: bytes, content: bytes) -> None:
+        """Keep a row; replaces what stood under (kind, name)."""
+        ...
+
+    def drop(self, kind: str, name: bytes) -> None:
+        """Forget a row, if it is there."""
+        ...
+
+    def all(self, kind: str) -> Sequence[bytes]:
+        """The contents of all rows of a kind, in no order."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmCall:
     """What leaves the building of an alarm: names and times, and nothing that anybody said."""
@@ -266,6 +282,11 @@ class Store(Protocol):
     @property
     def alarms(self) -> AlarmRows:
         """The station's alarms."""
+        ...
+
+    @property
+    def console(self) -> ConsoleRows:
+        """The console's officers."""
         ...
 
     def close(self) -> None:

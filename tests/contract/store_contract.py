@@ -510,6 +510,20 @@ class StoreContract(ABC):
         with pytest.raises(Unknown):
             store.alarms.put(AlarmRow(number=99, live=True, content=b""))
 
+    def test_what_the_console_keeps(self) -> None:
+        store = self.new()
+        store.console.put("officer", b"W1", b"one")
+        store.console.put("officer", b"W2", b"two")
+        store.console.put("session", b"W1", b"other")
+        store.console.put("officer", b"W1", b"newer")
+        store = self.again(store)
+        assert sorted(store.console.all("officer")) == [b"newer", b"two"]
+        store.console.drop("officer", b"W1")
+        store.console.drop("officer", b"W1")
+        store = self.again(store)
+        assert (list(store.console.all("officer")), list(store.console.all("session"))) == ([b"two"], [b"other"])
+        assert list(store.console.all("link")) == []
+
     def test_settings(self) -> None:
         store = self.new()
         store.put_setting("a", b"1")

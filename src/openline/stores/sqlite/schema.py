@@ -95,7 +95,17 @@ CREATE TABLE alarms (
 CREATE INDEX alarms_live ON alarms (live, number);
 """
 
-MIGRATIONS: tuple[Migration, ...] = (Migration(version=1, sql=_FIRST), Migration(version=2, sql=_ALARMS))
+_CONSOLE = """
+CREATE TABLE console (
+    kind TEXT NOT NULL, name BLOB NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (kind, name)
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(version=1, sql=_FIRST),
+    Migration(version=2, sql=_ALARMS),
+    Migration(version=3, sql=_CONSOLE),
+)
 
 OF_A_LINE = ("lanes", "generations", "peers", EPOCHS, "evidence", "chunks", "snapshots")
 """Tables whose column `line` is the line's number; `entries` and `heads` hang on `lanes`."""

@@ -20,6 +20,7 @@ from openline.protocol.records import LineRecord
 from openline.stores import sealing
 from openline.stores.sealing import KEY, Seal
 from openline.stores.sqlite.alarms import SqliteAlarms
+from openline.stores.sqlite.console import SqliteConsole
 from openline.stores.sqlite.file import Database, new_file
 from openline.stores.sqlite.line import SqliteLine
 from openline.stores.sqlite.schema import MIGRATIONS, OF_A_LINE, Migration
@@ -37,6 +38,7 @@ class SqliteStore:
         self._seal = Seal(key)
         self._lines: dict[bytes, SqliteLine] = {}
         self.alarms = SqliteAlarms(database, self._seal)
+        self.console = SqliteConsole(database, self._seal)
 
     @classmethod
     def create(cls, path: Path, key: bytes, migrations: Sequence[Migration] = MIGRATIONS) -> "SqliteStore":
