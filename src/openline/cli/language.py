@@ -7,17 +7,15 @@ before any command is loaded, so that help texts are translated as they are defi
 This is the language of the program's own words. What parties write is never translated here.
 """
 
-import ast
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from openline.station.catalogues import read_catalogue
+
 LANGUAGES = ("en", "fr", "ru")
 FOLDER = Path(__file__).parent / "locale"
-
-_WORD = re.compile(r'(msgid|msgid_plural|msgstr|msgstr\[\d\])\s+(".*")')
 
 
 def _one_or_more(number: int) -> int:
@@ -90,21 +88,3 @@ def wanted(words: Sequence[str], environment: Mapping[str, str] = os.environ) ->
         if environment.get(name):
             return environment[name][:2].lower()
     return "en"
-
-
-def read_catalogue(path: Path) -> dict[str, tuple[str, ...]]:
-    """The translations in a `.po` file: text -> its forms. Entries marked fuzzy are left out."""
-    found: dict[str, tuple[str, ...]] = {}
-    for block in path.read_text(encoding="utf-8").split("\n\n"):
-        parts: dict[str, str] = {}
-        key = ""
-        for line in block.splitlines():
-            begun = _WORD.fullmatch(line)
-            if begun:
-                key = begun[1]
-                parts[key] = ast.literal_eval(begun[2])
-            elif line.startswith('"') and key:
-                parts[key] += ast.literal_eval(line)
-        if parts.get("msgid") and "#, fuzzy" not in block:
-            found[parts["msgid"]] = tuple(parts[name] for name in sorted(parts) if name.startswith("msgstr"))
-    return found

@@ -11,6 +11,8 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Final
 
+from openline.console.catalogue import FORMS, words
+
 TYPES: Final[Mapping[str, str]] = {
     "html": "text/html; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
@@ -43,8 +45,9 @@ class Page:
 
 
 def load_pages() -> dict[str, Page]:
-    """All files below pages/, by their path there."""
-    return dict(_below(files("openline.console") / "pages", ""))
+    """All files below pages/, by their path there, and the catalogues as words/LANGUAGE.json."""
+    found = dict(_below(files("openline.console") / "pages", ""))
+    return found | {f"words/{language}.json": _page(words(language), "json") for language in FORMS}
 
 
 def _below(folder: Traversable, prefix: str) -> Iterator[tuple[str, Page]]:

@@ -1,0 +1,17 @@
+// What may stand over every view: each module exports `watch(context)`, which returns what stops it.
+
+import { styled } from "./router.js";
+
+/** Modules of overlays/, in the order in which they start. A new one is one line here. */
+const OVERLAYS = [];
+
+/** Start all; returns what stops them. */
+export async function overlays(context) {
+  const stops = [];
+  for (const name of OVERLAYS) {
+    const module = await import(`./overlays/${name}.js`);
+    await Promise.all((module.styles ?? []).map(styled));
+    stops.push(await module.watch(context));
+  }
+  return () => stops.forEach((stop) => stop?.());
+}
