@@ -80,6 +80,14 @@ class Workload:
                 return kinds.Assent(ref)
             case 11:
                 return kinds.Unknown(kind=dice.randrange(40, 60_000), raw=MARKER.encode() + dice.randbytes(30))
+            case 13 if ref is not None:
+                part = kinds.Passage(start=3, end=3 + len(MARKER), words=MARKER) if dice.random() < 0.5 else None
+                return kinds.Query(of=ref, text=text()[:500], language="en", role=role, sign=sign, passage=part)
+            case 14 if ref is not None:
+                return kinds.Answer(of=ref, text=text()[:500], language="en", role=role, sign=sign)
+            case 15 if ref is not None:
+                grade = dice.choice(list(kinds.Grade))
+                return kinds.Translation(of=ref, language="fr", text=text(), grade=grade, role=role, sign=sign)
             case 12:
                 return kinds.Attachment(name="map.png", media_type="image/png", size=1, digest=bytes(32), chunk=256)
             case _:
@@ -89,6 +97,7 @@ class Workload:
                     language="en",
                     text=text(),
                     answers=answers,
+                    acknowledge_by=Instant(WALL + 10**6) if dice.random() < 0.2 else None,
                 )
 
     def _reference(self, station: "Station", dice: Random) -> Ref | None:

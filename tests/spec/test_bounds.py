@@ -27,6 +27,7 @@ from openline.protocol.entries import (
     GenerationEntry,
     Message,
     Precedence,
+    Query,
     Role,
     Watch,
     kind_of,
@@ -167,6 +168,15 @@ READERS: dict[str, Callable[[int], object]] = {
     "MAX_REASON": lambda n: body(
         Decline(
             of=Ref(lane=0, generation=Generation(0, ZERO), index=0, leaf=HASH), reason="a" * n, role=Role(0), sign="A"
+        )
+    ),
+    "MAX_QUERY": lambda n: body(
+        Query(
+            of=Ref(lane=0, generation=Generation(0, ZERO), index=0, leaf=HASH),
+            text="x" * n,
+            language="en",
+            role=Role.WATCH_OFFICER,
+            sign="W1",
         )
     ),
     "MAX_SIGN": lambda n: body(Watch(attended=True, role=Role.WATCH_OFFICER, sign="A" * n)),

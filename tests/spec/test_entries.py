@@ -51,6 +51,9 @@ EXAMPLES: list[AnyEntry] = [
     k.Attachment(name="map.png", media_type="image/png", size=1, digest=bytes(32), chunk=256),
     k.AttachmentReceipt(of=REF, state=k.AttachmentState.HELD),
     k.KeyNotice(role=k.KeyRole.LANE, stolen=True, key=bytes(32)),
+    k.Query(of=REF, text="which?", language="en", role=OFFICER, sign="K7"),
+    k.Answer(of=REF, text="this", language="en", role=OFFICER, sign="K7"),
+    k.Translation(of=REF, language="fr", text="mots", grade=k.Grade.ROUGH, role=Role.INTERPRETER, sign="K7"),
 ]
 
 GENERATIONS = st.just(GENERATION_ZERO) | st.builds(
@@ -108,6 +111,7 @@ ENTRIES: st.SearchStrategy[AnyEntry] = st.one_of(
         supersedes=st.none() | REFS,
         drafter=st.just("") | SIGNS,
         releaser=st.just("") | SIGNS,
+        acknowledge_by=st.none() | MOMENTS,
     ),
     st.builds(
         k.Receipt,
@@ -117,6 +121,7 @@ ENTRIES: st.SearchStrategy[AnyEntry] = st.one_of(
         sign=SIGNS,
         at=MOMENTS,
         relayed_to=st.none() | ROLES,
+        unit=st.just("") | SIGNS,
     ),
     st.builds(k.Interim, of=REFS, until=MOMENTS, role=ROLES, sign=SIGNS, text=TEXTS),
     st.builds(k.Decline, of=REFS, reason=TEXTS, role=ROLES, sign=SIGNS),
@@ -130,7 +135,27 @@ ENTRIES: st.SearchStrategy[AnyEntry] = st.one_of(
         of=st.none() | REFS,
     ),
     st.builds(k.AttachmentReceipt, of=REFS, state=st.sampled_from(k.AttachmentState)),
-    st.builds(k.Unknown, kind=st.integers(22, MAX_KIND), raw=st.binary(max_size=99)),
+    st.builds(
+        k.Query,
+        of=REFS,
+        text=TEXTS,
+        language=LANGUAGES,
+        role=ROLES,
+        sign=SIGNS,
+        passage=st.none() | TEXTS.filter(bool).map(lambda words: k.Passage(start=7, end=7 + len(words), words=words)),
+    ),
+    st.builds(k.Answer, of=REFS, text=TEXTS, language=LANGUAGES, role=ROLES, sign=SIGNS),
+    st.builds(
+        k.Translation,
+        of=REFS,
+        language=LANGUAGES,
+        text=TEXTS,
+        grade=st.sampled_from(k.Grade),
+        role=ROLES,
+        sign=SIGNS,
+        subject=TEXTS,
+    ),
+    st.builds(k.Unknown, kind=st.integers(25, MAX_KIND), raw=st.binary(max_size=99)),
 )
 
 
@@ -214,10 +239,10 @@ def test_6_3_a_body_is_a_map_with_nothing_after_it() -> None:
 
 
 def test_6_9_an_unknown_kind_is_kept_whatever_its_body() -> None:
-    assert decode_body(22, b"\xff") == k.Unknown(kind=22, raw=b"\xff")
-    assert encode_body(k.Unknown(kind=22, raw=b"\xff")) == b"\xff"
+    assert decode_body(25, b"\xff") == k.Unknown(kind=25, raw=b"\xff")
+    assert encode_body(k.Unknown(kind=25, raw=b"\xff")) == b"\xff"
     with pytest.raises(TooLarge):
-        decode_body(22, bytes(MAX_BODY + 1))
+        decode_body(25, bytes(MAX_BODY + 1))
 
 
 @pytest.mark.parametrize(
@@ -312,7 +337,7 @@ def test_6_40_a_policy_keeps_what_a_newer_version_added() -> None:
 def test_6_5_lanes_by_kind() -> None:
     flash = replace(MESSAGE, precedence=Precedence.FLASH)
     traffic = {kind_of(entry) for entry in EXAMPLES if not lane_of(entry)}
-    assert traffic == {Kind.PROPOSE, Kind.ASSENT, Kind.MESSAGE, Kind.ATTACHMENT}
+    assert traffic == {Kind.PROPOSE, Kind.ASSENT, Kind.MESSAGE, Kind.ATTACHMENT, Kind.TRANSLATION}
     assert lane_of(flash)
 
 

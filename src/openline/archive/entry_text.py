@@ -11,8 +11,10 @@ from typing import assert_never
 from openline.kernel.lane import Generation
 from openline.kernel.units import Instant
 from openline.protocol.acknowledgements import AckItem
+from openline.protocol.contact_entries import Contact, Countersign
 from openline.protocol.entries import (
     Ack,
+    Answer,
     AnyEntry,
     Assent,
     Attachment,
@@ -25,12 +27,14 @@ from openline.protocol.entries import (
     Lift,
     Message,
     Propose,
+    Query,
     Receipt,
     Role,
     Service,
     Suspend,
     TermsEntry,
     Test,
+    Translation,
     Unknown,
     Watch,
 )
@@ -116,6 +120,7 @@ def describe(entry: AnyEntry, names: Sequence[str]) -> list[str]:
             return ["ACKNOWLEDGEMENT", *(_ended(item, names) for item in entry.ended)]
         case Receipt():
             to = f" to {entry.relayed_to.title}" if entry.relayed_to is not None else ""
+            to += f" to acting unit {entry.unit}" if entry.unit else ""
             step = f"{entry.step.name}{to} at {moment(entry.at)}"
             return [f"RECEIPT {named(entry.of, names)} {step} {_by(entry.role, entry.sign)}"]
         case Interim():
@@ -133,6 +138,17 @@ def describe(entry: AnyEntry, names: Sequence[str]) -> list[str]:
             of = f" of {named(entry.of, names)}" if entry.of else ""
             what = f"{entry.media_type}, {entry.size} bytes, SHA-256 {entry.digest.hex()}"
             return [f"ATTACHMENT{of} {what}", *quoted(entry.name)]
+        case Contact():
+            which = f" {entry.occurrence}" if entry.occurrence else " outside the schedule"
+            what = f"{entry.medium.name} {entry.outcome.name.replace('_', ' ')} at {moment(entry.at)}"
+            first = f"CONTACT{which} {what} {_by(entry.role, entry.sign)}"
+            return [first, *(quoted(entry.name) if entry.name else []), *(quoted(entry.text) if entry.text else [])]
+        case Countersign():
+            word = "AGREED" if entry.agreed else "NOT AGREED"
+            first = f"COUNTERSIGN {named(entry.of, names)} {word} {_by(entry.role, entry.sign)}"
+            return [first, *(quoted(entry.text) if entry.text else [])]
+        case Query() | Answer() | Translation():
+            return _asked(entry, names)
         case AttachmentReceipt():
             return [f"ATTACHMENT RECEIPT {named(entry.of, names)} {entry.state.name}"]
         case _:
@@ -178,10 +194,25 @@ def _state(
             assert_never(entry)
 
 
+def _asked(entry: Query | Answer | Translation, names: Sequence[str]) -> list[str]:
+    of, by = named(entry.of, names), f"{entry.language} {_by(entry.role, entry.sign)}"
+    if isinstance(entry, Translation):
+        subject = [f"Subject: {clean(entry.subject)}"] if entry.subject else []
+        return [f"TRANSLATION {entry.grade.name} {of} {by}", *subject, *quoted(entry.text)]
+    if isinstance(entry, Answer):
+        return [f"ANSWER {of} {by}", *quoted(entry.text)]
+    if entry.passage is None:
+        return [f"QUERY {of} {by}", *quoted(entry.text)]
+    part = entry.passage
+    return [f"QUERY {of} characters {part.start} to {part.end} {by}", *quoted(part.words), "asks", *quoted(entry.text)]
+
+
 def _message(entry: Message, names: Sequence[str]) -> list[str]:
     words = [f"MESSAGE {entry.precedence.name} to {', '.join(role.title for role in entry.roles)}, {entry.language}"]
     if entry.answer_by is not None:
         words.append(f"answer by {moment(entry.answer_by)}")
+    if entry.acknowledge_by is not None:
+        words.append(f"a person is to acknowledge by {moment(entry.acknowledge_by)}")
     if entry.answers:
         words.append(f"answers {named(entry.answers, names)}")
     if entry.supersedes:

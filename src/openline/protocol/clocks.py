@@ -13,7 +13,8 @@ from enum import Enum
 from openline.kernel.terms import Policy
 from openline.kernel.units import Instant
 from openline.protocol.facts import HANDLED, SETTLED, Mark, MessageStatus, PartyStatus, Place
-from openline.protocol.transcript import Fold, status_of
+from openline.protocol.ledgers import status_of
+from openline.protocol.transcript import Fold
 
 MAX_SHOWN = 256
 """Unhandled messages of one lane, precedence and party whose clocks are shown, oldest first: ten screens."""
@@ -28,6 +29,8 @@ class Basis(Enum):
     """The time that the policy gives for that precedence."""
     ANSWER_BY = "answer by"
     """The moment that the author named."""
+    ACKNOWLEDGE_BY = "acknowledge by"
+    """The moment by which the author demands that a person has it."""
     INTERIM = "interim"
     """The moment that the party itself named."""
 
@@ -77,6 +80,8 @@ def clock_of(message: MessageStatus, party: PartyStatus, policy: Policy) -> Mess
     else:
         if message.answer_by is not None:
             due.append((message.answer_by, Basis.ANSWER_BY))
+        if message.acknowledge_by is not None and not party.marks & HANDLED:
+            due.append((message.acknowledge_by, Basis.ACKNOWLEDGE_BY))
         if not party.marks & HANDLED:
             minutes = policy.handling_minutes[message.precedence]
             due.append((Instant(message.time + minutes * _MINUTE), Basis.HANDLING))
@@ -99,7 +104,7 @@ def running(fold: Fold) -> Iterator[MessageClock]:
     precedence and party, the oldest: the rest is as overdue as these.
     """
     for ledger in fold.ledgers():
-        rows = set(ledger.clocks) | {row for row, _ in ledger.interims}
+        rows = set(ledger.clocks) | set(ledger.demands) | {row for row, _ in ledger.interims}
         rows.update(ledger.unhandled(HANDLED, MAX_SHOWN))
         for row in sorted(rows):
             yield from clocks_of(status_of(ledger, row), fold.policy)

@@ -35,9 +35,11 @@ class Mark(IntFlag):
     INTERIM = 8
     DECLINED = 16
     ANSWERED = 32
+    QUERIED = 64
+    """It asked the author about it."""
 
 
-HANDLED = Mark.READ | Mark.RELAYED | Mark.INTERIM | Mark.DECLINED | Mark.ANSWERED
+HANDLED = Mark.READ | Mark.RELAYED | Mark.INTERIM | Mark.DECLINED | Mark.ANSWERED | Mark.QUERIED
 """Any of these ends the handling time: a person has it."""
 SETTLED = Mark.DECLINED | Mark.ANSWERED
 """Any of these ends the clock of that party."""
@@ -96,6 +98,8 @@ class MessageStatus:
     """The author's claim."""
     answer_by: Instant | None
     """While the clock runs for somebody."""
+    acknowledge_by: Instant | None = None
+    """While a person of some party is still to acknowledge it (spec 6.100)."""
     superseded: bool
     parties: tuple[PartyStatus, ...]
     """Every party but the author, ascending."""
@@ -158,10 +162,29 @@ class AttachmentMarked:
 
 
 @dataclass(frozen=True, slots=True)
+class ContactSaid:
+    """A party's word about a regular contact."""
+
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactMarked:
+    """A party agreed with another's word about a contact, or did not."""
+
+    place: Place
+    party: int
+    agreed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Voided:
     """This entry, or a reference in it, has no effect (spec 6.2)."""
 
     place: Place
 
 
-Fact = Came | Marked | Superseded | Adopted | WatchChanged | SuspensionChanged | AttachmentMarked | Voided
+Fact = (
+    Came | Marked | Superseded | Adopted | WatchChanged | SuspensionChanged | AttachmentMarked
+    | ContactSaid | ContactMarked | Voided
+)  # fmt: skip

@@ -14,9 +14,12 @@ from itertools import islice
 from openline.kernel.codec import Fields, Value, decode, encode
 from openline.kernel.errors import Malformed
 from openline.kernel.lane import Generation
-from openline.kernel.units import MAX_GENERATION, MAX_SEQ, Instant
-from openline.protocol.entries import Precedence
-from openline.protocol.facts import SETTLED, Mark
+from openline.kernel.units import MAX_BODY, MAX_GENERATION, MAX_SEQ, Instant
+from openline.protocol.bodies import decode_body, encode_body
+from openline.protocol.contact_entries import Contact
+from openline.protocol.entries import Kind, Precedence
+from openline.protocol.facts import HANDLED, SETTLED, Mark, MessageStatus, PartyStatus, Place
+from openline.protocol.remarks import Remarks
 
 _BIG_ENDIAN = array("H", [1]).tobytes() == b"\x00\x01"
 
@@ -25,6 +28,9 @@ TAG = 8
 
 SUPERSEDED, REFUSED, CLOCKED = 0x01, 0x02, 0x10
 """The author's own byte of a row: two flags, the precedence in bits 2 and 3, and whether it had an answer-by."""
+
+MAX_CONTACT_WORDS = 1_024
+"""Words about contacts of one lane generation that are kept whole: ten a day for a quarter; the rest are in the lane."""
 
 
 class Rows:
@@ -91,7 +97,8 @@ class Rows:
 class Ledger:
     """One lane generation."""
 
-    __slots__ = ("attachments", "clocks", "generation", "interims", "kinds", "messages", "number", "refused", "size", "void")  # fmt: skip
+    __slots__ = ("answers", "attachments", "clocks", "contact_words", "contacts", "demands", "generation",
+                 "interims", "kinds", "messages", "number", "queries", "refused", "remarks", "size", "void")  # fmt: skip
 
     def __init__(self, number: int, generation: Generation, parties: int) -> None:
         self.number, self.generation = number, generation
@@ -103,14 +110,36 @@ class Ledger:
         """How many entries of each kind, refused ones apart."""
         self.messages = Rows(number // 2, parties)
         self.attachments = Rows(number // 2, parties)
+        self.contacts = Rows(number // 2, parties)
+        self.contact_words: dict[int, Contact] = {}
+        """What the latest of `contacts` say, by row."""
         self.clocks: dict[int, Instant] = {}
         """Answer-by of the messages whose clock still runs for somebody, by row."""
         self.interims: dict[tuple[int, int], tuple[Generation, int, Instant]] = {}
         """(row, party) -> where its last interim stands, and until when; while it stands."""
+        self.demands: dict[int, Instant] = {}
+        """Acknowledge-by of the messages that a person of some party does not have yet, by row."""
+        self.queries = Rows(number // 2, parties)
+        self.remarks, self.answers = Remarks(), Remarks()
+        """What speaks of `messages`, and what answers `queries`."""
+
+    def add_contact(self, index: int, time: int, leaf: bytes, entry: Contact) -> None:
+        """A word about a regular contact; what the oldest said is let go beyond MAX_CONTACT_WORDS."""
+        row = self.contacts.add(index, time, leaf, 0)
+        self.contact_words[row] = entry
+        self.contact_words.pop(row - MAX_CONTACT_WORDS, None)
 
     def precedence(self, row: int) -> Precedence:
         """Of a message."""
         return Precedence(self.messages.flags(row) >> 2 & 3)
+
+    def handle(self, row: int) -> None:
+        """A person of some party has that message, or it is superseded: stop its demand if all have it."""
+        if row in self.demands:
+            author, marks = self.number // 2, self.messages.of(row)
+            others = (mark for party, mark in enumerate(marks) if party != author)
+            if marks[author] & SUPERSEDED or all(mark & HANDLED for mark in others):
+                del self.demands[row]
 
     def settle(self, row: int, party: int) -> None:
         """That party has answered or declined, or the author has superseded: stop what runs."""
@@ -149,10 +178,18 @@ class Ledger:
         clocks: list[Value] = [[rows.indexes[row], by] for row, by in sorted(self.clocks.items())]
         interims: list[Value] = [[rows.indexes[r], p, until] for (r, p), (_, _, until) in sorted(self.interims.items())]
         kinds: dict[int, Value] = dict(self.kinds)
+        demands: list[Value] = [[rows.indexes[row], by] for row, by in sorted(self.demands.items())]
+        later: dict[int, Value] = {0: demands} if demands else {}
+        if len(self.queries):
+            later[1] = [_bytes_of(self.queries.indexes), bytes(self.queries.marks)]
+        if len(self.contacts):
+            later[2] = [_bytes_of(self.contacts.indexes), bytes(self.contacts.marks)]
+        added: list[Value] = [later] if later else []
         return [
             [self.number, self.generation.counter, self.generation.nonce, self.size, self.refused, self.void, kinds],
             [_bytes_of(rows.indexes), bytes(rows.marks), clocks, interims],
             [_bytes_of(attached.indexes), bytes(attached.marks)],
+            *added,
         ]
 
     def pieces(self) -> list[bytes]:
@@ -166,7 +203,33 @@ class Ledger:
             for (row, party), (at, index, until) in self.interims.items()
         ]
         saved = [encode(head), encode(kinds), columns(clocks, 2), columns(interims, 6)]
-        return saved + self.messages.pieces() + self.attachments.pieces()
+        words = [encode([row, encode_body(word)]) for row, word in self.contact_words.items()]
+        demands = [(row, int(by)) for row, by in self.demands.items()]
+        saved += [columns(demands, 2), columns(self.remarks.rows(), 5), columns(self.answers.rows(), 5)]
+        saved += self.queries.pieces()
+        rows = self.messages.pieces() + self.attachments.pieces() + self.contacts.pieces()
+        return [*saved, *rows, encode(len(words)), *words]
+
+
+def status_of(ledger: Ledger, row: int) -> MessageStatus:
+    """What is known of the message in that row."""
+    author, rows = ledger.number // 2, ledger.messages
+    marks = rows.of(row)
+    interims = [ledger.interims.get((row, party)) for party in range(len(marks))]
+    return MessageStatus(
+        place=Place(lane=ledger.number, generation=ledger.generation, index=rows.indexes[row]),
+        serial=row + 1,
+        precedence=ledger.precedence(row),
+        time=Instant(rows.times[row]),
+        answer_by=ledger.clocks.get(row),
+        acknowledge_by=ledger.demands.get(row),
+        superseded=bool(marks[author] & SUPERSEDED),
+        parties=tuple(
+            PartyStatus(party=party, marks=Mark(mark), until=stands[2] if stands else None)
+            for party, (mark, stands) in enumerate(zip(marks, interims, strict=True))
+            if party != author
+        ),
+    )
 
 
 def restored(pieces: Iterator[bytes], parties: int) -> Ledger:
@@ -182,9 +245,24 @@ def restored(pieces: Iterator[bytes], parties: int) -> Ledger:
     for row, party, counter, nonce, index, until in from_columns(next(pieces), 6):
         at = Generation(counter, (nonce % 2**64).to_bytes(8, "big"))
         ledger.interims[row, party] = (at, index, Instant(until))
+    ledger.demands = {row: Instant(by) for row, by in from_columns(next(pieces), 2)}
+    ledger.remarks.restore(_remarks(next(pieces)))
+    ledger.answers.restore(_remarks(next(pieces)))
+    ledger.queries.restore(pieces)
     ledger.messages.restore(pieces)
     ledger.attachments.restore(pieces)
+    ledger.contacts.restore(pieces)
+    for _ in range(Fields([decode(next(pieces))]).uint(0, MAX_CONTACT_WORDS)):
+        word = Fields(decode(next(pieces)))
+        said = decode_body(Kind.CONTACT, word.bytes(1, most=MAX_BODY))
+        if not isinstance(said, Contact):
+            raise Malformed("not a contact")
+        ledger.contact_words[word.uint(0, MAX_SEQ)] = said
     return ledger
+
+
+def _remarks(piece: bytes) -> list[tuple[int, ...]]:
+    return from_columns(piece, 5)
 
 
 def _zeros(column: bytes) -> Iterator[int]:

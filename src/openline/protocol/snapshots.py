@@ -16,10 +16,11 @@ from openline.kernel.terms import Policy
 from openline.kernel.units import MAX_BODY, MAX_GENERATION, MAX_INSTANT, MAX_PARTIES, MAX_SEQ, MIN_INSTANT
 from openline.protocol.amendments import Proposal, Vote
 from openline.protocol.bodies import decode_body, encode_body
+from openline.protocol.effects import Effect
 from openline.protocol.entries import kind_of
 from openline.protocol.fields import MAX_KIND, decode_ref, encode_ref
 from openline.protocol.ledgers import joined, restored, split
-from openline.protocol.transcript import FOLD_VERSION, Effect, Fold, Latest
+from openline.protocol.transcript import FOLD_VERSION, Fold, Latest
 from openline.protocol.vouching import MOST_KEY_SLOT
 
 

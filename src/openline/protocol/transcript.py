@@ -25,17 +25,32 @@ from openline.kernel.terms import Policy
 from openline.kernel.units import Instant
 from openline.protocol import entries as kinds
 from openline.protocol.amendments import MAX_ASSENTS, MAX_PROPOSALS, Amendments, Vote
+from openline.protocol.contact_entries import Contact, Countersign
+from openline.protocol.effects import (
+    AGREES,
+    ANSWER,
+    ASSENT,
+    DIFFERS,
+    HELD,
+    NOT_TAKEN,
+    SUPERSEDE,
+    TRANSLATE,
+    Effect,
+    may,
+    rows_of,
+)
 from openline.protocol.entries import AnyEntry, Kind
 from openline.protocol.facts import (
     SETTLED,
     Adopted,
     AttachmentMarked,
     Came,
+    ContactMarked,
+    ContactSaid,
     Fact,
     Mark,
     Marked,
     MessageStatus,
-    PartyStatus,
     Place,
     Superseded,
     SuspensionChanged,
@@ -43,30 +58,19 @@ from openline.protocol.facts import (
     WatchChanged,
 )
 from openline.protocol.fields import Ref
-from openline.protocol.ledgers import CLOCKED, REFUSED, SUPERSEDED, TAG, Ledger, Rows
+from openline.protocol.ledgers import CLOCKED, REFUSED, SUPERSEDED, TAG, Ledger, status_of
 from openline.protocol.vouching import key_slot
 
-FOLD_VERSION = 3
+FOLD_VERSION = 4
 """Changes with anything that changes a state, its digest or its snapshot."""
 
-_SUPERSEDE, _HELD, _NOT_TAKEN, _ASSENT = 64, 128, 129, 130
-"""Beside the marks, what an entry may do to the one it names."""
-
+QUERY_ANSWERED = 1
+"""Mark of a party in the row of a query."""
 ATTACHMENT_HELD, ATTACHMENT_REFUSED = 1, 2
 """Marks of a party in the row of an attachment."""
 
-
-class Effect(NamedTuple):
-    """What one entry does to another; waits while that is not held."""
-
-    form: int
-    lane: int
-    generation: Generation
-    seq: int
-    """Index of the entry that has the effect."""
-    leaf: bytes
-    """Of the entry that is named: its tag; for a vote, all of it."""
-    until: int
+CONTACT_AGREED, CONTACT_DIFFERS = 1, 2
+"""Marks of a party in the row of another's word about a contact."""
 
 
 class _Entry(NamedTuple):
@@ -225,11 +229,23 @@ class Fold:
                 self._refer(at, entry.of, Mark.INTERIM, facts, entry.until)
             case kinds.Decline():
                 self._refer(at, entry.of, Mark.DECLINED, facts)
+            case kinds.Query():
+                at.ledger.queries.add(at.seq, at.time, at.leaf, 0)
+                self._refer(at, entry.of, Mark.QUERIED, facts)
+            case kinds.Answer():
+                self._refer(at, entry.of, ANSWER, facts)
+            case kinds.Translation():
+                self._refer(at, entry.of, TRANSLATE, facts)
             case kinds.AttachmentReceipt():
                 held = entry.state is kinds.AttachmentState.HELD
-                self._refer(at, entry.of, _HELD if held else _NOT_TAKEN, facts)
+                self._refer(at, entry.of, HELD if held else NOT_TAKEN, facts)
             case kinds.Attachment():
                 at.ledger.attachments.add(at.seq, at.time, at.leaf, 0)
+            case Contact():
+                at.ledger.add_contact(at.seq, at.time, at.leaf, entry)
+                facts.append(ContactSaid(at.place))
+            case Countersign():
+                self._refer(at, entry.of, AGREES if entry.agreed else DIFFERS, facts)
             case kinds.Watch():
                 if self._last_word(Kind.WATCH, -1, at, entry):
                     facts.append(WatchChanged(at.party))
@@ -261,11 +277,13 @@ class Fold:
         row = at.ledger.messages.add(at.seq, at.time, at.leaf, entry.precedence << 2 | (CLOCKED if clocked else 0))
         if entry.answer_by is not None:
             at.ledger.clocks[row] = entry.answer_by
+        if entry.acknowledge_by is not None:
+            at.ledger.demands[row] = entry.acknowledge_by
         facts.append(Came(place=at.place, serial=row + 1, precedence=entry.precedence))
         if entry.answers is not None:
             self._refer(at, entry.answers, Mark.ANSWERED, facts)
         if entry.supersedes is not None:
-            self._refer(at, entry.supersedes, _SUPERSEDE, facts)
+            self._refer(at, entry.supersedes, SUPERSEDE, facts)
 
     def _last_word(self, kind: int, peer: int, at: _Entry, entry: AnyEntry) -> bool:
         key = (kind, at.party, peer)
@@ -290,7 +308,7 @@ class Fold:
             if not counts:
                 return self._void(at.ledger, at.seq, facts)
             if waiting:
-                effect = Effect(_ASSENT, at.ledger.number, at.ledger.generation, at.seq, ref.leaf, 0)
+                effect = Effect(ASSENT, at.ledger.number, at.ledger.generation, at.seq, ref.leaf, 0)
                 self.unresolved.setdefault((ref.lane, ref.generation, ref.index), []).append(effect)
         self._adopted(before, facts)
         return None
@@ -314,25 +332,36 @@ class Fold:
         """The entry that is named stands at `index` of `target`, or something else does."""
         party, author = effect.lane // 2, target.number // 2
         place = Place(lane=target.number, generation=target.generation, index=index)
-        if effect.form == _ASSENT:
+        if effect.form == ASSENT:
             before = self.amendments.in_force
             ref = Ref(lane=target.number, generation=target.generation, index=index, leaf=effect.leaf)
             if not self.amendments.settle(party, ref):
                 self._void(self.lanes[effect.lane, effect.generation], effect.seq, facts)
             return self._adopted(before, facts)
-        rows: Rows = target.attachments if effect.form in {_HELD, _NOT_TAKEN} else target.messages
+        rows = rows_of(target, effect.form)
         row = rows.find(index, effect.leaf)
-        if row < 0 or (party == author) is not (effect.form == _SUPERSEDE):
+        if row < 0 or not may(effect.form, own=party == author):
             return self._void(self.lanes[effect.lane, effect.generation], effect.seq, facts)
+        if rows is target.messages:
+            target.remarks.add(row, effect[1:4])
+        elif rows is target.queries:
+            target.answers.add(row, effect[1:4])
         if rows is target.attachments:
-            held = effect.form == _HELD
+            held = effect.form == HELD
             if rows.mark(row, party, ATTACHMENT_HELD if held else ATTACHMENT_REFUSED):
                 facts.append(AttachmentMarked(place=place, party=party, held=held))
-        elif effect.form == _SUPERSEDE:
+        elif rows is target.contacts:
+            agreed = effect.form == AGREES
+            if rows.mark(row, party, CONTACT_AGREED if agreed else CONTACT_DIFFERS):
+                facts.append(ContactMarked(place=place, party=party, agreed=agreed))
+        elif effect.form == SUPERSEDE:
             if rows.mark(row, author, SUPERSEDED):
                 target.settle(row, author)
+                target.handle(row)
                 facts.append(Superseded(place))
-        else:
+        elif effect.form == ANSWER:
+            rows.mark(row, party, QUERY_ANSWERED)
+        elif effect.form != TRANSLATE:
             self._mark(target, row, party, effect, facts)
         return None
 
@@ -347,6 +376,7 @@ class Fold:
         if rows.mark(row, party, mark) or renewed:
             if mark & SETTLED:
                 target.settle(row, party)
+            target.handle(row)
             place = Place(lane=target.number, generation=target.generation, index=rows.indexes[row])
             facts.append(Marked(place=place, party=party, mark=mark))
 
@@ -360,23 +390,3 @@ _STEPS = {
     kinds.Step.READ: Mark.READ,
     kinds.Step.RELAYED: Mark.RELAYED,
 }
-
-
-def status_of(ledger: Ledger, row: int) -> MessageStatus:
-    """What is known of the message in that row."""
-    author, rows = ledger.number // 2, ledger.messages
-    marks = rows.of(row)
-    interims = [ledger.interims.get((row, party)) for party in range(len(marks))]
-    return MessageStatus(
-        place=Place(lane=ledger.number, generation=ledger.generation, index=rows.indexes[row]),
-        serial=row + 1,
-        precedence=ledger.precedence(row),
-        time=Instant(rows.times[row]),
-        answer_by=ledger.clocks.get(row),
-        superseded=bool(marks[author] & SUPERSEDED),
-        parties=tuple(
-            PartyStatus(party=party, marks=Mark(mark), until=stands[2] if stands else None)
-            for party, (mark, stands) in enumerate(zip(marks, interims, strict=True))
-            if party != author
-        ),
-    )
