@@ -11,6 +11,8 @@ import { soundState, testedAt, testSound, wake, whenSound } from "./sound.js";
 import { wear, worn } from "./theme.js";
 import { listed, rich, t } from "./words.js";
 
+const ROLES = ["watch-officer", "principal", "interpreter", "technician", "auditor", "administrator"];
+
 export class Shell {
   /** `acts`: {lock, leave}, what the frame's own buttons do. */
   constructor(context, acts) {
@@ -121,9 +123,10 @@ export class Shell {
 
   #keybar() {
     const { me } = this.context;
-    const who = [me.sign, listed(me.roles.map(roleWord))].filter(Boolean).join(", ");
+    const role = ROLES.find((each) => me.roles.includes(each));
+    const who = [me.sign, role && roleWord(role)].filter(Boolean).join(", ");
     return el("footer", { class: "keybar" }, this.hints, el("div", { class: "end" }, this.soundBox,
-      el("a", { href: "#/settings", class: "who" }, who),
+      el("a", { href: "#/settings", class: "who", title: listed(me.roles.map(roleWord)) }, who),
       button(t("lock"), this.acts.lock, { kind: "bare", key: "L" }),
       button(t("sign out"), this.acts.leave, { kind: "bare" }),
       button(t("Light / dark"), () => this.#theme(), { kind: "bare" })));
@@ -145,7 +148,8 @@ export class Shell {
   }
 
   #hints() {
-    const hints = bound().flatMap((layer) => layer.bindings.filter((each) => each.words && each.hint !== false));
+    const hints = [...bound()].sort((one, other) => (one.name === "floor-wide") - (other.name === "floor-wide"))
+      .flatMap((layer) => layer.bindings.filter((each) => each.words && each.hint !== false));
     fill(this.hints, hints.map((each) => button(each.words, () => each.run(), { kind: "bare", key: keyLabel(each.key), tabindex: -1 })));
   }
 }

@@ -1,2 +1,91 @@
-import { el } from "../dom.js";
-export function open(root) { root.append(el("h1", null, "floor")); return () => {}; }
+// The floor: how things stand in one sentence, every line as an instrument, and what waits for this watch, first clock first.
+
+import { el, fill } from "../dom.js";
+import { noLine } from "../picking.js";
+import { instrument } from "../floor/instrument.js";
+import { sentence } from "../floor/sentence.js";
+import { strip } from "../floor/strips.js";
+import { hashOf } from "../router.js";
+import { Tests } from "../floor/tests.js";
+import { n, t } from "../words.js";
+
+export const styles = ["floor"];
+const SHOWN = 40;
+
+export function open(root, context) {
+  const { live } = context;
+  const heading = el("h1", { class: "sentence" });
+  const lines = el("section", { class: "lines", "aria-label": t("Lines") });
+  const queue = el("section", { class: "queue", "aria-label": t("Waits for this watch") });
+  const place = { context, at: 0, strips: [], drawn: new Map(), tests: new Tests(live, () => drawLines()) };
+
+  function drawLines() {
+    if (!live.lines.size) {
+      fill(root, noLine(context));
+      return;
+    }
+    if (!root.contains(lines)) fill(root, heading, lines, queue);
+    fill(heading, sentence(live));
+    const kept = new Set();
+    for (const line of live.lines.values()) {
+      kept.add(line.line);
+      const before = place.drawn.get(line.line);
+      const made = instrument(context, line, place.tests.of(line));
+      if (before?.contains(document.activeElement)) made.querySelector("a")?.setAttribute("data-again", "");
+      if (before) before.replaceWith(made);
+      else lines.append(made);
+      place.drawn.set(line.line, made);
+      const again = made.querySelector("[data-again]");
+      again?.focus({ preventScroll: true });
+      again?.removeAttribute("data-again");
+    }
+    for (const [id, node] of place.drawn) if (!kept.has(id) && node.remove() === undefined) place.drawn.delete(id);
+  }
+
+  function drawQueue() {
+    fill(heading, sentence(live));
+    const waiting = live.inbox.waiting();
+    const chosen = place.strips[place.at]?.dataset.place;
+    const focused = queue.contains(document.activeElement);
+    place.strips = waiting.slice(0, SHOWN).map((each) => strip(context, each));
+    fill(queue, el("h2", null, el("span", null, t("Waits for this watch, first clock first")), el("span", { class: "fig" }, waiting.length)),
+      place.strips.length ? place.strips : el("p", { class: "nothing" }, live.inbox.loaded ? t("Nothing waits. The lines are watched.") : t("Looking through the lines…")),
+      waiting.length > SHOWN ? el("p", { class: "second small" }, n(waiting.length - SHOWN, "{count} more waits.", "{count} more wait.")) : null);
+    place.at = Math.max(0, place.strips.findIndex((each) => each.dataset.place === chosen));
+    select(place.at, focused);
+  }
+
+  function select(at, focus) {
+    if (!place.strips.length) return;
+    place.at = Math.max(0, Math.min(at, place.strips.length - 1));
+    place.strips.forEach((each, number) => each.classList.toggle("chosen-strip", number === place.at));
+    if (focus) place.strips[place.at].querySelector("a").focus();
+  }
+
+  const act = (query) => () => {
+    const waits = live.inbox.waiting()[place.at];
+    if (!waits) return;
+    if (waits.draft) context.go("compose", waits.line.label, { draft: waits.draft.draft });
+    else if (query === "answer") context.go("compose", waits.line.label, { answers: waits.entry.ref.reference });
+    else context.go("line", waits.line.label, { at: waits.entry.seq });
+  };
+  context.keys([
+    { key: "n", words: t("next clock"), run: () => select(0, true) },
+    { key: "j", words: t("down"), run: () => select(place.at + 1, true) },
+    { key: "k", words: t("up"), run: () => select(place.at - 1, true), hint: false },
+    { key: "o", words: t("open"), run: act("open") },
+    { key: "a", words: t("answer"), run: act("answer") },
+    { key: "c", words: t("compose"), run: () => context.go("compose") },
+    { key: "w", words: t("on or off watch"), run: () => (location.hash = hashOf("settings", "watch")) },
+  ]);
+  drawLines();
+  drawQueue();
+  const offs = [live.on("lines", drawLines), live.on("waiting", drawQueue), live.on("entry", ({ line, entry }) => entry.kind === "test" && place.tests.stir(line))];
+  place.tests.load();
+  const timer = setInterval(() => fill(heading, sentence(live)), 15_000);
+  return () => {
+    clearInterval(timer);
+    place.tests.stop();
+    offs.forEach((off) => off());
+  };
+}
