@@ -150,7 +150,9 @@ MAP: dict[str, str] = {
     "station/calls.py": "station",
     "station/catalogues.py": "station",
     "station/card.py": "station",
+    "station/api_console.py": "station",
     "station/client.py": "station",
+    "station/console.py": "station",
     "station/clock.py": "station",
     "station/committer.py": "station",
     "station/drafting.py": "station",
@@ -196,10 +198,21 @@ MAP: dict[str, str] = {
     # The console in the browser.
     "console/app.py": "console",
     "console/catalogue.py": "console",
+    "console/attempts.py": "console",
     "console/authority.py": "console",
+    "console/desk.py": "console",
+    "console/entering.py": "console",
     "console/listening.py": "console",
+    "console/local.py": "console",
+    "console/officers.py": "console",
+    "console/own.py": "console",
     "console/pages.py": "console",
+    "console/passkeys.py": "console",
+    "console/people.py": "console",
     "console/serving.py": "console",
+    "console/sessions.py": "console",
+    "console/views.py": "console",
+    "console/visits.py": "console",
     "cli/keys.py": "cli",
     "cli/answering.py": "cli",
     "cli/care.py": "cli",
@@ -291,6 +304,7 @@ LIBRARIES_OF: dict[str, frozenset[str]] = {
     "station/cards.py": frozenset({"segno"}),  # fingerprints as QR
     "bearers/certificate.py": frozenset({"cryptography"}),  # makes the certificate that carries the pinned key
     "console/authority.py": frozenset({"cryptography"}),  # the console's own certificate authority
+    "console/passkeys.py": frozenset({"webauthn"}),
     "bearers/mail/smtp.py": frozenset({"aiosmtplib"}),
     "bearers/nats/credentials.py": frozenset({"cryptography"}),  # answers a relay's challenge
 }

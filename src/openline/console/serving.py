@@ -5,17 +5,22 @@ import contextlib
 import datetime
 from collections.abc import AsyncIterator
 
-from openline.console import authority
-from openline.console.app import Application
+from openline.console import authority, entering, own, people
+from openline.console.app import App, Application
 from openline.console.authority import Pair
+from openline.console.desk import Desk
 from openline.console.listening import HttpsServer, new_context
+from openline.console.local import LocalApi
 from openline.console.pages import load_pages
+from openline.console.visits import Visits
 from openline.kernel.errors import Malformed
+from openline.station.api import Api
 from openline.station.config import console_host, console_place
 from openline.station.runtime import Station
 
 _LOOK_S = 43_200.0
 """How often it is looked whether the certificate is to be renewed."""
+OPERATIONS = (*entering.ROUTES, *own.ROUTES, *people.ROUTES)
 _AUTHORITY, _LEAF = "console.authority", "console.certificate"
 
 
@@ -37,9 +42,11 @@ class Console:
         self._station = station
         self.host = console_host(station.config)
         self._context = new_context()
-        self._app = Application(load_pages(), {})
+        self._desk = Desk(station, self.certificate)
+        inner: dict[str, App] = {"console": Visits(self._desk, OPERATIONS), "v1": LocalApi(self._desk, Api(station))}
+        self._app = Application(load_pages(), inner)
         self._server = HttpsServer(self._app, self._context)
-        self._renewing: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Have a certificate, and listen."""
@@ -47,14 +54,16 @@ class Console:
         address, port = console_place(self._station.config)
         port = self._server.start(address, port)
         self._app.named(self.host, port)
-        self._station.console_url = f"https://{self.host}:{port}" if port != 443 else f"https://{self.host}"
-        self._renewing = asyncio.create_task(self._renew())
+        self._desk.passkeys.origin = f"https://{self.host}:{port}" if port != 443 else f"https://{self.host}"
+        self._tasks = [asyncio.create_task(self._renew()), asyncio.create_task(self._desk.sessions.run())]
+        self._station.console = self._desk
         self._station.log.event("console.started", port=port)
 
     async def stop(self) -> None:
         """End every stream and connection."""
-        if self._renewing is not None:
-            self._renewing.cancel()
+        self._station.console = None
+        for task in self._tasks:
+            task.cancel()
         await self._server.stop()
 
     def certificate(self) -> bytes:

@@ -14,6 +14,7 @@ from openline.kernel.errors import Bug, Forbidden, Refused, Unavailable, Unknown
 from openline.station import (
     api_acts,
     api_bearers,
+    api_console,
     api_drop,
     api_entries,
     api_keys,
@@ -39,8 +40,13 @@ def all_routes() -> tuple[Route, ...]:
         *api_pairings.ROUTES,
         *api_keys.ROUTES,
         *api_drop.ROUTES,
+        *api_console.ROUTES,
     )
     return (*routes, document_route(routes))
+
+
+ACTOR = "actor"
+"""Where a call's scope["state"] holds who is signed in at the console; without one, the Unix user calls."""
 
 
 class Api:
@@ -70,7 +76,7 @@ class _Operations:
         call: Call | None = None
         route = self._methods.get(scope["method"])
         try:
-            actor = station.people.actor(scope["state"][UID])
+            actor = _caller(station, scope)
             call = Call(station=station, actor=actor, scope=scope, receive=receive, send=send)
             if route is None:
                 raise NotAllowed("the path has no such method") if self._methods else Unknown("there is no such path")
@@ -99,6 +105,12 @@ class _Operations:
             self._station.audit.note(call.actor, route.act or "read", call.noted, code)
         if isinstance(error, Bug):
             self._station.log.event("api.bug", operation=route.summary if route else "none")
+
+
+def _caller(station: Station, scope: Scope) -> Actor:
+    """Who calls. Raises Forbidden."""
+    actor: Actor | None = scope["state"].get(ACTOR)
+    return station.people.actor(scope["state"][UID]) if actor is None else actor
 
 
 def _nobody(scope: Scope) -> Actor:

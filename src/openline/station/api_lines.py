@@ -78,7 +78,7 @@ async def status(call: Call) -> Reply | None:
             lines=len(station.lines),
             simulated_clock=station.clock.simulated,
             language=station.config.language,
-            console=station.console_url,
+            console=station.console.url if station.console is not None else "",
             actor=ActorView(uid=actor.uid, signs=actor.signs, roles=sorted(actor.roles)),
             problems=problems(station),
         )

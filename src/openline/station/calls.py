@@ -180,6 +180,7 @@ class Route:
 
 STATUS = {
     "malformed": 400,
+    "signed-out": 401,
     "forged": 400,
     "foreign": 400,
     "replayed": 400,
@@ -190,6 +191,7 @@ STATUS = {
     "conflict": 409,
     "too-large": 413,
     "misdirected": 421,
+    "locked": 423,
     "quota": 429,
     "bug": 500,
     "unavailable": 503,
@@ -202,6 +204,8 @@ _DO = {
     "conflict": "look at what stands there now, and decide anew",
     "too-large": "send less at a time",
     "quota": "wait a moment and try again",
+    "signed-out": "sign in",
+    "locked": "unlock the console with your passkey",
     "bug": "this is a fault of the program: keep the log and report it",
     "unavailable": "try again; if it stays so, run openline doctor",
 }

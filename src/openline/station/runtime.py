@@ -35,6 +35,7 @@ from openline.station.card import card_in_use
 from openline.station.clock import StationClock
 from openline.station.committer import Committer, Gate
 from openline.station.config import Config, load_config, marks_folder, people_of
+from openline.station.console import ConsoleDesk
 from openline.station.entry_view import entry_view, lane_party
 from openline.station.feed import Feed, Published
 from openline.station.files import private_folder
@@ -111,8 +112,8 @@ class Station:
         self.keys = Keys(self)
         self.probes = Probes(self, parts.probes)
         self.minimize = Minimize(self)
-        self.console_url = ""
-        """Where the console is; empty without one."""
+        self.console: ConsoleDesk | None = None
+        """Puts itself here while it is served."""
         self._told: dict[bytes, str] = {}
         self._stopped = asyncio.Event()
 

@@ -1,0 +1,144 @@
+"""The station's local API for whoever is signed in: the same operations, checked by the same roles below the page.
+
+What a locked page may see is the state of the lines, and alarms, which never
+say what anybody said; of a FLASH that comes in, that one came and where.
+"""
+
+import asyncio
+from typing import Any, Final
+
+import msgspec
+
+from openline.console.app import App, answer
+from openline.console.desk import Desk
+from openline.console.sessions import Session
+from openline.console.visits import Locked, SignedOut, own_page, signed_in
+from openline.kernel.errors import Refused, TooLarge, Unavailable
+from openline.station.api import ACTOR
+from openline.station.api_streams import HEARTBEAT_S, STREAMS
+from openline.station.calls import STREAM, Receive, Scope, Send, failure
+from openline.station.feed import Published, Subscriber
+from openline.station.server import UID
+
+_SAFE: Final = frozenset({"GET", "HEAD"})
+_EVENTS: Final = "/v1/events"
+_READABLE: Final = frozenset({"/v1/status", "/v1/lines", "/v1/alarms"})
+"""Of a locked page."""
+_IN_THE_OPEN: Final = frozenset({"state", "alarm"})
+"""Events that a locked page gets as they are."""
+
+
+class _Body(msgspec.Struct, frozen=True):
+    precedence: str = ""
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    """What of an entry's event decides whether a locked page hears of it."""
+
+    line: str
+    author: str
+    kind: str
+    seq: int
+    body: _Body
+
+
+_ENTRY: Final = msgspec.json.Decoder(_Entry)
+
+
+class LocalApi:
+    """The application of /v1/..., around the station's own."""
+
+    def __init__(self, desk: Desk, api: App) -> None:
+        self._desk, self._api = desk, api
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        desk, headers, method = self._desk, dict(scope["headers"]), scope["method"]
+        try:
+            own_page(desk, method, headers)
+            session, officer = signed_in(desk, headers)
+            if session is None or officer is None:
+                raise SignedOut("nobody is signed in: sign in")
+            if not session.locked:
+                if method not in _SAFE:
+                    desk.sessions.touch(session)
+                actor = officer.actor
+                inner = {**scope, "state": {**scope["state"], ACTOR: actor, UID: actor.uid}}
+                await self._api(inner, _until_changed(session, receive), send)
+            elif method == "GET" and scope["path"] in _READABLE:
+                actor = officer.actor
+                await self._api({**scope, "state": {**scope["state"], ACTOR: actor, UID: actor.uid}}, receive, send)
+            elif method == "GET" and scope["path"] == _EVENTS:
+                await self._locked_events(session, receive, send)
+            else:
+                raise Locked("the console is locked: unlock it with your passkey")
+        except (Refused, Unavailable) as error:
+            desk.station.counters["console-refused"] += 1
+            await answer(send, failure(error))
+
+    async def _locked_events(self, session: Session, receive: Receive, send: Send) -> None:
+        feed = self._desk.station.feed
+        if len(feed) >= STREAMS:
+            raise TooLarge("too many streams are open")
+        subscriber = feed.subscribe(None)
+        leaving = asyncio.create_task(_until_left(_until_changed(session, receive), subscriber))
+        try:
+            head = [(b"content-type", STREAM.encode()), (b"cache-control", b"no-store")]
+            await send({"type": "http.response.start", "status": 200, "headers": head})
+            await _piece(send, b": locked\n\n")
+            while not subscriber.ended:
+                data = b"".join(self._reduced(event) for event in subscriber.take())
+                if data:
+                    await _piece(send, data)
+                elif not await subscriber.wait(HEARTBEAT_S):
+                    await _piece(send, b": \n\n")
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            feed.leave(subscriber)
+            leaving.cancel()
+
+    def _reduced(self, event: Published) -> bytes:
+        """What a locked page hears of an event."""
+        if event.name in _IN_THE_OPEN:
+            return b"event: %b\ndata: %b\n\n" % (event.name.encode(), event.data)
+        if event.name != "entry":
+            return b""
+        try:
+            entry = _ENTRY.decode(event.data)
+        except msgspec.MsgspecError:
+            return b""  # of another form than a message's
+        if entry.kind != "message" or entry.body.precedence.lower() != "flash":
+            return b""
+        line = self._desk.station.lines.get(event.line)
+        if line is None or entry.author == line.names[line.record.party]:
+            return b""
+        data = msgspec.json.encode({"line": entry.line, "seq": entry.seq})
+        return b"event: flash\ndata: %b\n\n" % data
+
+
+def _until_changed(session: Session, receive: Receive) -> Receive:
+    """As if the caller left, once the session is locked, unlocked or over, or its officer's roles are others."""
+    changed = session.changed
+
+    async def received() -> dict[str, Any]:
+        if changed.is_set():
+            return {"type": "http.disconnect"}
+        next_one, gone = asyncio.ensure_future(receive()), asyncio.ensure_future(changed.wait())
+        try:
+            await asyncio.wait({next_one, gone}, return_when=asyncio.FIRST_COMPLETED)
+            return next_one.result() if next_one.done() else {"type": "http.disconnect"}
+        finally:
+            next_one.cancel()
+            gone.cancel()
+
+    return received
+
+
+async def _until_left(receive: Receive, subscriber: Subscriber) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    subscriber.end()
+
+
+async def _piece(send: Send, data: bytes) -> None:
+    await send({"type": "http.response.body", "body": data, "more_body": True})
