@@ -8,7 +8,7 @@ from openline.console.desk import real_ms
 from openline.console.officers import Officer, Preferences
 from openline.console.views import HouseView, MeView
 from openline.console.visits import Access, Operation, Visit, done
-from openline.kernel.errors import Forbidden, Malformed, Refused
+from openline.kernel.errors import Forbidden, Refused
 from openline.station.calls import Reply, reply
 from openline.station.requests import Request, Sign
 
@@ -29,13 +29,6 @@ class RecoveryRequest(Request, frozen=True, kw_only=True):
     code: _Code
 
 
-class UnlockRequest(Request, frozen=True, kw_only=True):
-    """A passkey's answer, or a recovery code."""
-
-    credential: dict[str, Any] | None = None
-    code: _Code | None = None
-
-
 class PreferencesRequest(Request, frozen=True, kw_only=True):
     """What is to change; nothing: the officer is there."""
 
@@ -51,39 +44,34 @@ class BeginRequest(Request, frozen=True, kw_only=True):
     sign: Sign | None = None
 
 
-class CredentialRequest(Request, frozen=True, kw_only=True):
-    """A passkey's answer, as PublicKeyCredential.toJSON gives it."""
-
-    credential: dict[str, Any]
-
-
 _ENTER = msgspec.json.Decoder(EnterRequest)
 _RECOVERY = msgspec.json.Decoder(RecoveryRequest)
-_UNLOCK = msgspec.json.Decoder(UnlockRequest)
 _PREFERENCES = msgspec.json.Decoder(PreferencesRequest)
 _BEGIN = msgspec.json.Decoder(BeginRequest)
-_CREDENTIAL = msgspec.json.Decoder(CredentialRequest)
 
 
 async def me(visit: Visit) -> Reply:
     """Who is signed in."""
+    return reply(me_view(visit))
+
+
+def me_view(visit: Visit) -> MeView:
+    """Who is signed in. Raises SignedOut."""
     session, officer = visit.me
     config, preferences = visit.desk.station.config, officer.preferences
-    return reply(
-        MeView(
-            sign=officer.sign,
-            signs=(officer.sign,),
-            roles=officer.roles,
-            language=preferences.language or config.language,
-            theme=preferences.theme,
-            times=preferences.times,
-            sounds=preferences.sounds,
-            locked=session.locked,
-            station=HouseView(name=config.name, exercise=config.simulated_clock, version=visit.desk.station.version),
-            passkeys=len(officer.passkeys),
-            codes=len(officer.codes),
-            lock_after_s=visit.desk.lock_after_s,
-        )
+    return MeView(
+        sign=officer.sign,
+        signs=(officer.sign,),
+        roles=officer.roles,
+        language=preferences.language or config.language,
+        theme=preferences.theme or None,
+        times=preferences.times or None,
+        sounds=preferences.sounds,
+        locked=session.locked,
+        station=HouseView(name=config.name, exercise=config.simulated_clock, version=visit.desk.station.version),
+        passkeys=len(officer.passkeys),
+        codes=len(officer.codes),
+        lock_after_s=visit.desk.lock_after_s,
     )
 
 
@@ -130,8 +118,7 @@ async def begin_passkey(visit: Visit) -> Reply:
 async def finish_passkey(visit: Visit) -> Reply:
     """By a passkey."""
     _may_try(visit)
-    asked = await visit.json(_CREDENTIAL)
-    return await _signed_in(visit, _by_passkey(visit, asked.credential))
+    return await _signed_in(visit, _by_passkey(visit, await visit.credential()))
 
 
 async def lock(visit: Visit) -> Reply:
@@ -142,19 +129,18 @@ async def lock(visit: Visit) -> Reply:
 
 
 async def unlock(visit: Visit) -> Reply:
-    """By the officer's own passkey or recovery code."""
+    """By the officer's own passkey, or by a recovery code: {"code"}."""
     _may_try(visit)
     session, officer = visit.me
-    asked = await visit.json(_UNLOCK)
-    if asked.credential is not None:
-        found = _by_passkey(visit, asked.credential)
-    elif asked.code is not None:
-        used = visit.desk.officers.use_code(officer.sign, asked.code)
+    asked = await visit.credential()
+    code = asked.get("code")
+    if isinstance(code, str):
+        used = visit.desk.officers.use_code(officer.sign, code)
         if used is None:
             raise _failed(visit, "this code does not fit: look for a slip; every code is good once")
         found = used
     else:
-        raise Malformed("a passkey or a recovery code is needed")
+        found = _by_passkey(visit, asked)
     if found.number != officer.number:
         raise _failed(visit, "this is another officer's: leave first, and sign in as yourself")
     visit.officer = found

@@ -22,8 +22,8 @@ class MeView(Answer, frozen=True, kw_only=True):
     signs: tuple[str, ...]
     roles: tuple[str, ...]
     language: str
-    theme: str
-    times: str
+    theme: str | None
+    times: str | None
     sounds: bool | str
     locked: bool
     station: HouseView
@@ -31,6 +31,13 @@ class MeView(Answer, frozen=True, kw_only=True):
     codes: int
     """Recovery codes that are left."""
     lock_after_s: int
+
+
+class RegisteredView(MeView, frozen=True, kw_only=True):
+    """After a passkey was made."""
+
+    recovery_codes: list[str]
+    """With the first passkey, as none were there: shown this once. Else empty."""
 
 
 class SessionView(Answer, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ What an operation needs stands in its table row: nobody, a session, one that
 is not locked, a role. Nothing of it depends on the page.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -18,12 +19,14 @@ from openline.console.desk import Desk
 from openline.console.listening import PEER
 from openline.console.officers import Officer
 from openline.console.sessions import COOKIE, Session
-from openline.kernel.errors import Bug, Forbidden, Refused, TooLarge, Unavailable, Unknown
+from openline.kernel.errors import Bug, Forbidden, Malformed, Refused, TooLarge, Unavailable, Unknown
 from openline.station.calls import NotAllowed, Receive, Reply, Scope, decoded, failure, reply
 from openline.station.people import Actor
 
 MAX_BODY: Final = 65_536
 """A passkey's answer takes a few thousand bytes."""
+BODY_S: Final = 10.0
+"""From the end of the head to that of the body."""
 NOBODY: Final = Actor(uid=2**32 - 1, signs=(), roles=frozenset())
 """Whoever is not signed in, in the audit log: the user number that no user has."""
 _SAFE: Final = frozenset({"GET", "HEAD"})
@@ -93,7 +96,26 @@ class Visit:
         return part
 
     async def json(self, decoder: "msgspec.json.Decoder[S]") -> S:
-        """The body as a request. Raises Malformed or TooLarge."""
+        """The body as a request; none is an empty one. Raises Malformed, TooLarge or Unavailable."""
+        return decoded(decoder, await self._body() or b"{}")
+
+    async def credential(self) -> dict[str, Any]:
+        """The body as PublicKeyCredential.toJSON gives it (WebAuthn 3, 5.1). Raises as `json`."""
+        data = await self._body()
+        try:
+            found: dict[str, Any] = msgspec.json.decode(data, type=dict[str, Any])
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise Malformed("not a passkey's answer") from None
+        return found
+
+    async def _body(self) -> bytes:
+        try:
+            async with asyncio.timeout(BODY_S):
+                return await self._received()
+        except TimeoutError:
+            raise Unavailable("the caller is too slow") from None
+
+    async def _received(self) -> bytes:
         parts, size = [], 0
         while True:
             message = await self.receive()
@@ -104,7 +126,7 @@ class Visit:
             if size > MAX_BODY:
                 raise TooLarge("the call is larger than the console takes")
             if not message.get("more_body", False):
-                return decoded(decoder, b"".join(parts) or b"{}")
+                return b"".join(parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

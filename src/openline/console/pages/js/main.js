@@ -11,6 +11,7 @@ import { kept, wear } from "./theme.js";
 import { LANGUAGES, speak, t } from "./words.js";
 
 const LANGUAGE = "openline.language";
+const THERE_MS = 60_000;
 const running = { stops: [], watching: false };
 
 /** The language of a screen where nobody is signed in: as it was left, else the browser's. */
@@ -77,13 +78,16 @@ async function onWatch(me) {
   running.stops.push(() => live.stop(), () => shell.stop(), stopViews, stopOverlays, idle(me));
 }
 
-/** Lock after so long without a key or a touch. */
+/** Lock after so long without a key or a touch; the station, which locks too, is told once a minute that somebody is here. */
 function idle(me) {
-  if (!me.lock_after_s) return () => {};
   let timer;
+  let told = Date.now();
   const again = () => {
     clearTimeout(timer);
-    timer = setTimeout(() => lock(me), me.lock_after_s * 1_000);
+    if (me.lock_after_s) timer = setTimeout(() => lock(me), me.lock_after_s * 1_000);
+    if (Date.now() - told < THERE_MS) return;
+    told = Date.now();
+    api.put("/console/me", {}).catch(() => {});
   };
   const acts = ["pointerdown", "keydown", "wheel", "touchstart"];
   acts.forEach((act) => addEventListener(act, again, { capture: true, passive: true }));

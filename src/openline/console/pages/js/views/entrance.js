@@ -97,6 +97,7 @@ function refusedByBrowser(error) {
 }
 
 function notTaken(error) {
+  if (error.code === "too-often" || error.code === "quota") return { what: t("Too many tries."), next: t("Wait a few minutes, then try again."), said: error.said };
   return { what: t("That was not taken."), next: t("It may be used up, too old, or not yours. Try another way, or ask an administrator for a one-time link."), said: error.said };
 }
 
@@ -120,7 +121,8 @@ function first(place, me) {
   const later = button(t("Not now"), () => place.context.begin(), { key: t("Esc") });
   const make = button(t("Make my passkey"), async () => {
     try {
-      codes(place, await passkeys.register());
+      await passkeys.register();
+      codes(place, me.codes ? [] : await passkeys.newCodes());
     } catch (error) {
       fill(place.said, error instanceof DOMException ? el("p", { class: "said look" }, refusedByBrowser(error)) : failure(error, place.context.api.explain));
     }
@@ -133,8 +135,7 @@ function first(place, me) {
   place.root.querySelector("h1").focus();
 }
 
-function codes(place, made) {
-  const list = made?.recovery_codes ?? made?.codes ?? [];
+function codes(place, list) {
   if (!list.length) {
     place.context.begin();
     return;
