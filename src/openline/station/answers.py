@@ -80,6 +80,8 @@ class EntryView(Answer, frozen=True, kw_only=True):
     """Its author has since held the lane key of then for stolen, and does not vouch for it."""
     status: dict[str, PartyStatusView] | None = None
     """Messages only: by party."""
+    seen: dict[str, int] | None = None
+    """Messages and replies only: how much of each other lane its author held, by "lane.generation"; the rest crossed it."""
 
 
 class PartyView(Answer, frozen=True, kw_only=True):

@@ -6,18 +6,31 @@ from typing import Any
 
 import msgspec
 
-from openline.kernel.errors import Bug
+from openline.kernel.errors import Bug, Refused
 from openline.kernel.lane import Lane
 from openline.kernel.terms import Policy
 from openline.kernel.units import Instant
 from openline.ports import Arrival
+from openline.protocol.acknowledgements import decode_ack
+from openline.protocol.asking import Passage
 from openline.protocol.clocks import clock_of
 from openline.protocol.engine import Engine
-from openline.protocol.entries import AnyEntry, GenerationEntry, Kind, Message, TermsEntry, Unknown, kind_of
+from openline.protocol.entries import (
+    AnyEntry,
+    Decline,
+    GenerationEntry,
+    Interim,
+    Kind,
+    Message,
+    TermsEntry,
+    Unknown,
+    kind_of,
+)
 from openline.protocol.events import Shown
 from openline.protocol.facts import Mark, MessageStatus, Standing, standing_of
 from openline.protocol.fields import NamedHead, Ref, decode_time
 from openline.protocol.lanes import read_body
+from openline.protocol.records import EntryRow
 from openline.protocol.references import dtg, format_reference
 from openline.protocol.vouching import disputed
 from openline.station.answers import EntryView, PartyStatusView, PolicyView, RefView
@@ -57,7 +70,7 @@ def entry_view(line: LineRunner, seq: int, shown: Shown) -> EntryView | None:
     """One entry; None for what is not for people (pure acknowledgements)."""
     if shown.kind == _QUIET:
         return None
-    return _view(line, seq, shown.lane, shown.row.index, shown.row.nodes[0], shown.time, shown.entry)
+    return _view(line, seq, shown.lane, shown.row, shown.time, shown.entry)
 
 
 def arrival_view(line: LineRunner, arrival: Arrival) -> EntryView:
@@ -65,20 +78,20 @@ def arrival_view(line: LineRunner, arrival: Arrival) -> EntryView:
     row = arrival.row
     entry = None if row.refused or not row.entry.secret else read_body(row.entry)
     time = decode_time(row.entry.time) if entry is not None else 0
-    return _view(line, arrival.seq, arrival.lane, row.index, row.nodes[0], time, entry)
+    return _view(line, arrival.seq, arrival.lane, row, time, entry)
 
 
 def _view(  # noqa: PLR0917 - the parts of one entry
-    line: LineRunner, seq: int, lane: Lane, index: int, leaf: bytes, time: int, entry: AnyEntry | None
+    line: LineRunner, seq: int, lane: Lane, row: EntryRow, time: int, entry: AnyEntry | None
 ) -> EntryView:
-    engine = line.engine
+    engine, index = line.engine, row.index
     status = _status(engine, lane, index) if engine is not None and isinstance(entry, Message) else None
     reference = reference_of(line, lane, status.serial, time) if status is not None else ""
     return EntryView(
         line=line.label,
         seq=seq,
         ref=RefView(
-            lane=lane.number, generation=str(lane.generation), index=index, leaf=leaf.hex(), reference=reference
+            lane=lane.number, generation=str(lane.generation), index=index, leaf=row.nodes[0].hex(), reference=reference
         ),
         author=line.names[lane.party],
         kind=kind_name(kind_of(entry)) if entry is not None else "refused",
@@ -90,7 +103,16 @@ def _view(  # noqa: PLR0917 - the parts of one entry
         superseded=status is not None and status.superseded,
         disputed=engine is not None and disputed(engine.fold, lane.number, lane.generation, index),
         status=status_view(line, engine, status) if engine is not None and status is not None else None,
+        seen=_seen(row) if isinstance(entry, Message | Interim | Decline) else None,
     )
+
+
+def _seen(row: EntryRow) -> dict[str, int]:
+    """What the author held of other lanes."""
+    try:
+        return {f"{item.lane}.{item.generation}": item.size for item in decode_ack(row.entry.ack)}
+    except Refused:
+        return {}
 
 
 def _status(engine: Engine, lane: Lane, index: int) -> MessageStatus | None:
@@ -175,6 +197,8 @@ def _plain(value: object) -> Any:
         return value.hex()
     if isinstance(value, Ref):
         return ref_object(value)
+    if isinstance(value, Passage):
+        return {"start": value.start, "end": value.end, "words": value.words}
     if isinstance(value, tuple):
         return [_plain(each) for each in value]
     if isinstance(value, Policy):
