@@ -1,0 +1,331 @@
+// The line: both parties in time, side by side; crossings in the middle; under each message where it stands; at the foot
+// whether both sides hold the same.
+
+import * as acts from "../line/acts.js";
+import { button, el, fill } from "../dom.js";
+import { integrity, lineHead } from "../line/head.js";
+import { own } from "../live.js";
+import { message } from "../line/message.js";
+import { day, moment } from "../moments.js";
+import { note } from "../line/notes.js";
+import { Presenter } from "../presented.js";
+import { badge } from "../signs.js";
+import { t } from "../words.js";
+import { crossed, keyOf, Window } from "../line/window.js";
+
+export const styles = ["line"];
+const QUIET = "openline.line-all";
+
+export async function open(root, context, params) {
+  const view = new Line(root, context, params.line);
+  await view.start(Number(params.query.get("at")) || 0);
+  return () => view.stop();
+}
+
+class Line {
+  constructor(root, context, line) {
+    Object.assign(this, { root, context, live: context.live, label: line.label, rows: new Map(), dirty: new Set(), chosen: "" });
+    this.window = new Window(line, { quiet: sessionStorage.getItem(QUIET) !== null });
+    this.presenter = new Presenter(context.live);
+    this.place = { get line() { return context.live.line(line.label) ?? line; }, window: this.window, now: () => context.live.now(), move: (ref) => this.move(ref) };
+    this.top = el("div");
+    this.list = el("div", { class: "transcript", role: "feed", "aria-label": t("Transcript") });
+    this.above = el("div", { class: "more" });
+    this.below = el("div", { class: "more" });
+    this.foot = el("div");
+    this.box = el("div", { class: "scroll", tabindex: -1, "data-quiet-focus": "" }, this.above, this.list, this.below);
+  }
+
+  async start(at) {
+    fill(this.root, this.top, this.box, this.foot);
+    this.drawHead();
+    await this.window.open(at);
+    this.draw();
+    if (at) this.choose(this.window.entries.find((entry) => entry.seq === at) ?? this.window.entries.at(-1), true);
+    else this.toEnd();
+    this.look();
+    this.box.addEventListener("scroll", () => this.scrolled(), { passive: true });
+    addEventListener("scroll", this.onScroll = () => this.scrolled(), { passive: true });
+    const mine = (heard) => (event) => event.line.label === this.label && heard(event);
+    this.offs = [
+      this.live.on("lines", (line) => (!line || line.label === this.label) && this.drawHead()),
+      this.live.on("entry", mine(({ entry }) => this.came(entry))),
+      this.live.on("holds", mine((holds) => this.holds(holds))),
+      this.live.on("link", (found) => found && this.again()),
+    ];
+    this.context.keys(this.keys());
+  }
+
+  stop() {
+    this.offs?.forEach((off) => off());
+    removeEventListener("scroll", this.onScroll);
+    this.presenter.stop();
+  }
+
+  get line() {
+    return this.place.line;
+  }
+
+  // --- drawing -----------------------------------------------------------------------------------------------------
+
+  drawHead() {
+    const held = this.root.contains(document.activeElement) && this.top.contains(document.activeElement);
+    fill(this.top, lineHead(this.live, this.line));
+    if (held) this.top.querySelector("h1").focus({ preventScroll: true });
+    fill(this.foot, integrity(this.live, this.line));
+  }
+
+  draw() {
+    const kept = this.anchor();
+    const specs = this.specs();
+    const known = new Set(specs.map((spec) => spec.name));
+    for (const [name, row] of this.rows) if (!known.has(name)) (row.remove(), this.rows.delete(name));
+    let before = null;
+    for (const spec of specs) {
+      let row = this.rows.get(spec.name);
+      if (!row || spec.entries.some((entry) => this.dirty.has(keyOf(entry.ref)))) {
+        const fresh = this.row(spec);
+        if (row?.contains(document.activeElement)) requestAnimationFrame(() => fresh.querySelector(`[data-key="${this.chosen}"]`)?.focus({ preventScroll: true }));
+        row?.replaceWith(fresh);
+        this.rows.set(spec.name, row = fresh);
+      }
+      const next = before ? before.nextSibling : this.list.firstChild;
+      if (next !== row) this.list.insertBefore(row, next);
+      before = row;
+    }
+    this.dirty.clear();
+    fill(this.above, this.window.atStart ? el("p", { class: "second" }, this.window.entries.length ? t("The line begins here.") : t("Nothing has been said on this line yet. C composes the first message."))
+      : button(t("Earlier entries"), () => this.older(), { kind: "plain", key: "PgUp" }));
+    fill(this.below, this.window.atEnd ? null : button(t("To the newest"), () => this.newest(), { key: "End" }));
+    kept();
+  }
+
+  /** Rows: one entry each; two that crossed stand side by side. */
+  specs() {
+    const specs = [];
+    const entries = this.window.entries;
+    let date = "";
+    for (let at = 0; at < entries.length; at += 1) {
+      const entry = entries[at];
+      const today = entry.time ? day(entry.time) : date;
+      if (today !== date) specs.push({ name: `day ${today} ${keyOf(entry.ref)}`, entries: [], date: today });
+      date = today;
+      const next = entries[at + 1];
+      const pair = next && next.kind === "message" && entry.kind === "message" && crossed(entry, next) && this.ours(entry) !== this.ours(next) && day(next.time) === today;
+      const others = pair ? [] : this.crossings(entry, at);
+      specs.push({ name: `${keyOf(entry.ref)}${pair ? ` ${keyOf(next.ref)}` : ""}`, entries: pair ? [entry, next] : [entry], pair, others });
+      if (pair) at += 1;
+    }
+    return specs;
+  }
+
+  /** Entries just before that this one crossed, other than in its own row. */
+  crossings(entry, at) {
+    return this.window.entries.slice(Math.max(0, at - 12), at).filter((before) => before.kind === "message" && entry.kind === "message" && crossed(before, entry));
+  }
+
+  ours(entry) {
+    return entry.author === own(this.line).name;
+  }
+
+  row(spec) {
+    if (spec.date) return el("div", { class: "row date" }, el("time", null, spec.date));
+    const [one, other] = spec.entries;
+    const article = (entry) => {
+      const made = entry.kind === "message" && !entry.refused ? message(this.place, entry) : note(this.place, entry);
+      made.addEventListener("focusin", () => this.choose(entry, false));
+      made.addEventListener("click", () => this.choose(entry, false));
+      if (entry.kind === "message" && !this.ours(entry)) this.presenter.watch(made, this.line, entry);
+      if (keyOf(entry.ref) === this.chosen) made.classList.add("chosen-message");
+      return made;
+    };
+    const times = el("div", { class: "axis" }, one.time ? moment(one.time) : null,
+      spec.pair ? this.cross(t("CROSSED"), t("neither had seen the other")) : null, other && Math.abs(other.time - one.time) > 59_999 ? moment(other.time) : null,
+      spec.others?.length ? this.cross(t("CROSSED"), spec.others.map((each) => each.ref.reference.replace(/ \d{6}Z [A-Z]{3} \d\d$/, "")).join(", ")) : null);
+    const left = spec.entries.find((entry) => this.ours(entry));
+    const right = spec.entries.find((entry) => !this.ours(entry));
+    return el("div", { class: "row" }, el("div", { class: "side" }, left ? article(left) : null), times, el("div", { class: "side" }, right ? article(right) : null));
+  }
+
+  cross(head, words) {
+    return el("span", { class: "crossing" }, badge("crossed", { size: 30 }), el("b", null, head), el("span", { class: "second" }, words));
+  }
+
+  // --- what comes --------------------------------------------------------------------------------------------------
+
+  came(entry) {
+    const atEnd = this.atEnd();
+    if (this.window.came(entry) && entry.kind === "message" && !this.ours(entry)) this.context.say(t("A message has come: {precedence}, {reference}", { precedence: entry.body.precedence.toUpperCase(), reference: entry.ref.reference }));
+    for (const name of ["of", "answers", "supersedes"]) if (entry.body[name]) this.stir(keyOf(entry.body[name]));
+    this.soon();
+    if (atEnd) this.wasAtEnd = true;
+  }
+
+  holds({ lane, generation, size }) {
+    for (const entry of this.window.entries) {
+      if (entry.status && entry.ref.lane === lane && entry.ref.generation === generation && entry.ref.index < size && Object.values(entry.status).some((each) => !each.held)) this.stir(keyOf(entry.ref));
+    }
+  }
+
+  async stir(key) {
+    try {
+      if (await this.window.again(key)) this.dirty.add(key);
+    } catch { /* it is told when the station is found again */ }
+    this.soon();
+  }
+
+  soon() {
+    this.timer ??= requestAnimationFrame(() => {
+      this.timer = null;
+      this.draw();
+      if (this.wasAtEnd) this.toEnd();
+      this.wasAtEnd = false;
+      this.look();
+    });
+  }
+
+  async again() {
+    this.rows.forEach((row) => row.remove());
+    this.rows.clear();
+    await this.window.open(0).catch(() => {});
+    this.draw();
+  }
+
+  /** Entries that others here name, so that they have their names. */
+  async look() {
+    const refs = this.window.entries.flatMap((entry) => ["of", "answers", "supersedes"].map((name) => entry.body[name]).filter(Boolean));
+    if (refs.length && await this.window.look(refs).catch(() => false)) {
+      for (const entry of this.window.entries) if (entry.body.of || entry.body.answers || entry.body.supersedes) this.dirty.add(keyOf(entry.ref));
+      this.draw();
+    }
+  }
+
+  // --- moving ------------------------------------------------------------------------------------------------------
+
+  scroller() {
+    return getComputedStyle(this.box).overflowY === "auto" ? this.box : document.scrollingElement;
+  }
+
+  atEnd() {
+    const box = this.scroller();
+    return this.window.atEnd && box.scrollHeight - box.scrollTop - box.clientHeight < 60;
+  }
+
+  toEnd() {
+    const box = this.scroller();
+    box.scrollTop = box.scrollHeight;
+  }
+
+  /** Keep what stands on the screen where it stands while rows come and go above it. */
+  anchor() {
+    const box = this.scroller();
+    const edge = box === this.box ? box.getBoundingClientRect().top : 0;
+    const row = [...this.list.children].find((each) => each.getBoundingClientRect().bottom > edge);
+    const before = row?.getBoundingClientRect().top;
+    return () => {
+      if (row?.isConnected) box.scrollTop += row.getBoundingClientRect().top - before;
+    };
+  }
+
+  async scrolled() {
+    const box = this.scroller();
+    if (box.scrollTop < 240) await this.older();
+    else if (!this.window.atEnd && box.scrollHeight - box.scrollTop - box.clientHeight < 240) await this.more(() => this.window.newer());
+  }
+
+  older() {
+    return this.more(() => this.window.older());
+  }
+
+  async more(load) {
+    if (this.loading || !this.rows.size) return;
+    this.loading = true;
+    try {
+      if ((await load()).length) {
+        this.draw();
+        this.look();
+      }
+    } catch { /* the band says that the station is away */ } finally {
+      this.loading = false;
+    }
+  }
+
+  async newest() {
+    await this.again();
+    this.toEnd();
+    this.choose(this.window.entries.at(-1), true);
+  }
+
+  choose(entry, focus) {
+    if (!entry) return;
+    this.chosen = keyOf(entry.ref);
+    this.list.querySelector(".chosen-message")?.classList.remove("chosen-message");
+    const article = this.list.querySelector(`[data-key="${this.chosen}"]`);
+    article?.classList.add("chosen-message");
+    if (focus && article) {
+      article.focus({ preventScroll: true });
+      article.scrollIntoView({ block: "nearest" });
+    }
+  }
+
+  async move(ref) {
+    const known = this.window.entries.find((entry) => keyOf(entry.ref) === keyOf(ref));
+    if (known) return this.choose(known, true);
+    const entry = this.window.find(ref);
+    if (entry?.seq) this.context.go("line", this.label, { at: entry.seq });
+    else if (entry?.ref?.reference) this.context.go("search", "", { q: entry.ref.reference });
+    return undefined;
+  }
+
+  step(by) {
+    const entries = this.window.entries;
+    const at = entries.findIndex((entry) => keyOf(entry.ref) === this.chosen);
+    if (at < 0) return this.choose(by < 0 ? entries.at(-1) : entries[0], true);
+    if (at + by < 0) return this.older();
+    return this.choose(entries[Math.min(at + by, entries.length - 1)], true);
+  }
+
+  // --- acts --------------------------------------------------------------------------------------------------------
+
+  keys() {
+    const { context } = this;
+    const current = () => this.window.entries.find((entry) => keyOf(entry.ref) === this.chosen);
+    const theirs = (act) => () => {
+      const entry = current();
+      if (entry?.kind === "message" && !this.ours(entry)) act(this.line, entry);
+      else context.say(t("Choose a message of theirs first: J and K move."));
+    };
+    const any = (act) => () => current()?.kind === "message" && act(this.line, current());
+    const compose = (how) => (line, entry) => context.go("compose", line.label, { [how]: entry.ref.reference });
+    return [
+      { key: "j", words: t("down"), run: () => this.step(1) },
+      { key: "k", words: t("up"), run: () => this.step(-1), hint: false },
+      { key: "r", words: t("I have read it"), run: theirs(acts.read) },
+      { key: "a", words: t("answer"), run: () => (current()?.kind === "query" ? acts.answerQuery(this.line, current()) : theirs(compose("answers"))()) },
+      { key: "i", words: t("interim"), run: theirs(acts.interim) },
+      { key: "d", words: t("decline"), run: theirs(acts.decline) },
+      { key: "q", words: t("query"), run: theirs(acts.query) },
+      { key: "t", words: t("translation"), run: any(acts.translate) },
+      { key: "y", words: t("relayed"), run: theirs(acts.relayed) },
+      { key: "u", words: t("supersede"), run: any((line, entry) => this.ours(entry) && compose("supersedes")(line, entry)), hint: false },
+      { key: "c", words: t("compose"), run: () => context.go("compose", this.label) },
+      { key: "v", words: t("tests and watches too, or not"), run: () => this.quiet(), hint: false },
+      { key: "p", words: t("print"), run: () => print(), hint: false },
+      { key: "PageUp", run: () => this.page(-1) }, { key: "PageDown", run: () => this.page(1) },
+      { key: "End", words: t("newest"), run: () => this.newest(), hint: false },
+    ];
+  }
+
+  page(by) {
+    const box = this.scroller();
+    box.scrollTop += by * box.clientHeight * 0.85;
+  }
+
+  async quiet() {
+    if (sessionStorage.getItem(QUIET) === null) sessionStorage.setItem(QUIET, "1");
+    else sessionStorage.removeItem(QUIET);
+    this.window = this.place.window = new Window(this.line, { quiet: sessionStorage.getItem(QUIET) !== null });
+    await this.again();
+    this.toEnd();
+  }
+}
