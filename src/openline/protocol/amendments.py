@@ -17,7 +17,7 @@ Spec: spec/06-entries.md, 6.40 to 6.45.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from openline.kernel.codec import decode, encode
 from openline.kernel.lane import GENERATION_ZERO, Generation
@@ -158,4 +158,5 @@ class Amendments:
                 break
             terms = min(common, key=rank).leaf  # a leaf names what it replaces: no way leads back
         self.in_force = terms
-        self.policy = self.policy_of(terms) or self._first
+        # What is an exercise stays one: else what was played there would one day stand as said (spec 6.46).
+        self.policy = replace(self.policy_of(terms) or self._first, exercise=self._first.exercise)

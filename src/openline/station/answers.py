@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from openline.station.bearer_answers import Answer, BearerView, MinimizeView
+from openline.station.contact_terms import ContactTerms
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -178,6 +179,8 @@ class PolicyView(Answer, frozen=True, kw_only=True):
     attachment_mib_per_day: int
     release: bool
     exercise: bool
+    contacts: tuple[ContactTerms, ...]
+    """Regular contacts; those that this version cannot read are left out."""
 
 
 class DueView(Answer, frozen=True, kw_only=True):

@@ -34,6 +34,7 @@ from openline.protocol.records import EntryRow
 from openline.protocol.references import dtg, format_reference
 from openline.protocol.vouching import disputed
 from openline.station.answers import EntryView, PartyStatusView, PolicyView, RefView
+from openline.station.contact_terms import contacts_of
 from openline.station.line_runner import LineRunner
 from openline.station.restores import generation_view
 from openline.station.silence import meaning, reached
@@ -225,4 +226,5 @@ def policy_view(policy: Policy) -> PolicyView:
         attachment_mib_per_day=policy.attachment_mib_per_day,
         release=policy.release,
         exercise=policy.exercise,
+        contacts=contacts_of(policy),
     )

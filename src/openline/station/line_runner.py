@@ -117,6 +117,11 @@ class LineRunner:
         """This station's party number."""
         return self.record.party
 
+    @property
+    def exercise(self) -> bool:
+        """Whether everything on this line is an exercise: as the first terms say, for good (spec 6.46)."""
+        return self.terms.policy.exercise
+
     # --- coming and going --------------------------------------------------------------------------------------
 
     def start(self) -> None:

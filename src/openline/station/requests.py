@@ -15,10 +15,12 @@ from openline.kernel.lane import parse_generation
 from openline.kernel.terms import Policy, check_language, parse_policy, policy_value
 from openline.kernel.units import MAX_INSTANT, MAX_SEQ, MIN_INSTANT, Instant
 from openline.protocol import entries as kinds
+from openline.protocol.contact_entries import Contact, Countersign, Outcome
 from openline.protocol.entries import AnyEntry, Precedence, Role, Step
 from openline.protocol.facts import MessageStatus
 from openline.protocol.fields import Ref
 from openline.protocol.references import parse_reference
+from openline.station.contact_terms import MEDIA, ContactTerms, policy_with
 from openline.station.line_runner import LineRunner
 from openline.station.people import ROLES, TECHNICIAN, WATCH, Actor, People
 
@@ -140,12 +142,36 @@ class PolicyRequest(Request, frozen=True, kw_only=True):
     attachment_mib_per_day: Annotated[int, msgspec.Meta(ge=0, le=2**20)] | None = None
     release: bool | None = None
     exercise: bool | None = None
+    contacts: Annotated[list[ContactTerms], msgspec.Meta(max_length=16)] | None = None
+    """The whole schedule anew."""
 
 
 class ProposeRequest(Spoken, frozen=True, kw_only=True, tag_field="kind", tag="propose"):
     """Propose another policy."""
 
     policy: PolicyRequest
+
+
+class ContactRequest(Spoken, frozen=True, kw_only=True, tag_field="kind", tag="contact"):
+    """What became of a regular contact, or that one took place outside the schedule."""
+
+    name: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    """Of the contact in the terms; empty: outside the schedule."""
+    occurrence: Annotated[str, msgspec.Meta(max_length=15)] = ""
+    """Its local time as the schedule gives it, `20261124T090000`."""
+    medium: Annotated[str, msgspec.Meta(pattern=r"^(test|message|call|meeting)$")]
+    outcome: Annotated[str, msgspec.Meta(pattern=r"^(kept|declined|no-call|account)$")]
+    at: Moment | None = None
+    """When it took place; now if it is not given."""
+    text: Reason = ""
+
+
+class CountersignRequest(Spoken, frozen=True, kw_only=True, tag_field="kind", tag="countersign"):
+    """It was so, or was not, as the other party says of a contact."""
+
+    of: Place
+    agreed: bool = True
+    text: Reason = ""
 
 
 class AssentRequest(Spoken, frozen=True, kw_only=True, tag_field="kind", tag="assent"):
@@ -165,6 +191,8 @@ EntryRequest = (
     | DeclineRequest
     | ProposeRequest
     | AssentRequest
+    | ContactRequest
+    | CountersignRequest
 )
 
 
@@ -222,10 +250,26 @@ def entry_of(
             return kinds.Decline(of=find_ref(line, request.of), reason=request.reason, role=role, sign=sign)
         case ProposeRequest():
             engine = line.working()
+            if request.policy.exercise not in {None, line.exercise}:
+                raise Malformed("a line is an exercise for good, or never: pair another line for the other")
             policy = amended(engine.fold.policy, request.policy)
             return kinds.Propose(replaces=engine.fold.amendments.in_force, policy=policy)
         case AssentRequest():
             return kinds.Assent(find_ref(line, request.proposal))
+        case ContactRequest():
+            return Contact(
+                name=request.name,
+                occurrence=request.occurrence,
+                medium=MEDIA[request.medium],
+                outcome=Outcome[request.outcome.upper().replace("-", "_")],
+                at=Instant(now if request.at is None else request.at),
+                role=role,
+                sign=sign,
+                text=request.text,
+            )
+        case CountersignRequest():
+            of = find_ref(line, request.of)
+            return Countersign(of=of, agreed=request.agreed, role=role, sign=sign, text=request.text)
 
 
 def message_of(request: MessageRequest, line: LineRunner, *, language: str, drafter: str) -> kinds.Message:
@@ -256,6 +300,9 @@ def amended(policy: Policy, request: PolicyRequest) -> Policy:
     changes: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in given.items() if value is not None
     }
+    contacts = changes.pop("contacts", None)
+    if contacts is not None:
+        policy = policy_with(policy, contacts)
     return parse_policy(policy_value(replace(policy, **changes)))
 
 

@@ -36,6 +36,7 @@ from openline.station.clock import StationClock
 from openline.station.committer import Committer, Gate
 from openline.station.config import Config, load_config, marks_folder, people_of
 from openline.station.console import ConsoleDesk
+from openline.station.contacts import Contacts
 from openline.station.entry_view import entry_view, lane_party
 from openline.station.feed import Feed, Published
 from openline.station.files import private_folder
@@ -112,6 +113,7 @@ class Station:
         self.keys = Keys(self)
         self.probes = Probes(self, parts.probes)
         self.minimize = Minimize(self)
+        self.contacts = Contacts(self)
         self.console: ConsoleDesk | None = None
         """Puts itself here while it is served."""
         self._told: dict[bytes, str] = {}
@@ -158,6 +160,7 @@ class Station:
         self.rhythm.start()
         self.probes.start()
         self.minimize.start()
+        self.contacts.start()
         self.log.event("station.started", version=self.version, lines=len(self.lines), simulated=self.clock.simulated)
 
     async def _end(self) -> None:
@@ -166,6 +169,7 @@ class Station:
         self.rhythm.stop()
         self.probes.stop()
         self.minimize.stop()
+        self.contacts.stop()
         await self.bearers.stop()
         self.committer.close()
         with contextlib.suppress(Unavailable):

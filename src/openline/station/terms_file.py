@@ -9,6 +9,7 @@ Spec: spec/03-terms.md, 3.7.
 
 import re
 import tomllib
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -16,6 +17,8 @@ import msgspec
 
 from openline.kernel.errors import Malformed, Refused, TooLarge, Unavailable, Unknown
 from openline.kernel.terms import Policy, parse_policy, policy_value
+from openline.protocol.contacts import MAX_CONTACTS
+from openline.station.contact_terms import ContactTerms, contacts_of, policy_with
 
 MAX_FILE: Final = 65_536
 """Bytes: a commented example has 3 KB."""
@@ -55,10 +58,11 @@ class Proposal(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
     quota: Quota = msgspec.field(default_factory=Quota)
     release: bool = _DEFAULT.release
     exercise: bool = _DEFAULT.exercise
+    contacts: Annotated[tuple[ContactTerms, ...], msgspec.Meta(max_length=MAX_CONTACTS)] = ()
 
 
 _RULES: Final[dict[str, str]] = {
-    "": "terms have the members title, languages, test_minutes, handling, quota, release and exercise, and no others",
+    "": "terms have the members title, languages, test_minutes, handling, quota, release, exercise and contacts, and no others",
     "title": "title is a text of at most 256 bytes",
     "languages": 'languages are 1 to 16 tags in brackets, such as ["en", "fr", "sr-Latn"]',
     "test_minutes": "test_minutes is a whole number from 0 (no tests) to 10080 (a week)",
@@ -66,6 +70,7 @@ _RULES: Final[dict[str, str]] = {
     "quota": "quota has urgent_per_hour and traffic_per_hour, up to 4294967296, attachment_mib_per_day, up to 1048576",
     "release": "release is true or false",
     "exercise": "exercise is true or false",
+    "contacts": "contacts are at most 16, each with a name of its own, rule, start, zone and medium: see examples/terms.toml",
 }
 
 
@@ -99,6 +104,11 @@ def parse_terms_file(data: bytes) -> Policy:
         members = tomllib.loads(data.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
         raise Malformed("the terms file is not TOML") from None
+    for contact in members.get("contacts", []) if isinstance(members.get("contacts", []), list) else []:
+        if isinstance(contact, dict) and isinstance(
+            contact.get("start"), datetime
+        ):  # TOML has such a type, JSON has none
+            contact["start"] = contact["start"].isoformat(timespec="minutes")
     return policy_of_members(members)
 
 
@@ -129,9 +139,16 @@ def policy_of(proposal: Proposal) -> Policy:
         exercise=proposal.exercise,
     )
     try:
-        return parse_policy(policy_value(policy))
+        return _with_contacts(parse_policy(policy_value(policy)), proposal.contacts)
     except (Malformed, TooLarge):
         raise TermsRefused("languages") from None
+
+
+def _with_contacts(policy: Policy, contacts: tuple[ContactTerms, ...]) -> Policy:
+    try:
+        return policy_with(policy, contacts)
+    except (Malformed, TooLarge, Unknown):
+        raise TermsRefused("contacts") from None
 
 
 def proposal_of(policy: Policy) -> Proposal:
@@ -149,6 +166,7 @@ def proposal_of(policy: Policy) -> Proposal:
         ),
         release=policy.release,
         exercise=policy.exercise,
+        contacts=contacts_of(policy),
     )
 
 
@@ -156,4 +174,4 @@ def differing(ours: Policy, theirs: Policy) -> tuple[str, ...]:
     """The members in which two policies differ, by name; "other" for those of a newer version."""
     left, right = proposal_of(ours), proposal_of(theirs)
     names = [name for name in left.__struct_fields__ if getattr(left, name) != getattr(right, name)]
-    return (*names, *(("other",) if ours.extra != theirs.extra else ()))
+    return (*names, *(("other",) if ours.extra != theirs.extra and "contacts" not in names else ()))
