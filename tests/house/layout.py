@@ -217,6 +217,7 @@ MAP: dict[str, str] = {
     "cli/answering.py": "cli",
     "cli/care.py": "cli",
     "cli/command.py": "cli",
+    "cli/console.py": "cli",
     "cli/contents.py": "cli",
     "cli/demo.py": "cli",
     "cli/demo_views.py": "cli",

@@ -38,6 +38,7 @@ CONTENTS: tuple[Entry, ...] = (
         pair="Open a line with another station, from its card.",
     ),
     *_group("Begin", "founding", up="Run the station here, until Ctrl-C."),
+    *_group("Begin", "console", console="The console in the browser: who may sign in, and how."),
     *_group(
         "The watch",
         "floor",

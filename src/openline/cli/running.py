@@ -1,5 +1,6 @@
 """Run the station in this process: for `up`, and for a command that needs one for a while."""
 
+import os
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -22,13 +23,29 @@ def run_here(desk: Desk) -> None:
     """Run the station until it is told to stop."""
 
     def ready(station: "Station") -> None:
+        about, lines = _console(station)
         desk.out.answer(
-            {"state": "up", "name": station.config.name, "lines": len(station.lines), "home": str(desk.home)},
-            [_("The station {name} is up. Ctrl-C ends it.").format(name=inert_line(station.config.name))],
+            {"state": "up", "name": station.config.name, "lines": len(station.lines), "home": str(desk.home), **about},
+            [_("The station {name} is up. Ctrl-C ends it.").format(name=inert_line(station.config.name)), *lines],
         )
 
     _run(desk, ready, None)
     desk.out.say(_("Stopped."))
+
+
+def _console(station: "Station") -> tuple[dict[str, str], list[str]]:
+    """Where the console is; and the first administrator's link while nobody can sign in there."""
+    console = station.console
+    if console is None:
+        return {}, []
+    about, lines = {"console": console.url}, [_("The console: {url}").format(url=console.url)]
+    if "JOURNAL_STREAM" in os.environ:  # what is said here is kept for months: a link is not
+        return about, lines
+    link = console.first_link()
+    if link is not None:
+        about["link"] = link.url
+        lines += [_("Nobody administers it yet. Open this link within 15 minutes; it is good once:"), link.url]
+    return about, lines
 
 
 def _run(desk: Desk, ready: "Callable[[Station], None]", unlock: "Unlock | None") -> None:

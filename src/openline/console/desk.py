@@ -10,7 +10,7 @@ from openline.console.passkeys import Passkeys
 from openline.console.sessions import Sessions
 from openline.kernel.errors import Conflict, Malformed
 from openline.station.config import console_host
-from openline.station.console import EntryLink
+from openline.station.console import EntryLink, Known
 from openline.station.people import ADMINISTRATOR, Actor
 from openline.station.runtime import Station
 
@@ -58,6 +58,23 @@ class Desk:
                 "there is an officer of that sign with other roles: an administrator changes them in the console"
             )
         return self.entry(officer)
+
+    def known(self) -> list[Known]:
+        """All officers."""
+        return [self.known_as(each) for each in self.officers.all()]
+
+    def known_as(self, officer: Officer) -> Known:
+        """How an officer stands."""
+        sessions = [each for each in self.sessions if each.officer == officer.number]
+        return Known(
+            sign=officer.sign,
+            roles=officer.roles,
+            disabled=officer.disabled,
+            passkeys=len(officer.passkeys),
+            codes=len(officer.codes),
+            sessions=len(sessions),
+            seen=max((each.seen for each in sessions), default=None),
+        )
 
     def first_link(self) -> EntryLink | None:
         """See station.console.ConsoleDesk."""

@@ -1,13 +1,15 @@
 """Officers and their roles: an administrator's work. Whoever loses a role loses it in open sessions too."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import msgspec
 
 from openline.console.desk import real_ms
 from openline.console.officers import Officer, checked_roles
-from openline.console.views import PeopleView, PersonView, link_view, person_view
+from openline.console.views import PeopleView, link_view
 from openline.console.visits import Operation, Visit
+from openline.station.api_console import KnownView
 from openline.station.calls import Reply, reply
 from openline.station.people import ADMINISTRATOR
 from openline.station.requests import Request, RoleWord, Sign
@@ -46,7 +48,7 @@ async def add(visit: Visit) -> Reply:
     asked = await visit.json(_NEW)
     visit.noted = asked.sign
     made = visit.desk.officers.add(asked.sign, asked.roles, real_ms())
-    return reply(person_view(made, []), 201)
+    return reply(_view(visit, made), 201)
 
 
 async def change(visit: Visit) -> Reply:
@@ -80,8 +82,8 @@ def _named(visit: Visit) -> Officer:
     return officer
 
 
-def _view(visit: Visit, officer: Officer) -> PersonView:
-    return person_view(officer, [each for each in visit.desk.sessions if each.officer == officer.number])
+def _view(visit: Visit, officer: Officer) -> KnownView:
+    return KnownView(**asdict(visit.desk.known_as(officer)))
 
 
 ROUTES = (

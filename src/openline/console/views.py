@@ -1,8 +1,8 @@
 """What the console answers, as types."""
 
-from openline.console.officers import Officer, Passkey
+from openline.console.officers import Passkey
 from openline.console.passkeys import key_name
-from openline.console.sessions import Session
+from openline.station.api_console import EntryLinkView, KnownView
 from openline.station.bearer_answers import Answer
 from openline.station.console import EntryLink
 
@@ -80,32 +80,10 @@ class CodesView(Answer, frozen=True, kw_only=True):
     codes: list[str]
 
 
-class PersonView(Answer, frozen=True, kw_only=True):
-    """One officer."""
-
-    sign: str
-    roles: tuple[str, ...]
-    disabled: bool
-    made: int
-    passkeys: int
-    codes: int
-    sessions: int
-    seen: int | None
-    """The last act in a session that is open."""
-
-
 class PeopleView(Answer, frozen=True, kw_only=True):
     """All officers."""
 
-    people: list[PersonView]
-
-
-class LinkView(Answer, frozen=True, kw_only=True):
-    """A one-time link."""
-
-    sign: str
-    url: str
-    until: int
+    people: list[KnownView]
 
 
 def passkey_view(key: Passkey) -> PasskeyView:
@@ -113,20 +91,6 @@ def passkey_view(key: Passkey) -> PasskeyView:
     return PasskeyView(id=key_name(key), name=key.name, made=key.made, used=key.used)
 
 
-def person_view(officer: Officer, sessions: list[Session]) -> PersonView:
-    """One officer; `sessions` are theirs."""
-    return PersonView(
-        sign=officer.sign,
-        roles=officer.roles,
-        disabled=officer.disabled,
-        made=officer.made,
-        passkeys=len(officer.passkeys),
-        codes=len(officer.codes),
-        sessions=len(sessions),
-        seen=max((each.seen for each in sessions), default=None),
-    )
-
-
-def link_view(link: EntryLink) -> LinkView:
+def link_view(link: EntryLink) -> EntryLinkView:
     """A one-time link."""
-    return LinkView(sign=link.sign, url=link.url, until=link.until)
+    return EntryLinkView(sign=link.sign, url=link.url, until=link.until)

@@ -1,5 +1,6 @@
 """Calls about the console for whoever is at the station itself: a one-time link, and the certificate for workstations."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import msgspec
@@ -8,7 +9,7 @@ from openline.kernel.errors import Conflict
 from openline.station.bearer_answers import Answer
 from openline.station.calls import Call, Reply, Route, reply
 from openline.station.console import ConsoleDesk
-from openline.station.people import ADMINISTRATOR
+from openline.station.people import ADMINISTRATOR, AUDITOR, TECHNICIAN
 from openline.station.requests import Request, RoleWord, Sign
 
 
@@ -35,6 +36,25 @@ class AuthorityView(Answer, frozen=True, kw_only=True):
     """PEM."""
 
 
+class KnownView(Answer, frozen=True, kw_only=True):
+    """An officer of the console."""
+
+    sign: str
+    roles: tuple[str, ...]
+    disabled: bool
+    passkeys: int
+    codes: int
+    sessions: int
+    seen: int | None
+
+
+class KnownsView(Answer, frozen=True, kw_only=True):
+    """Where the console is, and its officers."""
+
+    url: str
+    people: list[KnownView]
+
+
 _LINK = msgspec.json.Decoder(LinkRequest)
 
 
@@ -44,6 +64,12 @@ async def link(call: Call) -> Reply | None:
     made = _desk(call).link(call.actor, asked.sign, tuple(asked.roles))
     call.noted = made.sign
     return reply(EntryLinkView(sign=made.sign, url=made.url, until=made.until), 201)
+
+
+async def people(call: Call) -> Reply | None:
+    """Who may sign in."""
+    desk = _desk(call)
+    return reply(KnownsView(url=desk.url, people=[KnownView(**asdict(each)) for each in desk.known()]))
 
 
 async def authority(call: Call) -> Reply | None:
@@ -69,6 +95,14 @@ ROUTES = (
         body=LinkRequest,
         answers={201: EntryLinkView},
         act="officer-link",
+    ),
+    Route(
+        method="GET",
+        path="/console/people",
+        handler=people,
+        summary="The officers of the console",
+        roles=frozenset({ADMINISTRATOR, TECHNICIAN, AUDITOR}),
+        answers={200: KnownsView},
     ),
     Route(
         method="GET",

@@ -16,6 +16,21 @@ class EntryLink:
     """Ms since 1970."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """An officer of the console, as the station's own people see them."""
+
+    sign: str
+    roles: tuple[str, ...]
+    disabled: bool
+    passkeys: int
+    codes: int
+    """Recovery codes that are left."""
+    sessions: int
+    seen: int | None
+    """The last act in a session that is open, ms since 1970."""
+
+
 class ConsoleDesk(Protocol):
     """The console of a running station."""
 
@@ -33,6 +48,10 @@ class ConsoleDesk(Protocol):
 
         Raises Conflict (that officer is there with other roles; disabled), Malformed or Unavailable.
         """
+        ...
+
+    def known(self) -> list[Known]:
+        """All officers."""
         ...
 
     def first_link(self) -> EntryLink | None:
