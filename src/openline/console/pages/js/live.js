@@ -12,8 +12,10 @@ const LOST_PULSE_MS = 2_000;
 const LINES_MS = 20_000;
 
 export class Live {
-  constructor(me) {
+  /** `locked`: only the state of the lines is to be had, and that a FLASH has come. */
+  constructor(me, { locked = false } = {}) {
     this.me = me;
+    this.locked = locked;
     this.status = null;
     this.lines = new Map();
     this.connected = false;
@@ -31,7 +33,8 @@ export class Live {
     return Date.now() + this.offset;
   }
 
-  /** Hear of `name`: "lines" (any line changed), "entry" ({line, entry}), "waiting" (the inbox changed), "link" (found or lost). */
+  /** Hear of `name`: "lines" (any line changed), "entry" ({line, entry}), "waiting" (the inbox changed), "link" (found or lost),
+   * "noticed", "state", "alarm", and on a locked page "flash". */
   on(name, hear) {
     if (!this.heard.has(name)) this.heard.set(name, new Set());
     this.heard.get(name).add(hear);
@@ -59,7 +62,11 @@ export class Live {
     this.#follow();
     this.#pulse();
     this.timer = setInterval(() => this.connected && this.refresh().catch(() => {}), LINES_MS);
-    if (this.may("watch-officer", "principal", "interpreter", "auditor")) this.inbox.load();
+    this.#waiting();
+  }
+
+  #waiting() {
+    if (!this.locked && this.may("watch-officer", "principal", "interpreter", "auditor")) this.inbox.load();
   }
 
   /** Whether the officer has one of these roles. */
@@ -97,7 +104,7 @@ export class Live {
       this.stirred.delete(label);
       const line = this.lines.get(label);
       try {
-        if (!line) return await this.refresh();
+        if (!line || this.locked) return await this.refresh();
         Object.assign(line, await get(ofLine(line)));
         line.shown = shownState(line);
         this.tell("lines", line);
@@ -127,7 +134,7 @@ export class Live {
       }
       this.#beat();
     });
-    for (const name of ["entry", "holds", "noticed", "state"]) source.addEventListener(name, (event) => this.#event(name, event));
+    for (const name of ["entry", "holds", "noticed", "state", "flash", "alarm"]) source.addEventListener(name, (event) => this.#event(name, event));
   }
 
   #event(name, event) {
@@ -139,15 +146,17 @@ export class Live {
       line.shown = shownState(line);
     }
     if (name === "entry" && line) line.last_seq = Math.max(line.last_seq, data.seq);
+    if (name === "alarm") return this.tell(name, data);
     this.stir(data.line);
-    if (!line) return;
+    if (!line) return undefined;
     if (name === "entry") {
       this.inbox.entry(line, data);
       this.tell("entry", { line, entry: data });
     } else if (name === "holds") {
       this.inbox.holds(line, data);
-      this.tell("holds", { line, ...data });
-    } else this.tell(name, { line, ...data });
+      this.tell("holds", { ...data, line });
+    } else this.tell(name, { ...data, line });
+    return undefined;
   }
 
   // --- whether the station is there --------------------------------------------------------------------------------
@@ -170,7 +179,7 @@ export class Live {
 
   async #found() {
     await Promise.all([this.#status(), this.refresh()]).catch(() => {});
-    this.inbox.load();
+    this.#waiting();
   }
 
   #link(connected) {

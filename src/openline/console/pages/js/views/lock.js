@@ -1,0 +1,126 @@
+// The locked console: still a watch floor. The state of the lines, the clocks and the alarm of a FLASH; words only after unlocking.
+
+import { failure } from "../dialogs.js";
+import { button, el, field, fill } from "../dom.js";
+import { inertLine } from "../inert.js";
+import { bind } from "../keys.js";
+import { Live, own, peers } from "../live.js";
+import { day, hms, local, moment, runningClock, setClock, tick } from "../moments.js";
+import * as passkeys from "../passkeys.js";
+import { badge, livery, precedenceShape, stateColour, stateWord, wire } from "../signs.js";
+import { hush, isRinging, quiet, ring, soundState, testedAt, testSound, whenSound } from "../sound.js";
+import { wear, worn } from "../theme.js";
+import { rich, t } from "../words.js";
+
+export const styles = ["entrance", "lock"];
+
+export async function open(root, context) {
+  const { me } = context;
+  const live = new Live(me, { locked: true });
+  const place = { context, live, said: el("div", { role: "alert" }), lines: el("ul", { class: "locklines" }), clocks: el("div", { class: "lockclocks" }), alarm: el("div", { class: "alarm", role: "alert", hidden: true }), sound: el("p", { class: "row" }), lost: el("p", { class: "said act", role: "status", hidden: true }) };
+  setClock(() => live.now());
+  fill(root, place.alarm, watch(place), door(place));
+  root.querySelector("button.main").focus();
+  const offs = [
+    live.on("lines", () => drawLines(place)),
+    live.on("flash", ({ line }) => flash(place, line)),
+    live.on("link", (found) => {
+      place.lost.hidden = found;
+      fill(place.lost, t("The console has lost its station. Nothing here is live. It is tried again by itself."));
+    }),
+    whenSound(() => drawSound(place)),
+    bind("floor-wide", [
+      { key: "enter", words: t("unlock with your passkey"), run: () => root.querySelector("button.main").click() },
+      { key: "s", words: t("test the sound, or quiet for 60 seconds"), run: () => (isRinging() ? quiet(60) : testSound(live.now())) },
+    ]),
+  ];
+  drawSound(place);
+  await live.start().catch(() => {});
+  return () => {
+    offs.forEach((off) => off());
+    hush();
+    live.stop();
+  };
+}
+
+function watch(place) {
+  const figures = el("span");
+  const date = el("time");
+  const here = el("span");
+  const clock = el("div", { class: "row apart" },
+    el("div", null, el("p", { class: "lockname second" }, rich("{station}, watch floor. *Locked.*", { station: el("bdi", null, place.context.me.station.name) })),
+      el("p", { class: "wallclock fig" }, figures, el("span", { class: "second" }, "Z"))),
+    el("p", { class: "second lockdate" }, date, el("br"), here));
+  tick(clock, (at) => {
+    figures.textContent = hms(at).slice(0, -1);
+    date.textContent = day(at);
+    here.textContent = t("{local} here", { local: local(at) });
+  });
+  return el("section", { class: "left", "aria-label": t("The lines") }, clock, el("div", null, place.lost, place.lines), place.clocks);
+}
+
+function drawLines({ live, lines, clocks }) {
+  const all = [...live.lines.values()];
+  fill(lines, all.map((line) => livery(el("li", { class: "lockline" }, el("span", { class: stateColour(line.shown) }, wire(line.shown, { size: 33 })),
+    el("div", null, el("h2", null, el("span", { class: "fig second" }, line.number), " ", inertLine(line.title || line.label, 40)), el("p", null, ends(live, line))),
+    el("span", { class: `lockstate ${stateColour(line.shown)}` }, stateWord(line.shown))), line)),
+  all.length ? null : el("li", { class: "second" }, t("No line yet.")));
+  const due = all.filter((line) => line.next_due).sort((one, other) => one.next_due.due - other.next_due.due).slice(0, 3);
+  fill(clocks, due.map((line) => el("div", null, runningClock(line.next_due.due, line.next_due.due - 3_600_000, { meter: false }),
+    el("p", { class: "second" }, line.next_due.party === own(line).name ? t("yours, line {number}", { number: line.number }) : t("theirs, line {number}", { number: line.number })))));
+}
+
+function ends(live, line) {
+  return peers(line).map((party) => [party.reach === "reached" || !party.reach ? (party.attended ? t("{party} attended", { party: party.name })
+    : party.attended === false ? t("{party}: nobody on watch", { party: party.name }) : t("{party}: watch not said", { party: party.name }))
+    : rich("{party}: nothing since {moment}", { party: party.name, moment: moment(party.heard_at, live.now()) }), " "]);
+}
+
+function door(place) {
+  const { me, begin } = place.context;
+  const tried = async (act) => {
+    fill(place.said);
+    try {
+      await act();
+      hush();
+      await begin();
+    } catch (error) {
+      fill(place.said, error instanceof DOMException ? el("p", { class: "said look" }, t("No passkey was given: it was cancelled, or it took too long. Try again."))
+        : failure(error, (each) => (each.code === "away" ? place.context.api.explain(each) : { what: t("That was not taken."), next: t("Only {sign} unlocks this console. Somebody else signs out first.", { sign: me.sign }), said: each.said })));
+    }
+  };
+  const code = el("input", { autocomplete: "off", spellcheck: "false", maxlength: 80, required: true });
+  return el("section", { class: "right", "aria-label": t("Unlock") },
+    el("div", { class: "stack" }, el("h1", null, t("{sign} has locked this console", { sign: me.sign })),
+      el("p", { class: "second" }, t("The lines are still watched, and still ring.")), place.said,
+      button(t("Unlock with your passkey"), () => tried(() => passkeys.unlock(me.sign)), { kind: "main big", key: t("Enter") }),
+      el("details", null, el("summary", null, t("Recovery code")), el("form", { class: "stack", on: { submit: (event) => {
+        event.preventDefault();
+        tried(() => place.context.api.post("/console/unlock", { code: code.value.trim() }));
+      } } }, field(t("One of your recovery codes"), code, t("Each works once.")), el("button", { type: "submit" }, t("Unlock with the code")))),
+      button(t("Sign out: somebody else takes over"), () => tried(() => place.context.api.post("/console/leave")))),
+    el("div", { class: "flashnote" }, el("span", { class: "act" }, precedenceShape("flash", { size: 40 })),
+      el("p", null, rich("A *FLASH* rings and fills this screen even when locked. Its text opens after you unlock; its line and its time show at once."))),
+    el("div", { class: "stack" }, place.sound, el("p", { class: "foot small second" }, el("span", null, location.hostname),
+      button(t("Light / dark"), () => wear(worn() === "dark" ? "light" : "dark"), { kind: "bare" }))));
+}
+
+function drawSound({ sound, live }) {
+  const state = soundState();
+  fill(sound, badge(state === "blocked" ? "silent" : "sound", { size: 22 }), el("span", { class: state === "tested" ? null : "look" },
+    state === "tested" ? rich("Sound works, tested {moment}.", { moment: moment(testedAt()) }) : state === "blocked" ? t("This browser plays no sound yet: a FLASH would not be heard.") : t("Sound not tested")),
+  button(t("test"), () => testSound(live.now()), { key: "S" }));
+}
+
+/** A FLASH has come while nobody is here: it fills the screen and rings. What it says is not shown. */
+function flash(place, line) {
+  const { alarm, live } = place;
+  alarm.hidden = false;
+  fill(alarm, precedenceShape("flash", { size: 120 }), el("div", null,
+    el("p", { class: "alarmword", lang: "en" }, "FLASH"),
+    el("p", null, rich("Line {number} {title}, from {parties}, at {moment}.", { number: el("b", { class: "fig" }, line.number), title: inertLine(line.title || line.label, 60), parties: peers(line).map((party) => party.name).join(", "), moment: moment(live.now()) })),
+    el("p", null, t("Unlock to read it. It rings until somebody reads it."))),
+  el("div", { class: "row" }, button(t("Quiet for 60 seconds"), () => quiet(60), { key: "S", kind: "big" })));
+  document.title = t("FLASH on line {number}", { number: line.number });
+  ring();
+}
