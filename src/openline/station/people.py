@@ -28,6 +28,11 @@ class Actor:
     signs: tuple[str, ...]
     roles: frozenset[str]
 
+    @property
+    def at_console(self) -> bool:
+        """Whether it is an officer signed in at the console: those have numbers that no Unix user has."""
+        return self.uid < 0
+
 
 class People:
     """Everybody who may act here."""
