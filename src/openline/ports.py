@@ -247,6 +247,10 @@ class Store(Protocol):
         """Change a draft's state from `expected`, else Conflict: two releases cannot both succeed. Raises Unknown."""
         ...
 
+    def rewrite_draft(self, before: Draft, state: str, content: bytes) -> None:
+        """Replace a draft that is still exactly `before`, else Conflict: nobody overwrites what he did not see. Raises Unknown."""
+        ...
+
     def draft(self, number: int) -> Draft:
         """One draft. Raises Unknown."""
         ...
@@ -257,6 +261,10 @@ class Store(Protocol):
 
     def append_audit(self, content: bytes) -> AuditRow:
         """Append an act to the audit log, durably."""
+        ...
+
+    def last_audit(self) -> int:
+        """The number of the latest act; 0 if there is none."""
         ...
 
     def audit(self, after: int, count: int) -> Sequence[AuditRow]:

@@ -134,6 +134,7 @@ def test_every_act_is_in_the_audit_log_with_its_outcome_and_nothing_that_was_sai
 # --- two persons -----------------------------------------------------------------------------------------------
 
 RELEASE = Policy(title="Test line", release=True)
+CONFIRMED = {"to": ["watch-officer"], "precedence": "routine"}
 
 
 def test_where_the_terms_ask_for_release_a_message_waits_for_a_second_person(tmp_path: Path) -> None:
@@ -146,15 +147,15 @@ def test_where_the_terms_ask_for_release_a_message_waits_for_a_second_person(tmp
         (draft,) = (await ask("GET", "lines/relay/drafts", uid=WATCH_B)).json["drafts"]
         assert (draft["draft"], draft["drafter"], draft["message"]["text"]) == (number, "W2", "Good morning.")
         assert (await ask("GET", "lines/relay/entries", uid=WATCH_A, kind="message")).json["entries"] == []
-        own = await ask("POST", f"drafts/{number}/release", {}, uid=WATCH_A)
+        own = await ask("POST", f"drafts/{number}/release", CONFIRMED, uid=WATCH_A)
         assert (own.status, own.json["error"]) == (403, "forbidden")
-        other_sign = await ask("POST", f"drafts/{number}/release", {"sign": "W7"}, uid=WATCH_A)
+        other_sign = await ask("POST", f"drafts/{number}/release", {**CONFIRMED, "sign": "W7"}, uid=WATCH_A)
         assert other_sign.status == 403
-        released = await ask("POST", f"drafts/{number}/release", {}, uid=WATCH_B)
+        released = await ask("POST", f"drafts/{number}/release", CONFIRMED, uid=WATCH_B)
         assert released.status == 201
         (entry,) = (await ask("GET", "lines/relay/entries", uid=WATCH_A, kind="message")).json["entries"]
         assert (entry["body"]["drafter"], entry["body"]["releaser"]) == ("W2", "W3")
-        again = await ask("POST", f"drafts/{number}/release", {}, uid=WATCH_B)
+        again = await ask("POST", f"drafts/{number}/release", CONFIRMED, uid=WATCH_B)
         assert again.status == 409
 
     scene(tmp_path, play, RELEASE)
@@ -163,7 +164,9 @@ def test_where_the_terms_ask_for_release_a_message_waits_for_a_second_person(tmp
 def test_two_releases_at_once_say_it_once(tmp_path: Path) -> None:
     async def play(_station: Station, ask: Ask) -> None:
         number = (await ask("POST", "lines/relay/entries", MESSAGE, uid=WATCH_A)).json["draft"]
-        both = await asyncio.gather(*(ask("POST", f"drafts/{number}/release", {}, uid=WATCH_B) for _ in range(2)))
+        both = await asyncio.gather(
+            *(ask("POST", f"drafts/{number}/release", CONFIRMED, uid=WATCH_B) for _ in range(2))
+        )
         assert sorted(answer.status for answer in both) == [201, 409]
         assert len((await ask("GET", "lines/relay/entries", uid=WATCH_A, kind="message")).json["entries"]) == 1
 
@@ -174,10 +177,10 @@ def test_a_discarded_draft_is_not_said(tmp_path: Path) -> None:
     async def play(_station: Station, ask: Ask) -> None:
         number = (await ask("POST", "lines/relay/drafts", MESSAGE, uid=WATCH_A)).json["draft"]
         assert (await ask("POST", f"drafts/{number}/discard", uid=WATCH_A)).status == 200
-        assert (await ask("POST", f"drafts/{number}/release", {}, uid=WATCH_B)).status == 409
+        assert (await ask("POST", f"drafts/{number}/release", CONFIRMED, uid=WATCH_B)).status == 409
         found = (await ask("GET", "lines/relay/drafts", uid=WATCH_A, state="discarded")).json["drafts"]
         assert [draft["draft"] for draft in found] == [number]
-        assert (await ask("POST", "drafts/999/release", {}, uid=WATCH_B)).status == 404
+        assert (await ask("POST", "drafts/999/release", CONFIRMED, uid=WATCH_B)).status == 404
 
     scene(tmp_path, play)
 
@@ -189,7 +192,7 @@ def test_a_release_that_a_crash_cut_in_two_is_neither_lost_nor_said_twice(tmp_pa
             (await ask("POST", "lines/relay/drafts", {**MESSAGE, "text": text}, uid=WATCH_A)).json["draft"]
             for text in ("Said.", "Not said.")
         ]
-        await ask("POST", f"drafts/{said}/release", {}, uid=WATCH_B)
+        await ask("POST", f"drafts/{said}/release", CONFIRMED, uid=WATCH_B)
         for number, state in ((said, RELEASED), (unsaid, WAITING)):
             station.gate.call(store.move_draft, number, state, RELEASING)  # as a crash leaves it
         settle(station)

@@ -5,10 +5,12 @@ import click
 from openline.cli.answering import ROLE, acting
 from openline.cli.command import Desk, command
 from openline.cli.entry_lines import heading
+from openline.cli.failures import refused
 from openline.cli.inert import inert_line
 from openline.cli.language import _, _n
 from openline.cli.moments import clock
 from openline.cli.output import table
+from openline.cli.signs import role_word
 from openline.cli.waiting import drafts_of
 
 
@@ -56,7 +58,19 @@ def drafts_(desk: Desk, *, line: str | None) -> None:
 @click.option("--minimize-considered", is_flag=True, help=_("Although MINIMIZE stands: you answer for it."))
 def release_(desk: Desk, *, number: int, role: str | None, sign: str | None, minimize_considered: bool) -> None:
     """Release a draft."""
-    body = {**acting(role, sign), "minimize_considered": minimize_considered}
+    draft = desk.station.client.get(f"drafts/{number}")["message"]
+    confirmed = {"to": draft["to"], "precedence": draft["precedence"]}
+    body = {**acting(role, sign), **confirmed, "minimize_considered": minimize_considered}
+    if desk.out.terminal:
+        desk.out.note(
+            _("{precedence} to {roles}: {text}").format(
+                precedence=str(draft["precedence"]).upper(),
+                roles=", ".join(role_word(str(name)) for name in draft["to"]),
+                text=heading(draft)[:48],
+            )
+        )
+        if not click.confirm(_("Release it to them, with this precedence?"), err=True):
+            raise refused(_("Not released. The draft waits on."), name="not-confirmed")
     answer = desk.station.client.post(f"drafts/{number}/release", body)
     desk.out.answer(answer, [_("Released: {reference}").format(reference=inert_line(str(answer["ref"]["reference"])))])
 

@@ -280,6 +280,8 @@ class DraftNumber(Answer, frozen=True, kw_only=True):
     draft: int
     held: bool = False
     """MINIMIZE stands: it goes out by itself when that ends. Else it waits for a second person, as the terms ask."""
+    due: int | None = None
+    """It waits for neither: it goes out at this moment, ms, unless somebody takes it back."""
 
 
 class DraftView(Answer, frozen=True, kw_only=True):
@@ -291,6 +293,10 @@ class DraftView(Answer, frozen=True, kw_only=True):
     made: int
     drafter: str
     """Sign."""
+    releaser: str
+    """Sign of who released it; empty as long as nobody has."""
+    due: int | None
+    """When its grace ends, ms: until then any officer may take it back."""
     message: dict[str, Any]
 
 

@@ -1,4 +1,4 @@
-"""Calls that need a second person, a file, or an auditor: drafts, attachments, export, proof, backup, audit, metrics."""
+"""Calls that need a file or an auditor: attachments, export, proof, backup, audit, metrics."""
 
 import re
 from pathlib import Path
@@ -6,52 +6,20 @@ from typing import Annotated
 
 import msgspec
 
-from openline.kernel.errors import Forbidden, Malformed, Unknown
+from openline.kernel.errors import Malformed
 from openline.kernel.units import MAX_SEQ
-from openline.station.answers import AuditView, BackupView, Done, DraftsView, DraftView, Placed, ProofView
+from openline.station.answers import AuditView, BackupView, Placed, ProofView
 from openline.station.api_entries import lane_of_place, placed_ref
 from openline.station.archiving import back_up, exported, proof
 from openline.station.calls import BYTES, LINES, TEXT, Call, Reply, Route, decoded, reply
-from openline.station.drafting import (
-    DISCARDED,
-    HELD,
-    RELEASED,
-    RELEASING,
-    WAITING,
-    discard,
-    draft_view,
-    keep_draft,
-    release,
-)
-from openline.station.files import private_folder
 from openline.station.files_sent import attach, attachment
 from openline.station.metrics import exposition
 from openline.station.people import ADMINISTRATOR, AUDITOR, INTERPRETER, PRINCIPAL, TECHNICIAN, WATCH
-from openline.station.requests import MessageRequest, Place, Request, RoleWord, Sign, find_ref
+from openline.station.requests import Place, Request, find_ref
 
 _READERS = frozenset({WATCH, PRINCIPAL, INTERPRETER, AUDITOR})
 _WATCH = frozenset({WATCH})
-EXPORTS = "exports"
-"""The folder in the station's own for what is written from the console."""
 _PATH = Annotated[str, msgspec.Meta(min_length=1, max_length=4_096)]
-
-
-class DraftsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """In which state."""
-
-    state: Annotated[str, msgspec.Meta(pattern=f"^({WAITING}|{RELEASING}|{RELEASED}|{DISCARDED}|{HELD})$")] | None = (
-        None
-    )
-    """Those that wait for a person and those that MINIMIZE holds, if it is not given."""
-
-
-class ReleaseRequest(Request, frozen=True, kw_only=True):
-    """Under which role and sign; the actor's first ones if not given."""
-
-    role: RoleWord | None = None
-    sign: Sign | None = None
-    minimize_considered: bool = False
-    """Although MINIMIZE stands."""
 
 
 class AttachQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -93,57 +61,9 @@ class AuditQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     limit: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 100
 
 
-_RELEASE = msgspec.json.Decoder(ReleaseRequest)
 _EXPORT = msgspec.json.Decoder(ExportRequest)
 _PROVE = msgspec.json.Decoder(ProveRequest)
 _BACKUP = msgspec.json.Decoder(BackupRequest)
-_DRAFT = msgspec.json.Decoder(MessageRequest)
-
-
-# --- drafts ----------------------------------------------------------------------------------------------------
-
-
-async def drafts(call: Call) -> Reply | None:
-    """The drafts of a line."""
-    station, line = call.station, call.line
-    state = call.query(DraftsQuery).state
-    states = (WAITING, HELD) if state is None else (state,)
-    found = [each for one in states for each in station.gate.call(station.store.drafts, one)]
-    return reply(DraftsView(drafts=[draft_view(station, each) for each in found if each.line == line.line]))
-
-
-async def draft(call: Call) -> Reply | None:
-    """Keep a message until somebody else releases it."""
-    request = decoded(_DRAFT, await call.body())
-    line, station = call.line, call.station
-    number = keep_draft(station, line, call.actor, request)
-    return reply(draft_view(station, station.gate.call(station.store.draft, number)), 201)
-
-
-async def release_draft(call: Call) -> Reply | None:
-    """Say what somebody else drafted."""
-    request = decoded(_RELEASE, await call.body() or b"{}")
-    station, number = call.station, _number(call)
-    considered = request.minimize_considered
-    accepted = await release(station, number, call.actor, request.role, request.sign, considered=considered)
-    line = station.lines[station.gate.call(station.store.draft, number).line]
-    call.noted = line.label
-    return reply(Placed(ref=placed_ref(line, accepted, is_message=True)), 201)
-
-
-async def discard_draft(call: Call) -> Reply | None:
-    """Let a draft go unsaid."""
-    discard(call.station, _number(call))
-    return reply(Done())
-
-
-def _number(call: Call) -> int:
-    text = call.part("number")
-    if not (text.isascii() and text.isdigit()):
-        raise Malformed("a draft has a number")
-    if len(text) > 15:
-        raise Unknown("no such draft")
-    return int(text)
 
 
 # --- attachments -----------------------------------------------------------------------------------------------
@@ -184,7 +104,7 @@ async def export_line(call: Call) -> Reply | None:
     """Write the line as a folder that anybody can check."""
     request = decoded(_EXPORT, await call.body())
     line = call.line
-    pieces = exported(call.station, line, _place(call, request.directory))
+    pieces = exported(call.station, line, _folder(request.directory))
     first = await anext(pieces)  # what is wrong from the start is an error, not a line of a stream
     await call.begin_stream(LINES)
     await call.piece(first)
@@ -194,13 +114,7 @@ async def export_line(call: Call) -> Reply | None:
     return None
 
 
-def _place(call: Call, text: str) -> Path:
-    """Where something is written. Whoever is at the console names a file and no folder: the machine is not theirs."""
-    if call.actor.at_console:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", text, re.ASCII):
-            raise Malformed("from the console a plain name is given; it is written into the station's folder exports")
-        private_folder(call.station.home / EXPORTS)
-        return call.station.home / EXPORTS / text
+def _folder(text: str) -> Path:
     path = Path(text)
     if not path.is_absolute() or "\0" in text:
         raise Malformed("a path must be absolute: the station does not stand where you do")
@@ -220,10 +134,8 @@ async def backup(call: Call) -> Reply | None:
     request = decoded(_BACKUP, await call.body())
     if (request.passphrase is None) == (request.key_file is None):
         raise Malformed("a backup is sealed by a passphrase or by a key file: give one of the two")
-    if request.key_file is not None and call.actor.at_console:
-        raise Forbidden("from the console a backup is sealed by a passphrase: key files are used at the station itself")
-    key_file = None if request.key_file is None else _place(call, request.key_file)
-    path = _place(call, request.path)
+    key_file = None if request.key_file is None else _folder(request.key_file)
+    path = _folder(request.path)
     report = await back_up(call.station, path, passphrase=request.passphrase, key_file=key_file)
     return reply(BackupView(size=report.size, lines=report.lines))
 
@@ -242,48 +154,6 @@ async def metrics(call: Call) -> Reply | None:
     return Reply(media=TEXT, data=exposition(call.station))
 
 
-_DRAFTS = (
-    Route(
-        method="GET",
-        path="/lines/{line}/drafts",
-        handler=drafts,
-        summary="Drafts of a line",
-        roles=frozenset({WATCH, PRINCIPAL}),
-        query=DraftsQuery,
-        answers={200: DraftsView},
-    ),
-    Route(
-        method="POST",
-        path="/lines/{line}/drafts",
-        handler=draft,
-        summary="Keep a message for release by a second person",
-        roles=_WATCH,
-        body=MessageRequest,
-        answers={201: DraftView},
-        act="draft",
-    ),
-    Route(
-        method="POST",
-        path="/drafts/{number}/release",
-        handler=release_draft,
-        summary="Release what somebody else drafted",
-        roles=_WATCH,
-        body=ReleaseRequest,
-        answers={201: Placed},
-        act="release",
-        first=True,
-    ),
-    Route(
-        method="POST",
-        path="/drafts/{number}/discard",
-        handler=discard_draft,
-        summary="Discard a draft",
-        roles=_WATCH,
-        answers={200: Done},
-        act="discard",
-        first=True,
-    ),
-)
 _FILES = (
     Route(
         method="POST",
@@ -357,4 +227,4 @@ _CHECKS = (
         answers={200: TEXT},
     ),
 )
-ROUTES = (*_DRAFTS, *_FILES, *_CHECKS)
+ROUTES = (*_FILES, *_CHECKS)

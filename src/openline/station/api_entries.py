@@ -23,7 +23,16 @@ from openline.station.answers import (
     WaitView,
 )
 from openline.station.calls import Call, Reply, Route, decoded, reply
-from openline.station.drafting import keep_draft, release_asked
+from openline.station.drafting import (
+    FLASH,
+    GRACE,
+    HELD,
+    WAITING,
+    check_confirmed,
+    keep_draft,
+    read_draft,
+    release_asked,
+)
 from openline.station.entry_view import KINDS, arrival_view, reference_of, status_view
 from openline.station.line_runner import LineRunner
 from openline.station.people import ADMINISTRATOR, AUDITOR, INTERPRETER, PRINCIPAL, TECHNICIAN, WATCH
@@ -38,7 +47,7 @@ MAX_WAIT_MS = 3_600_000
 _ENTRY: "msgspec.json.Decoder[EntryRequest]" = msgspec.json.Decoder(EntryRequest)
 _BATCH = msgspec.json.Decoder(BatchRequest)
 _READERS = frozenset({WATCH, PRINCIPAL, INTERPRETER, AUDITOR})
-_SPEAKERS = frozenset({WATCH, TECHNICIAN, ADMINISTRATOR})
+_SPEAKERS = frozenset({WATCH, TECHNICIAN, ADMINISTRATOR, INTERPRETER})
 
 
 class PageQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -76,14 +85,29 @@ async def submit(call: Call) -> Reply | None:
     """Say one thing; answered once it is durable and signed."""
     request = decoded(_ENTRY, await call.body())
     line, station = call.line, call.station
-    if isinstance(request, MessageRequest) and release_asked(line):
-        return reply(DraftNumber(draft=keep_draft(station, line, call.actor, request)), 202)
-    if isinstance(request, MessageRequest) and _is_held(station, line, request):
-        return reply(DraftNumber(draft=keep_draft(station, line, call.actor, request, held=True), held=True), 202)
+    if isinstance(request, MessageRequest):
+        waits = _waits(call, request)
+        if waits is not None:
+            return reply(waits, 202)
     now = station.clock.wall()
     entry = entry_of(request, line, station.people, call.actor, language=station.config.language, now=now)
     accepted = await line.submit(entry, now if request.time is None else Instant(request.time))
     return reply(Placed(ref=placed_ref(line, accepted, is_message=isinstance(entry, Message))), 201)
+
+
+def _waits(call: Call, request: MessageRequest) -> DraftNumber | None:
+    """The draft that a message becomes, if it is not to be signed at once."""
+    line, station, actor = call.line, call.station, call.actor
+    if actor.at_console:
+        check_confirmed(line, request.precedence, request.confirm)
+    if release_asked(line):
+        return DraftNumber(draft=keep_draft(station, line, actor, request, state=WAITING))
+    if _is_held(station, line, request):
+        return DraftNumber(draft=keep_draft(station, line, actor, request, state=HELD), held=True)
+    if actor.at_console and request.precedence != FLASH:
+        number = keep_draft(station, line, actor, request, state=GRACE)
+        return DraftNumber(draft=number, due=read_draft(station.gate.call(station.store.draft, number)).due)
+    return None
 
 
 def _is_held(station: Station, line: LineRunner, request: EntryRequest) -> bool:
@@ -101,6 +125,8 @@ async def submit_batch(call: Call) -> Reply | None:
         raise Malformed("the terms ask for a second person: messages go one by one")
     if any(_is_held(station, line, each) for each in request.entries):
         raise Malformed("MINIMIZE stands: messages go one by one")
+    if call.actor.at_console and any(isinstance(each, MessageRequest) for each in request.entries):
+        raise Malformed("from the console messages go one by one")
     now, language = station.clock.wall(), station.config.language
     entries = [entry_of(each, line, station.people, call.actor, language=language, now=now) for each in request.entries]
     times = [now if each.time is None else Instant(each.time) for each in request.entries]

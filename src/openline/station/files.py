@@ -5,6 +5,7 @@ folder synchronised: after a power cut the old or the new one is there.
 """
 
 import contextlib
+import fcntl
 import os
 import stat
 from pathlib import Path
@@ -80,3 +81,17 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def locked(path: Path) -> int:
+    """One station process in a home. Raises Unavailable."""
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError:
+        raise Unavailable("the station's run folder cannot be written") from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise Unavailable("this station runs already") from None
+    return handle

@@ -20,7 +20,6 @@ from pathlib import Path
 from openline.kernel.errors import Malformed, Refused, Unavailable
 from openline.station.api import Api
 from openline.station.config import Config, load_config
-from openline.station.drafting import settle
 from openline.station.log import hear_libraries, quiet_libraries
 from openline.station.runtime import Station
 from openline.station.server import ApiServer
@@ -53,7 +52,6 @@ async def serve(home: Path, unlock: Unlock, config: Config, *, ready: Callable[[
     async with Station.running(home, unlock, config=config) as station:
         handler = quiet_libraries(station.log)
         loop.set_exception_handler(_faults(station))
-        settle(station)
         server = ApiServer(Api(station), socket_path(home), group=config.api.group)
         await server.start()
         for number in (signal.SIGTERM, signal.SIGINT):

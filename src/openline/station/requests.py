@@ -13,53 +13,49 @@ import msgspec
 from openline.kernel.errors import Conflict, Foreign, Malformed, Unknown
 from openline.kernel.lane import parse_generation
 from openline.kernel.terms import Policy, check_language, parse_policy, policy_value
-from openline.kernel.units import MAX_INSTANT, MAX_SEQ, MIN_INSTANT, Instant
+from openline.kernel.units import Instant
 from openline.protocol import entries as kinds
 from openline.protocol.contact_entries import Contact, Countersign, Outcome
 from openline.protocol.entries import AnyEntry, Precedence, Role, Step
 from openline.protocol.facts import MessageStatus
 from openline.protocol.fields import Ref
 from openline.protocol.references import parse_reference
+from openline.station.asking import AnswerRequest, QueryRequest, TranslationRequest, asked_entry
 from openline.station.contact_terms import MEDIA, ContactTerms, policy_with
 from openline.station.line_runner import LineRunner
-from openline.station.people import ROLES, TECHNICIAN, WATCH, Actor, People
+from openline.station.people import INTERPRETER, ROLES, TECHNICIAN, WATCH, Actor, People
+from openline.station.spoken import (
+    Confirmation,
+    Index,
+    Language,
+    Moment,
+    Named,
+    Place,
+    Reason,
+    Request,
+    RoleWord,
+    Sign,
+    Spoken,
+    Text,
+)
 
 MAX_BATCH = 1_024
 
-Moment = Annotated[int, msgspec.Meta(ge=MIN_INSTANT, le=MAX_INSTANT)]
-Index = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
-Sign = Annotated[str, msgspec.Meta(pattern=r"^[A-Z0-9]{1,12}$")]
-RoleWord = Annotated[str, msgspec.Meta(pattern=r"^[a-z-]{1,20}$")]
-Language = Annotated[str, msgspec.Meta(max_length=32)]
-Text = Annotated[str, msgspec.Meta(max_length=8_192)]
-Reason = Annotated[str, msgspec.Meta(max_length=1_024)]
-
-
-class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What every request is."""
-
-
-class Place(Request, frozen=True, kw_only=True):
-    """An entry by its place."""
-
-    lane: Annotated[int, msgspec.Meta(ge=0, le=31)]
-    generation: Annotated[str, msgspec.Meta(max_length=27)] = "0"
-    index: Index
-    leaf: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")] | None = None
-    reference: Annotated[str, msgspec.Meta(max_length=80)] | None = None
-    """Ignored: an answer's reference object may be given as it came."""
-
-
-Named = Annotated[str, msgspec.Meta(max_length=80)] | Place
-
-
-class Spoken(Request, frozen=True, kw_only=True):
-    """What every entry may say of itself. Role and sign must be the actor's own."""
-
-    time: Moment | None = None
-    """The claimed moment, ms; now if it is not given."""
-    role: RoleWord | None = None
-    sign: Sign | None = None
+__all__ = [
+    "Confirmation",
+    "Index",
+    "Language",
+    "Moment",
+    "Named",
+    "Place",
+    "Reason",
+    "Request",
+    "RoleWord",
+    "Sign",
+    "Spoken",
+    "Text",
+]
+# Who reads requests needs these with them: they stand in station.spoken.
 
 
 class MessageRequest(Spoken, frozen=True, kw_only=True, tag_field="kind", tag="message"):
@@ -73,10 +69,14 @@ class MessageRequest(Spoken, frozen=True, kw_only=True, tag_field="kind", tag="m
         default_factory=lambda: [WATCH]
     )
     answer_by: Moment | None = None
+    acknowledge_by: Moment | None = None
+    """By when a person of the other side must have it (spec 6.100)."""
     answers: Named | None = None
     supersedes: Named | None = None
     minimize_considered: bool = False
     """Send it although MINIMIZE stands: whoever says so answers for it."""
+    confirm: Confirmation | None = None
+    """FLASH from the console: the line's label, typed once more."""
 
 
 class ServiceRequest(Spoken, frozen=True, kw_only=True, tag_field="kind", tag="service"):
@@ -111,6 +111,8 @@ class ReceiptRequest(Spoken, frozen=True, kw_only=True, tag_field="kind", tag="r
     step: Annotated[str, msgspec.Meta(pattern=r"^(presented|read|relayed)$")]
     at: Moment | None = None
     relayed_to: RoleWord | None = None
+    unit: Sign | None = None
+    """Call-sign of the acting unit it was put before (spec 6.104)."""
 
 
 class InterimRequest(Spoken, frozen=True, kw_only=True, tag_field="kind", tag="interim"):
@@ -191,6 +193,9 @@ EntryRequest = (
     | DeclineRequest
     | ProposeRequest
     | AssentRequest
+    | QueryRequest
+    | AnswerRequest
+    | TranslationRequest
     | ContactRequest
     | CountersignRequest
 )
@@ -205,6 +210,7 @@ class BatchRequest(Request, frozen=True, kw_only=True):
 _WATCH = frozenset({WATCH})
 _SERVICE = frozenset({TECHNICIAN, WATCH})
 _ADMINISTRATOR = frozenset({"administrator"})
+_WORDS = frozenset({INTERPRETER, WATCH})
 
 
 def needed(request: EntryRequest) -> frozenset[str]:
@@ -214,6 +220,8 @@ def needed(request: EntryRequest) -> frozenset[str]:
             return _SERVICE
         case ProposeRequest() | AssentRequest():
             return _ADMINISTRATOR
+        case QueryRequest() | TranslationRequest():
+            return _WORDS
         case _:
             return _WATCH
 
@@ -242,6 +250,7 @@ def entry_of(
                 sign=sign,
                 at=Instant(now if request.at is None else request.at),
                 relayed_to=None if request.relayed_to is None else role_of(request.relayed_to),
+                unit=_unit(request),
             )
         case InterimRequest():
             of = find_ref(line, request.of)
@@ -256,6 +265,9 @@ def entry_of(
             return kinds.Propose(replaces=engine.fold.amendments.in_force, policy=policy)
         case AssentRequest():
             return kinds.Assent(find_ref(line, request.proposal))
+        case QueryRequest() | AnswerRequest() | TranslationRequest():
+            of, tongue = find_ref(line, request.of), _language(request.lang, language)
+            return asked_entry(request, of, tongue, role=role, sign=sign)
         case ContactRequest():
             return Contact(
                 name=request.name,
@@ -272,6 +284,12 @@ def entry_of(
             return Countersign(of=of, agreed=request.agreed, role=role, sign=sign, text=request.text)
 
 
+def _unit(request: ReceiptRequest) -> str:
+    if request.unit is not None and request.step != "relayed":
+        raise Malformed("an acting unit goes with relayed")
+    return request.unit or ""
+
+
 def message_of(request: MessageRequest, line: LineRunner, *, language: str, drafter: str) -> kinds.Message:
     """The message that a request asks for, without a releaser."""
     return kinds.Message(
@@ -281,6 +299,7 @@ def message_of(request: MessageRequest, line: LineRunner, *, language: str, draf
         subject=request.subject,
         roles=tuple(role_of(name) for name in request.to),
         answer_by=None if request.answer_by is None else Instant(request.answer_by),
+        acknowledge_by=None if request.acknowledge_by is None else Instant(request.acknowledge_by),
         answers=None if request.answers is None else find_ref(line, request.answers),
         supersedes=None if request.supersedes is None else find_ref(line, request.supersedes),
         drafter=drafter,

@@ -10,7 +10,6 @@ Names and numbers are logged, nothing that anybody said.
 
 import asyncio
 import contextlib
-import fcntl
 import os
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -39,7 +38,8 @@ from openline.station.console import ConsoleDesk
 from openline.station.contacts import Contacts
 from openline.station.entry_view import entry_view, lane_party
 from openline.station.feed import Feed, Published
-from openline.station.files import private_folder
+from openline.station.files import locked, private_folder
+from openline.station.grace import GRACE_MS, Grace
 from openline.station.keys import Keys
 from openline.station.keystore import Keystore
 from openline.station.line_runner import LineRunner, State
@@ -71,6 +71,7 @@ class Parts:
     """Of the automatic tests."""
     probes: Rate = field(default_factory=Rate)
     """Of the bearers."""
+    grace_ms: int = GRACE_MS
 
 
 class Station:
@@ -113,6 +114,7 @@ class Station:
         self.keys = Keys(self)
         self.probes = Probes(self, parts.probes)
         self.minimize = Minimize(self)
+        self.grace = Grace(self, parts.grace_ms)
         self.contacts = Contacts(self)
         self.console: ConsoleDesk | None = None
         """Puts itself here while it is served."""
@@ -133,7 +135,7 @@ class Station:
         """
         config = load_config(home) if config is None else config
         private_folder(home / "run", passage=True)
-        lock = _lock(home / "run" / "lock")
+        lock = locked(home / "run" / "lock")
         try:
             parts = parts or Parts()
             keystore = Keystore.open(home / "keys", unlock, parts.entropy)
@@ -160,6 +162,7 @@ class Station:
         self.rhythm.start()
         self.probes.start()
         self.minimize.start()
+        self.grace.start()
         self.contacts.start()
         self.log.event("station.started", version=self.version, lines=len(self.lines), simulated=self.clock.simulated)
 
@@ -169,6 +172,7 @@ class Station:
         self.rhythm.stop()
         self.probes.stop()
         self.minimize.stop()
+        self.grace.stop()
         self.contacts.stop()
         await self.bearers.stop()
         self.committer.close()
@@ -374,17 +378,3 @@ def _place(bug: BaseException) -> str:
     while at is not None and at.tb_next is not None:
         at = at.tb_next
     return f"{Path(at.tb_frame.f_code.co_filename).stem}:{at.tb_lineno}" if at is not None else "nowhere"
-
-
-def _lock(path: Path) -> int:
-    """One station process in a home. Raises Unavailable."""
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError:
-        raise Unavailable("the station's run folder cannot be written") from None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(handle)
-        raise Unavailable("this station runs already") from None
-    return handle

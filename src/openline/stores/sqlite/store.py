@@ -177,6 +177,16 @@ class SqliteStore:
             sealed = self._seal.seal(_draft_place(number, draft.line, state), draft.content)
             connection.execute("UPDATE drafts SET state = ?, sealed = ? WHERE number = ?", (state, sealed, number))
 
+    def rewrite_draft(self, before: Draft, state: str, content: bytes) -> None:
+        """Replace a draft that is still exactly `before`, else Conflict. Raises Unknown."""
+        with self._database.transaction() as connection:
+            if self.draft(before.number) != before:
+                raise Conflict("the draft is in another state, or somebody has changed it")
+            sealed = self._seal.seal(_draft_place(before.number, before.line, state), content)
+            connection.execute(
+                "UPDATE drafts SET state = ?, sealed = ? WHERE number = ?", (state, sealed, before.number)
+            )
+
     def draft(self, number: int) -> Draft:
         """One draft. Raises Unknown."""
         found = self._drafts(_DRAFT + "WHERE number = ?", number)
@@ -211,6 +221,11 @@ class SqliteStore:
         with self._database.transaction() as connection:
             connection.execute("INSERT INTO audit VALUES (?, ?, ?)", (row.number, row.digest, sealed))
         return row
+
+    def last_audit(self) -> int:
+        """The number of the latest act; 0 if there is none."""
+        ((last,),) = self._database.rows((int,), "SELECT coalesce(max(number), 0) FROM audit")
+        return int(last)
 
     def audit(self, after: int, count: int) -> Sequence[AuditRow]:
         """At most `count` acts with number > `after`, in order."""
