@@ -56,7 +56,7 @@ def settings(struct: type[msgspec.Struct] = Config, before: str = "") -> Iterato
         if _is_table(inner):
             yield from settings(inner, f"{path}.")
         elif get_origin(inner) is dict:
-            holder = {"people": "NAME", "peers": "FINGERPRINT"}[field.encode_name]
+            holder = {"people": "NAME", "peers": "FINGERPRINT", "paths": "PATH"}[field.encode_name]
             yield from settings(get_args(inner)[1], f"{path}.{holder}.")
         elif get_origin(inner) is tuple and _is_table(get_args(inner)[0]):
             yield from settings(get_args(inner)[0], f"{path}.")

@@ -13,6 +13,7 @@ from starlette.routing import Router
 from openline.kernel.errors import Bug, Forbidden, Refused, Unavailable, Unknown
 from openline.station import (
     api_acts,
+    api_alarms,
     api_bearers,
     api_console,
     api_contacts,
@@ -45,6 +46,7 @@ def all_routes() -> tuple[Route, ...]:
         *api_keys.ROUTES,
         *api_drop.ROUTES,
         *api_console.ROUTES,
+        *api_alarms.ROUTES,
     )
     return (*routes, document_route(routes))
 

@@ -140,8 +140,8 @@ def nats(host: Host, table: Nats) -> Made:
     config = NatsConfig(
         station=host.card.fingerprint.hex(),
         servers=table.servers,
-        credentials=_secret(host, table.credentials_file, MAX_FILE_BYTES),
-        authority=_file(host, table.authority_file),
+        credentials=_secret(host.home, table.credentials_file, MAX_FILE_BYTES),
+        authority=_file(host.home, table.authority_file),
         server_name=table.server_name,
     )
     bearer = NatsBearer(config, host.links, host.entropy)
@@ -159,8 +159,8 @@ def mail(host: Host, table: Mail) -> Made:
 
     config = MailConfig(
         address=table.address,
-        outgoing=_mail_server(host, table.smtp),
-        incoming=_mail_server(host, table.imap),
+        outgoing=mail_server(host.home, table.smtp),
+        incoming=mail_server(host.home, table.imap),
         folder=table.folder,
         mails_per_minute=table.mails_per_minute,
     )
@@ -176,10 +176,11 @@ def mail(host: Host, table: Mail) -> Made:
     return Made(bearer=bearer, place=place, drop=bearer.drop_peer)
 
 
-def _mail_server(host: Host, table: Server) -> "MailServer":
+def mail_server(home: Path, table: Server) -> "MailServer":
+    """One mail server of a configuration in that folder. Raises Malformed, and as `read_private`."""
     from openline.bearers.mail import MailServer, Security
 
-    password = _secret(host, table.password_file, 1_024)
+    password = _secret(home, table.password_file, 1_024)
     try:
         return MailServer(
             host=table.host,
@@ -188,24 +189,24 @@ def _mail_server(host: Host, table: Server) -> "MailServer":
             password=password.decode().rstrip("\r\n"),
             security=Security(table.security),
             name=table.name,
-            authorities=_file(host, table.authorities_file).decode("ascii"),
+            authorities=_file(home, table.authorities_file).decode("ascii"),
             pin=bytes.fromhex(table.pin),
         )
     except UnicodeDecodeError:
         raise Malformed("mail: a password or authorities file is not text") from None
 
 
-def _secret(host: Host, name: str, most: int) -> bytes:
+def _secret(home: Path, name: str, most: int) -> bytes:
     """A file for the station's user alone; empty without a name. Raises as `read_private`."""
-    return read_private(host.home / name, most) if name else b""
+    return read_private(home / name, most) if name else b""
 
 
-def _file(host: Host, name: str) -> bytes:
+def _file(home: Path, name: str) -> bytes:
     """A file that the configuration names; empty without a name. Raises Unavailable."""
     if not name:
         return b""
     try:
-        with (host.home / name).open("rb") as file:
+        with (home / name).open("rb") as file:
             return file.read(MAX_FILE_BYTES)
     except OSError:
         raise Unavailable("a file that the bearer's table names cannot be read") from None

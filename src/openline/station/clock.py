@@ -27,6 +27,10 @@ class StationClock:
         """The time of day, ms since 1970."""
         return Instant(time.time_ns() // 1_000_000 + self._offset_ms)
 
+    def machine(self) -> Instant:
+        """The machine's own time of day, never a simulated one: for what outsiders compare with theirs."""
+        return Instant(time.time_ns() // 1_000_000)
+
     def now(self) -> Now:
         """Both."""
         return Now(steady=self.steady(), wall=self.wall())

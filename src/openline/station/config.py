@@ -16,6 +16,8 @@ import msgspec
 
 from openline.kernel.errors import Malformed, TooLarge, Unavailable, Unknown
 from openline.kernel.terms import check_language, check_name
+from openline.station.alarms.tables import Alarms
+from openline.station.alarms.tables import check as check_alarms
 from openline.station.bearer_tables import Drop, Mail, Nats, Serial
 from openline.station.people import ROLES, Actor, People
 
@@ -120,6 +122,7 @@ class Config(_Data, frozen=True, kw_only=True):
     drop: Drop | None = None
     serial: Serial | tuple[Serial, ...] = ()
     """One table, or several (`[[serial]]`)."""
+    alarms: Alarms = msgspec.field(default_factory=Alarms)
 
     @property
     def serials(self) -> tuple[Serial, ...]:
@@ -166,6 +169,7 @@ def parse_config(text: str) -> Config:
     check_language(config.language)
     if len({each.name for each in config.serials}) < len(config.serials):
         raise Malformed("config.toml: serial: each line needs a name of its own")
+    check_alarms(config.alarms)
     people_of(config)
     if config.console is not None:
         console_place(config)

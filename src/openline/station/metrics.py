@@ -3,6 +3,7 @@
 Counted in plain integers where it happens; only who asks pays for the rest.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -34,6 +35,7 @@ class _Collector:
         yield from self._of_station()
         yield from self._of_lines()
         yield from self._of_bearers()
+        yield from self._of_alarms()
 
     def _of_station(self) -> Iterator[_Family]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -98,3 +100,24 @@ class _Collector:
         for (name, event), count in sorted(station.links.counters.items()):
             events.add_metric([name, event], count)
         yield from (links, sent, received, out, back, events)
+
+    def _of_alarms(self) -> Iterator[_Family]:
+        from prometheus_client.core import GaugeMetricFamily
+
+        calls = self._station.alarms.calls
+        is_open = GaugeMetricFamily("openline_alarms_open", "Alarms that nobody has acknowledged", labels=["kind"])
+        kinds = Counter(str(alarm.key.kind) for alarm in calls.book.live() if alarm.state.value == "open")
+        for kind, count in sorted(kinds.items()):
+            is_open.add_metric([kind], count)
+        works = GaugeMetricFamily("openline_alarm_path_works", "1 if the last call was taken", labels=["path"])
+        taken = GaugeMetricFamily(
+            "openline_alarm_path_taken_seconds", "When a call was taken last, seconds since 1970", labels=["path"]
+        )
+        for name, path in calls.paths.items():
+            works.add_metric([name], not path.state.failure)
+            if path.state.succeeded_at is not None:
+                taken.add_metric([name], path.state.succeeded_at / 1_000)
+        undelivered = GaugeMetricFamily(
+            "openline_alarms_undelivered", "Open alarms that no path has taken", value=calls.undelivered()
+        )
+        yield from (is_open, works, taken, undelivered)

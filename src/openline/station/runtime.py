@@ -27,6 +27,7 @@ from openline.ports import Store
 from openline.protocol.entries import Service
 from openline.protocol.events import Holds, Noticed
 from openline.protocol.records import LineRecord, Mark
+from openline.station.alarms.duty import AlarmDuty, AlarmPace
 from openline.station.answers import encoded
 from openline.station.audit import AuditLog
 from openline.station.bearers import Bearers
@@ -71,6 +72,7 @@ class Parts:
     """Of the automatic tests."""
     probes: Rate = field(default_factory=Rate)
     """Of the bearers."""
+    alarms: AlarmPace = field(default_factory=AlarmPace)
     grace_ms: int = GRACE_MS
 
 
@@ -116,6 +118,7 @@ class Station:
         self.minimize = Minimize(self)
         self.grace = Grace(self, parts.grace_ms)
         self.contacts = Contacts(self)
+        self.alarms = AlarmDuty(self, parts.alarms)
         self.console: ConsoleDesk | None = None
         """Puts itself here while it is served."""
         self._told: dict[bytes, str] = {}
@@ -154,6 +157,7 @@ class Station:
             self.clock.set(Instant(int(simulated)))
         records = self.gate.call(self.store.lines)
         self.card = card_in_use(self.home, records)
+        self.alarms.recall()  # first: a line that starts may have something to raise
         for record in records:
             self._start_line(record)
         await self.bearers.start()
@@ -164,6 +168,7 @@ class Station:
         self.minimize.start()
         self.grace.start()
         self.contacts.start()
+        self.alarms.start()
         self.log.event("station.started", version=self.version, lines=len(self.lines), simulated=self.clock.simulated)
 
     async def _end(self) -> None:
@@ -174,6 +179,7 @@ class Station:
         self.minimize.stop()
         self.grace.stop()
         self.contacts.stop()
+        await self.alarms.stop()
         await self.bearers.stop()
         self.committer.close()
         with contextlib.suppress(Unavailable):
@@ -290,6 +296,7 @@ class Station:
     def entries_shown(self, line: LineRunner, seen: list[Seen]) -> None:
         """Push entries to whoever listens; what was said about keys is heeded."""
         self.keys.heard(line, seen)
+        self.alarms.arrived(line, seen)
         self.counters["entries"] += len(seen)
         for each in seen:
             if isinstance(each.shown.entry, Service):
@@ -327,6 +334,7 @@ class Station:
             self.keys.psk_agreed(line, notice.party)
         if notice.what in _QUIET:
             return
+        self.alarms.noticed(line, notice)
         held = self._few.held_back(self.clock.steady(), line.label, notice.what)
         if held is None:
             return

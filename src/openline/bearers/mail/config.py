@@ -54,8 +54,8 @@ class MailConfig:
 def check_config(config: MailConfig) -> None:
     """Pass a configuration that can be worked with. Raises Malformed, or Forbidden for a plain connection elsewhere."""
     parse_mail_address(config.address)
-    _check_server(config.outgoing)
-    _check_server(config.incoming)
+    check_server(config.outgoing)
+    check_server(config.incoming)
     if not config.incoming.user:
         raise Malformed("mail: the IMAP server needs a user name")
     if not config.folder or not config.folder.isascii() or _CONTROL.search(config.folder):
@@ -113,7 +113,8 @@ def pinned(server: MailServer, certificate: bytes | None) -> bool:
     return not server.pin or hmac.compare_digest(hashlib.sha256(certificate or b"").digest(), server.pin)
 
 
-def _check_server(server: MailServer) -> None:
+def check_server(server: MailServer) -> None:
+    """Pass a server that can be worked with. Raises Malformed, or Forbidden for a plain connection elsewhere."""
     if not _HOST.fullmatch(server.host) or not 1 <= server.port <= 65_535:
         raise Malformed("mail: not a server's address and port")
     if _CONTROL.search(server.user + server.password) or (server.name and not _HOST.fullmatch(server.name)):

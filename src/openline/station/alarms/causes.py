@@ -1,0 +1,264 @@
+"""What of a running station raises an alarm: looked at again and again, so that nothing hangs on an event that was missed.
+
+A cause is told from the moment on at which it is there, and raises an alarm once it is ripe: a FLASH unread for a minute,
+a line in fault for five. Spans are measured by the steady clock from when this process saw the cause first; what an
+author claims about his time neither hurries nor delays.
+"""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from openline.protocol.clocks import MessageClock, running
+from openline.protocol.engine import Engine
+from openline.protocol.entries import KeyNotice, Precedence, Watch, kind_of
+from openline.protocol.entries import Kind as EntryKind
+from openline.protocol.facts import HANDLED
+from openline.protocol.ledgers import status_of
+from openline.station.alarms.records import Cause, Key, Kind
+from openline.station.alarms.tables import Alarms
+from openline.station.bearers import Bearers
+from openline.station.clock import StationClock
+from openline.station.line_runner import LineRunner
+from openline.station.links import Links
+from openline.station.seen import Seen
+from openline.station.silence import Reach, reached
+
+UNREAD = 256
+"""Messages of one lane, precedence and party that are looked at: what is behind them is as late."""
+DISK_LOOK_MS = 30_000
+_MINUTE = 60_000
+_QUIET = frozenset(
+    {
+        EntryKind.TERMS, EntryKind.GENERATION, EntryKind.ACK, EntryKind.TEST, EntryKind.EPOCH, EntryKind.WATCH,
+        EntryKind.KEYS, EntryKind.RECEIPT, EntryKind.ATTACHMENT_RECEIPT,
+    }
+)  # fmt: skip
+"""Entries that a station makes by itself, or that ask nothing of anybody: they call nobody to an empty floor."""
+
+
+class Floor(Protocol):
+    """What of a station is looked at."""
+
+    home: Path
+    clock: StationClock
+    links: Links
+    bearers: Bearers
+    lines: dict[bytes, LineRunner]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A cause that is there now."""
+
+    key: Key
+    cause: Cause
+    ripe: bool
+    """Whether it is time to raise an alarm about it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    """What a line's transcript says, as long as it does not grow."""
+
+    engine: Engine
+    entries: int
+    attended: bool
+    exercise: bool
+    unread: tuple[tuple[str, Precedence], ...]
+    """Of others, to this party: no person here has handled them."""
+    clocks: tuple[MessageClock, ...]
+
+
+class Causes:
+    """Looks at one station."""
+
+    SCANNED = frozenset(
+        {
+            Kind.FLASH,
+            Kind.UNATTENDED,
+            Kind.LINE_FAULT,
+            Kind.CLOCK_OURS,
+            Kind.CLOCK_THEIRS,
+            Kind.BEARER_DOWN,
+            Kind.DISK_LOW,
+        }
+    )
+    """Kinds whose alarms are over when the cause is not found any more."""
+
+    def __init__(self, floor: Floor, table: Alarms) -> None:
+        self._floor, self._table = floor, table
+        self._first: dict[tuple[Key, str], tuple[int, int]] = {}
+        """When a cause was seen first: steady, and the time of day."""
+        self._touched: set[tuple[Key, str]] = set()
+        self._lines: dict[bytes, _Line] = {}
+        self._arrived: dict[bytes, dict[str, int]] = {}
+        """Line -> what came while nobody attended, other than messages, and when."""
+        self._disk = (-DISK_LOOK_MS, False)
+
+    # --- events --------------------------------------------------------------------------------------------------
+
+    def arrived(self, line: LineRunner, seen: list[Seen]) -> Iterator[Found]:
+        """Entries became durable: what calls somebody although it is no message, and what says that a key was stolen."""
+        for each in seen:
+            entry, lane = each.shown.entry, each.shown.lane
+            if entry is None:
+                continue
+            if isinstance(entry, KeyNotice) and entry.stolen:
+                yield Found(
+                    key=Key(kind=Kind.KEY_STOLEN, line=line.label, what=line.names[lane.party]),
+                    cause=Cause(since=int(self._floor.clock.wall())),
+                    ripe=True,
+                )
+            kind = kind_of(entry)
+            if lane.party != line.party and kind not in _QUIET and kind != EntryKind.MESSAGE:
+                waiting = self._arrived.setdefault(line.line, {})
+                if len(waiting) < UNREAD:
+                    waiting[f"{lane.number}.{lane.generation}:{each.shown.row.index}"] = int(self._floor.clock.wall())
+
+    # --- looking -------------------------------------------------------------------------------------------------
+
+    def look(self) -> list[Found]:
+        """Every cause that is there now."""
+        self._touched.clear()
+        found: list[Found] = []
+        for line in list(self._floor.lines.values()):
+            found += self._of_line(line)
+        found += self._bearers()
+        if self._is_disk_low():
+            since, _ = self._seen(Key(kind=Kind.DISK_LOW), "")
+            found.append(Found(key=Key(kind=Kind.DISK_LOW), cause=Cause(since=since), ripe=True))
+        self._first = {key: at for key, at in self._first.items() if key in self._touched}
+        return found
+
+    def _seen(self, key: Key, subject: str) -> tuple[int, int]:
+        """Since when (time of day, ms) this is there, and for how many ms."""
+        steady, place = self._floor.clock.steady(), (key, subject)
+        began, since = self._first.setdefault(place, (steady, int(self._floor.clock.wall())))
+        self._touched.add(place)
+        return since, steady - began
+
+    def _of_line(self, line: LineRunner) -> Iterator[Found]:
+        engine, simulated = line.engine, self._floor.clock.simulated
+        if self._is_down(line):
+            key = Key(kind=Kind.LINE_FAULT, line=line.label)
+            since, lasted = self._seen(key, "")
+            exercise = simulated or line.terms.policy.exercise
+            cause = Cause(since=since, exercise=exercise)
+            yield Found(key=key, cause=cause, ripe=lasted >= self._table.fault_minutes * _MINUTE)
+        if engine is None:
+            return
+        says = self._lines.get(line.line)
+        if says is None or says.engine is not engine or says.entries != line.entries:
+            says = self._lines[line.line] = _read(line, engine)
+        yield from self._unread(line, says, exercise=simulated or says.exercise)
+        yield from self._clocks(line, says, exercise=simulated or says.exercise)
+
+    def _is_down(self, line: LineRunner) -> bool:
+        """Whether a party that had been reached is reached no more, or its station is silent."""
+        engine = line.engine
+        if engine is None:
+            return True
+        for party, peer in engine.peers.items():
+            reach = reached(self._floor.links, line, engine, party).reach
+            if peer.epoch is not None and reach in {Reach.BEARERS_DOWN, Reach.STATION_SILENT}:
+                return True
+        return False
+
+    def _unread(self, line: LineRunner, says: _Line, *, exercise: bool) -> Iterator[Found]:
+        key = Key(kind=Kind.FLASH, line=line.label)
+        flashes = [place for place, precedence in says.unread if precedence is Precedence.FLASH]
+        seen = {place: self._seen(key, place) for place in flashes}
+        ripe = {place for place, (_, lasted) in seen.items() if lasted >= self._table.flash_seconds * 1_000}
+        if seen:
+            since = min(since for since, _ in seen.values())
+            cause = Cause(since=since, precedence="FLASH", subjects=frozenset(ripe), exercise=exercise)
+            yield Found(key=key, cause=cause, ripe=bool(ripe))
+        if says.attended:
+            self._arrived.pop(line.line, None)
+            return
+        key = Key(kind=Kind.UNATTENDED, line=line.label)
+        arrived = {place: self._seen(key, place)[0] for place, _ in says.unread} | self._arrived.get(line.line, {})
+        highest = min((precedence for _, precedence in says.unread), default=None)
+        cause = Cause(
+            since=min(arrived.values(), default=0),
+            precedence=highest.name if highest is not None else "",
+            subjects=frozenset(arrived),
+            exercise=exercise,
+        )
+        # Unattended with nothing new: what was raised stands until somebody comes.
+        yield Found(key=key, cause=cause, ripe=bool(arrived))
+
+    def _clocks(self, line: LineRunner, says: _Line, *, exercise: bool) -> Iterator[Found]:
+        now = self._floor.clock.wall()
+        late = [clock for clock in says.clocks if clock.due <= now]
+        for kind, own in ((Kind.CLOCK_OURS, True), (Kind.CLOCK_THEIRS, False)):
+            clocks = [clock for clock in late if (clock.party == line.party) is own]
+            if clocks:
+                first = min(clocks, key=lambda clock: clock.due)
+                cause = Cause(
+                    since=first.due,
+                    clock=first.basis.value,
+                    subjects=frozenset(f"{_place(clock)}.{clock.party} {clock.due}" for clock in clocks),
+                    exercise=exercise,
+                )
+                yield Found(key=Key(kind=kind, line=line.label), cause=cause, ripe=True)
+
+    def _bearers(self) -> Iterator[Found]:
+        floor = self._floor
+        for name in floor.bearers.shown():
+            if name == "courier":
+                continue
+            bearer = floor.links.bearers.get(name)
+            # A link that never was up is one that nobody has set up yet: `openline bearers` shows it.
+            states = {
+                of: state for (each, of), state in floor.links.states.items() if each == name and state.changed_at
+            }
+            silent = [of for of, state in states.items() if state.silent or bearer is None or not bearer.up(of)]
+            if not floor.bearers.trouble(name) and not silent:
+                continue
+            key = Key(kind=Kind.BEARER_DOWN, what=name)
+            since, lasted = self._seen(key, "")
+            cause = Cause(since=since, exercise=floor.clock.simulated)
+            yield Found(key=key, cause=cause, ripe=lasted >= self._table.bearer_minutes * _MINUTE)
+
+    def _is_disk_low(self) -> bool:
+        now = self._floor.clock.steady()
+        looked, low = self._disk
+        if now - looked >= DISK_LOOK_MS:
+            try:
+                low = shutil.disk_usage(self._floor.home).free < self._table.disk_mib << 20
+            except OSError:
+                low = True  # a disk that cannot be asked has no room
+            self._disk = now, low
+        return low
+
+
+def _read(line: LineRunner, engine: Engine) -> _Line:
+    watch = engine.fold.watch(line.party)
+    attended = watch is not None and isinstance(watch.entry, Watch) and watch.entry.attended
+    unread = []
+    for ledger in engine.fold.ledgers():
+        if ledger.number // 2 == line.party:
+            continue
+        for row in dict.fromkeys(ledger.unhandled(HANDLED, UNREAD)):
+            message = status_of(ledger, row)
+            mine = next((party for party in message.parties if party.party == line.party), None)
+            if mine is not None and not mine.marks & HANDLED:
+                place = f"{ledger.number}.{ledger.generation}:{message.place.index}"
+                unread.append((place, message.precedence))
+    return _Line(
+        engine=engine,
+        entries=line.entries,
+        attended=attended,
+        exercise=engine.fold.policy.exercise,
+        unread=tuple(unread),
+        clocks=tuple(running(engine.fold)),
+    )
+
+
+def _place(clock: MessageClock) -> str:
+    place = clock.place
+    return f"{place.lane}.{place.generation}:{place.index}"
