@@ -159,6 +159,8 @@ MAP: dict[str, str] = {
     "station/composing.py": "station",
     "station/grace.py": "station",
     "station/api_drafts.py": "station",
+    "station/api_receipts.py": "station",
+    "station/remarks_view.py": "station",
     "station/spoken.py": "station",
     "station/asking.py": "station",
     "station/api_contacts.py": "station",

@@ -56,11 +56,15 @@ class PartyStatusView(Answer, frozen=True, kw_only=True):
     relayed: bool
     interim_until: int | None
     declined: bool
+    queried: bool
+    """It asked the author about it."""
+    acknowledged: bool
+    """A person of that party has it: by its receipt read or relayed, holding reply, refusal, query or answer."""
     answered: bool
     due: int | None
     """When the clock that runs for it runs out, ms; None if none runs."""
     due_by: str
-    """What that clock rests on: "handling time", "answer by", "interim", or empty."""
+    """What that clock rests on: "handling time", "answer by", "acknowledge by", "interim", or empty."""
 
 
 class EntryView(Answer, frozen=True, kw_only=True):
@@ -81,8 +85,14 @@ class EntryView(Answer, frozen=True, kw_only=True):
     """Its author has since held the lane key of then for stolen, and does not vouch for it."""
     status: dict[str, PartyStatusView] | None = None
     """Messages only: by party."""
+    exercise: bool = False
+    """Everything on its line is an exercise."""
     seen: dict[str, int] | None = None
     """Messages and replies only: how much of each other lane its author held, by "lane.generation"; the rest crossed it."""
+    remarks: "list[EntryView] | None" = None
+    """What speaks of it (receipts, replies, queries with their answers, translations), where that was asked for."""
+    stands: bool | None = None
+    """Queries only: whether the words of its passage stand in the message that it names; null if it quotes none."""
 
 
 class PartyView(Answer, frozen=True, kw_only=True):

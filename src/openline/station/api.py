@@ -23,6 +23,7 @@ from openline.station import (
     api_keys,
     api_lines,
     api_pairings,
+    api_receipts,
     api_streams,
 )
 from openline.station.calls import Call, NotAllowed, Route, Scope, failure
@@ -40,6 +41,7 @@ def all_routes() -> tuple[Route, ...]:
         *api_lines.ROUTES,
         *api_bearers.ROUTES,
         *api_drafts.ROUTES,
+        *api_receipts.ROUTES,
         *api_acts.ROUTES,
         *api_contacts.ROUTES,
         *api_pairings.ROUTES,

@@ -36,6 +36,7 @@ from openline.station.drafting import (
 from openline.station.entry_view import KINDS, arrival_view, reference_of, status_view
 from openline.station.line_runner import LineRunner
 from openline.station.people import ADMINISTRATOR, AUDITOR, INTERPRETER, PRINCIPAL, TECHNICIAN, WATCH
+from openline.station.remarks_view import with_remarks
 from openline.station.requests import BatchRequest, EntryRequest, MessageRequest, entry_of, find_messages
 from openline.station.runtime import Station
 
@@ -58,6 +59,8 @@ class PageQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE)] = 100
     kind: Annotated[str, msgspec.Meta(max_length=256)] | None = None
     """Kinds by name, separated by commas; without it all but pure acknowledgements."""
+    remarks: bool = False
+    """With each message and query, what speaks of it."""
 
 
 class FindQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -173,7 +176,10 @@ async def read_page(call: Call) -> Reply | None:
         found = _backwards(line, query.before, query.limit, wanted)
     else:
         found = _forwards(line, query.after or 0, query.limit, wanted)
-    return reply(EntriesView(entries=found, last_seq=line.history.last_seq()))
+    views = [arrival_view(line, each) for each in found]
+    if query.remarks:
+        views = [with_remarks(line, each, view) for each, view in zip(found, views, strict=True)]
+    return reply(EntriesView(entries=views, last_seq=line.history.last_seq()))
 
 
 def _kinds(names: str | None) -> frozenset[int] | None:
@@ -201,14 +207,14 @@ def _wanted(arrival: Arrival, wanted: frozenset[int] | None) -> bool:
     return kind in wanted or (-1 in wanted and kind not in KINDS.values() and kind != 0)
 
 
-def _forwards(line: LineRunner, after: int, limit: int, wanted: frozenset[int] | None) -> list[EntryView]:
-    found: list[EntryView] = []
+def _forwards(line: LineRunner, after: int, limit: int, wanted: frozenset[int] | None) -> list[Arrival]:
+    found: list[Arrival] = []
     for _ in range(MAX_SCANNED // MAX_PAGE):
         arrivals = line.history.since(after, MAX_PAGE)
         for arrival in arrivals:
             after = arrival.seq
             if _wanted(arrival, wanted):
-                found.append(arrival_view(line, arrival))
+                found.append(arrival)
                 if len(found) == limit:
                     return found
         if len(arrivals) < MAX_PAGE:
@@ -216,8 +222,8 @@ def _forwards(line: LineRunner, after: int, limit: int, wanted: frozenset[int] |
     return found
 
 
-def _backwards(line: LineRunner, before: int, limit: int, wanted: frozenset[int] | None) -> list[EntryView]:
-    found: list[EntryView] = []
+def _backwards(line: LineRunner, before: int, limit: int, wanted: frozenset[int] | None) -> list[Arrival]:
+    found: list[Arrival] = []
     end = min(before, line.history.last_seq() + 1)
     page, scanned = max(limit, 64), 0
     while end > 1 and len(found) < limit and scanned < MAX_SCANNED:
@@ -225,7 +231,7 @@ def _backwards(line: LineRunner, before: int, limit: int, wanted: frozenset[int]
         arrivals = line.history.since(first, end - 1 - first)
         for arrival in reversed(arrivals):
             if len(found) < limit and _wanted(arrival, wanted):
-                found.append(arrival_view(line, arrival))
+                found.append(arrival)
         scanned += len(arrivals)
         end = first + 1
     return found[::-1]
@@ -243,7 +249,8 @@ async def read_one(call: Call) -> Reply | None:
     rows = line.history.entries(lane, int(index), 1) if int(index) < line.history.size(lane) else ()
     if not rows:
         raise Unknown("no such entry is held here")
-    return reply(arrival_view(line, Arrival(seq=0, lane=lane, row=rows[0])))
+    arrival = Arrival(seq=0, lane=lane, row=rows[0])
+    return reply(with_remarks(line, arrival, arrival_view(line, arrival)))
 
 
 def lane_of_place(line: LineRunner, number: int, generation: str) -> Lane:

@@ -12,7 +12,7 @@ from openline.kernel.terms import Policy
 from openline.kernel.units import Instant
 from openline.ports import Arrival
 from openline.protocol.acknowledgements import decode_ack
-from openline.protocol.asking import Passage
+from openline.protocol.asking import Passage, Query
 from openline.protocol.clocks import clock_of
 from openline.protocol.engine import Engine
 from openline.protocol.entries import (
@@ -27,7 +27,7 @@ from openline.protocol.entries import (
     kind_of,
 )
 from openline.protocol.events import Shown
-from openline.protocol.facts import Mark, MessageStatus, Standing, standing_of
+from openline.protocol.facts import HANDLED, Mark, MessageStatus, Standing, standing_of
 from openline.protocol.fields import NamedHead, Ref, decode_time
 from openline.protocol.lanes import read_body
 from openline.protocol.records import EntryRow
@@ -104,6 +104,8 @@ def _view(  # noqa: PLR0917 - the parts of one entry
         superseded=status is not None and status.superseded,
         disputed=engine is not None and disputed(engine.fold, lane.number, lane.generation, index),
         status=status_view(line, engine, status) if engine is not None and status is not None else None,
+        exercise=line.exercise,
+        stands=passage_stands(line, entry) if isinstance(entry, Query) else None,
         seen=_seen(row) if isinstance(entry, Message | Interim | Decline) else None,
     )
 
@@ -121,6 +123,19 @@ def _status(engine: Engine, lane: Lane, index: int) -> MessageStatus | None:
     if ledger is None or ledger.messages.find(index) < 0:
         return None
     return engine.fold.status(lane.number, lane.generation, index)
+
+
+def passage_stands(line: LineRunner, query: Query) -> bool | None:
+    """Whether the passage that a query quotes stands in the message that it names; None if it quotes none, or that is not held."""
+    engine, ref, part = line.engine, query.of, query.passage
+    if engine is None or part is None or engine.fold.size(ref.lane, ref.generation) <= ref.index:
+        return None
+    lane = engine.book.lane(ref.lane, ref.generation)
+    (row,) = engine.book.rows(engine.book.state(lane), ref.index, 1)
+    if row.refused or not row.entry.secret or row.nodes[0] != ref.leaf:
+        return None
+    said = read_body(row.entry)
+    return isinstance(said, Message) and said.text[part.start : part.end] == part.words
 
 
 # --- where a message stands ------------------------------------------------------------------------------------
@@ -144,6 +159,8 @@ def status_view(line: LineRunner, engine: Engine, status: MessageStatus) -> dict
             relayed=bool(marks & Mark.RELAYED),
             interim_until=each.until,
             declined=bool(marks & Mark.DECLINED),
+            queried=bool(marks & Mark.QUERIED),
+            acknowledged=bool(marks & HANDLED),
             answered=bool(marks & Mark.ANSWERED),
             due=clock.due if clock is not None else None,
             due_by=clock.basis.value if clock is not None else "",

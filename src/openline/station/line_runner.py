@@ -45,6 +45,7 @@ from openline.protocol.events import (
     Transmit,
     WakeAt,
 )
+from openline.protocol.fields import Ref
 from openline.protocol.records import Append, LineRecord, Mark, PutSnapshot
 from openline.protocol.snapshots import snapshot
 from openline.protocol.transcript import FOLD_VERSION
@@ -92,6 +93,8 @@ class LineRunner:
         self._loop = asyncio.get_running_loop()
         self._tokens: dict[int, asyncio.Future[Accepted]] = {}
         self._token = 0
+        self.presenting: set[Ref] = set()
+        """Messages for which a receipt "presented" is being signed."""
         self._waiters: dict[asyncio.Future[None], Callable[[], bool]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._failures = 0
