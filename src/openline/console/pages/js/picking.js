@@ -42,7 +42,7 @@ export function noLine(context) {
     el("p", null, t("A line begins with two people who meet, or who hear each other's voice. Each side does the same three steps at its station.")),
     el("ol", { class: "steps" },
       step("1", t("Write your card to a stick or on paper, and hand it to the other floor. It holds no secret."), `openline card > ${name}.card`),
-      step("2", t("Take their card, and compare the fingerprint digit by digit, in person or by voice."), "openline card --peer THEIR.card"),
+      step("2", t("Take their card, and compare the fingerprint digit by digit, in person or by voice."), "openline card --fingerprint THEIR.card"),
       step("3", t("Agree on the terms (languages, tests, handling times), and pair. Both sides type this within the hour."), "openline pair THEIR.card --terms terms.toml")),
     el("p", { class: "second" }, t("The line appears here by itself as soon as both sides have paired. Nothing needs to be reloaded.")));
 }

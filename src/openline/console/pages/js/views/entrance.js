@@ -66,8 +66,8 @@ function recovery(place) {
 
 function link() {
   return el("details", null, el("summary", null, t("One-time link")), el("div", { class: "stack" },
-    el("p", null, t("An administrator makes one for you: in the settings, or at the station by")), el("p", null, el("code", null, "openline console link")),
-    el("p", { class: "second" }, t("It works once and for a short time. The very first one is printed by the station when it starts."))));
+    el("p", null, t("An administrator makes one for you in the settings. It works once and for a short time.")),
+    el("p", { class: "second" }, t("The very first one is printed by the station when it starts."))));
 }
 
 function foot(place) {

@@ -71,8 +71,8 @@ export function open(root, context) {
   };
   context.keys([
     { key: "n", words: t("next clock"), run: () => select(0, true) },
-    { key: "j", words: t("down"), run: () => select(place.at + 1, true) },
-    { key: "k", words: t("up"), run: () => select(place.at - 1, true), hint: false },
+    { key: "j", words: t("move down"), run: () => select(place.at + 1, true) },
+    { key: "k", words: t("move up"), run: () => select(place.at - 1, true), hint: false },
     { key: "o", words: t("open"), run: act("open") },
     { key: "a", words: t("answer"), run: act("answer") },
     { key: "c", words: t("compose"), run: () => context.go("compose") },

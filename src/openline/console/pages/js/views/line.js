@@ -298,8 +298,8 @@ class Line {
     const any = (act) => () => current()?.kind === "message" && act(this.line, current());
     const compose = (how) => (line, entry) => context.go("compose", line.label, { [how]: entry.ref.reference });
     return [
-      { key: "j", words: t("down"), run: () => this.step(1) },
-      { key: "k", words: t("up"), run: () => this.step(-1), hint: false },
+      { key: "j", words: t("move down"), run: () => this.step(1) },
+      { key: "k", words: t("move up"), run: () => this.step(-1), hint: false },
       { key: "r", words: t("I have read it"), run: theirs(acts.read) },
       { key: "a", words: t("answer"), run: () => (current()?.kind === "query" ? acts.answerQuery(this.line, current()) : theirs(compose("answers"))()) },
       { key: "i", words: t("interim"), run: theirs(acts.interim) },

@@ -109,7 +109,7 @@ function drawSound({ sound, live }) {
   const state = soundState();
   fill(sound, badge(state === "blocked" ? "silent" : "sound", { size: 22 }), el("span", { class: state === "tested" ? null : "look" },
     state === "tested" ? rich("Sound works, tested {moment}.", { moment: moment(testedAt()) }) : state === "blocked" ? t("This browser plays no sound yet: a FLASH would not be heard.") : t("Sound not tested")),
-  button(t("test"), () => testSound(live.now()), { key: "S" }));
+  button(t("test the sound"), () => testSound(live.now()), { key: "S" }));
 }
 
 /** A FLASH has come while nobody is here: it fills the screen and rings. What it says is not shown. */

@@ -1,0 +1,86 @@
+"""Every sentence of the console's pages is there in every language, with the same placeholders and the right plurals."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from openline.console import catalogue
+
+PAGES = Path(catalogue.__file__).parent / "pages" / "js"
+_TEXT = r'"((?:[^"\\\n]|\\.)*)"'
+_ONE = re.compile(rf"(?<![\w.$])(?:t|rich)\(\s*{_TEXT}")
+_MANY = re.compile(rf"(?<![\w.$])(?:n|richN)\(\s*[^\"\n]*?,\s*{_TEXT}\s*,\s*{_TEXT}", re.DOTALL)
+_CALL = re.compile(r"(?<![\w.$])(t|n|rich|richN)\((?!\s*\))")
+_PLACEHOLDER = re.compile(r"\{\w+\}")
+_FUNCTIONS = re.compile(r"export function \w+\([^)]*\)")
+
+
+def sources() -> Iterator[tuple[str, str]]:
+    """Every module of the pages but the one that defines the words' functions."""
+    for path in sorted(PAGES.rglob("*.js")):
+        if path.name != "words.js":
+            yield str(path.relative_to(PAGES)), path.read_text(encoding="utf-8")
+
+
+def sentences() -> dict[str, str]:
+    """All sentences -> their plural, empty where there is none."""
+    found: dict[str, str] = {}
+    for _name, text in sources():
+        found |= {_plain(one): "" for one in _ONE.findall(text)}
+        found |= {_plain(one): _plain(many) for one, many in _MANY.findall(text)}
+    return found
+
+
+def _plain(literal: str) -> str:
+    return literal.replace('\\"', '"').replace("\\\\", "\\")
+
+
+def test_every_sentence_is_a_literal_that_can_be_found() -> None:
+    for name, text in sources():
+        code = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith(("//", "*", "/*")))
+        called = len(_CALL.findall(code))
+        assert called == len(_ONE.findall(code)) + len(_MANY.findall(code)), name
+
+
+@pytest.mark.parametrize("language", catalogue.FORMS)
+def test_no_language_lacks_a_sentence_of_the_console(language: str) -> None:
+    texts = catalogue.catalogue_of(language)
+    wanted = sentences()
+    assert len(wanted) > 100
+    missing = [one for one, many in wanted.items() if not _whole(texts.get(one), language, plural=bool(many))]
+    assert missing == []
+
+
+def _whole(forms: tuple[str, ...] | None, language: str, *, plural: bool) -> bool:
+    return forms is not None and len(forms) == (catalogue.FORMS[language] if plural else 1) and all(forms)
+
+
+@pytest.mark.parametrize("language", catalogue.FORMS)
+def test_translations_keep_placeholders_and_stress(language: str) -> None:
+    texts = catalogue.catalogue_of(language)
+    wanted: Mapping[str, str] = sentences()
+    wrong = []
+    for one, many in wanted.items():
+        known = set(_PLACEHOLDER.findall(one + many))
+        for form in texts.get(one, ()):
+            found = set(_PLACEHOLDER.findall(form))
+            # One, two and none may be said in words instead of a figure.
+            if not found <= known or (known - found) - ({"{count}"} if many else set()) or form.count("*") % 2:
+                wrong.append(form)
+    assert wrong == []
+
+
+@pytest.mark.parametrize("language", catalogue.FORMS)
+def test_no_catalogue_keeps_what_nobody_says(language: str) -> None:
+    stale = set(catalogue.catalogue_of(language)) - set(sentences())
+    assert stale == set()
+
+
+def test_the_search_for_sentences_finds_them() -> None:
+    text = (
+        't("a {b}") n(x.length, "one", "many {count}", { y }) rich(\n  "*c*", { z }) at("d") fit("e") t("say \\"f\\"")'
+    )
+    assert [*map(_plain, _ONE.findall(text))] == ["a {b}", "*c*", 'say "f"']
+    assert _MANY.findall(text) == [("one", "many {count}")]
