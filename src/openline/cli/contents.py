@@ -66,6 +66,11 @@ CONTENTS: tuple[Entry, ...] = (
         renew="Change the keys of a line now.",
     ),
     *_group(
+        "The watch",
+        "alarms",
+        alarms="Alarms that leave the building: open ones, who is called, and whether that works.",
+    ),
+    *_group(
         "Messages",
         "sending",
         send="Send a message.",
@@ -120,6 +125,7 @@ CONTENTS: tuple[Entry, ...] = (
         backup="Write an encrypted backup.",
     ),
     *_group("Care", "restoring", restore="Put a backup into a new folder."),
+    *_group("Care", "deadman", deadman="Watch stations from outside, and call when one says nothing any more."),
     *_group(
         "Care",
         "keys",

@@ -13,7 +13,7 @@ from openline.ports import Alarm, AlarmCall
 from openline.station.alarms.book import Book, Plan, Shelf, Turn
 from openline.station.alarms.makers import make_path
 from openline.station.alarms.paths import OutPath, pause_of
-from openline.station.alarms.records import Kind, Raised, State
+from openline.station.alarms.records import Key, Kind, Raised, State
 from openline.station.alarms.roster import gaps
 from openline.station.alarms.tables import Calling
 from openline.station.log import Log
@@ -54,6 +54,8 @@ class Place:
     """A line's number by its label: what leaves the building if labels stay at home."""
     changed: Callable[[Raised], None]
     """An alarm was raised or ended."""
+    station_of: Callable[[Key], str] | None = None
+    """Whose station an alarm is about, if not the one of that name."""
     make: Callable[[Path, Calling, str, Callable[[], Instant]], Alarm] = make_path
     pause: Callable[[int], float] = pause_of
     look_s: float = LOOK_S
@@ -118,7 +120,7 @@ class Calls:
         return AlarmCall(
             id=f"{alarm.id}.{step}",
             alarm=alarm.id,
-            station=place.name,
+            station=place.station_of(key) if place.station_of is not None else place.name,
             kind=key.kind,
             line=key.line if place.table.name_lines or not key.line else place.number_of(key.line),
             precedence=cause.precedence,
