@@ -352,6 +352,19 @@ class AuditRowView(Answer, frozen=True, kw_only=True):
     acts: list[AuditActView]
 
 
+class LogEntryView(Answer, frozen=True, kw_only=True):
+    """A row of the operators' log."""
+
+    number: int
+    """Of the row in the audit log, with which it is chained."""
+    time: int
+    sign: str
+    act: str
+    """`log`: a note; `watch-offered`, `watch-taken`, `watch-left`: what was written when the watch changed hands."""
+    line: str
+    text: str
+
+
 class AuditView(Answer, frozen=True, kw_only=True):
     """A part of the audit log."""
 

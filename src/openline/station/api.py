@@ -25,6 +25,7 @@ from openline.station import (
     api_pairings,
     api_receipts,
     api_streams,
+    api_watch,
 )
 from openline.station.calls import Call, NotAllowed, Route, Scope, failure
 from openline.station.openapi import document_route
@@ -42,6 +43,7 @@ def all_routes() -> tuple[Route, ...]:
         *api_bearers.ROUTES,
         *api_drafts.ROUTES,
         *api_receipts.ROUTES,
+        *api_watch.ROUTES,
         *api_acts.ROUTES,
         *api_contacts.ROUTES,
         *api_pairings.ROUTES,

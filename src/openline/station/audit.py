@@ -13,13 +13,18 @@ import msgspec
 
 from openline.kernel.errors import Unavailable
 from openline.ports import AuditRow, Store
-from openline.station.answers import AuditActView, AuditRowView
+from openline.station.answers import AuditActView, AuditRowView, LogEntryView
 from openline.station.clock import StationClock
 from openline.station.committer import Gate
 from openline.station.people import Actor
 
 GATHER_S = 0.1
 GATHER_ACTS = 256
+PAGE, MAX_LOOKED_AT = 500, 20_000
+"""Rows read at a time, and looked at for one answer: the acts of a busy week."""
+LOG, HANDED, TOOK, LEFT = "log", "watch-offered", "watch-taken", "watch-left"
+LOGGED = frozenset({LOG, HANDED, TOOK, LEFT})
+"""Acts whose text is the operators' log."""
 MAX_WAITING = 16_384
 """Acts kept while the disk refuses; beyond it the oldest go, as the disk has refused the entries too."""
 
@@ -33,6 +38,8 @@ class _Act(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     act: str
     line: str
     outcome: Annotated[str, msgspec.Meta(max_length=64)]
+    text: str = ""
+    """Operators' log only: what the officer wrote."""
 
 
 _ENCODER = msgspec.json.Encoder()
@@ -60,9 +67,18 @@ class AuditLog:
         self._waiting.append(self._act(actor, act, line, "begun"))
         self.flush()
 
-    def _act(self, actor: Actor, act: str, line: str, outcome: str) -> _Act:
-        sign = actor.signs[0] if actor.signs else ""
-        return _Act(time=self._clock.wall(), uid=actor.uid, sign=sign, act=act, line=line, outcome=outcome)
+    def write(self, actor: Actor, act: str, line: str, text: str, sign: str) -> int:
+        """A row of the operators' log, in the same chain: durable when this returns its number. Raises Unavailable.
+
+        The file keeps what was written sealed, as all else; the audit log that auditors read shows only that it was.
+        """
+        self.flush()
+        made = self._act(actor, act, line, "done", text=text, sign=sign)
+        return self._gate.call(self._store.append_audit, _ENCODER.encode([made])).number
+
+    def _act(self, actor: Actor, act: str, line: str, outcome: str, *, text: str = "", sign: str = "") -> _Act:
+        sign = sign or (actor.signs[0] if actor.signs else "")
+        return _Act(time=self._clock.wall(), uid=actor.uid, sign=sign, act=act, line=line, outcome=outcome, text=text)
 
     def _later(self, seconds: float) -> None:
         if self._timer is not None:
@@ -92,12 +108,41 @@ class AuditLog:
         self.flush()
         return [_view(row) for row in self._gate.call(self._store.audit, after, count)]
 
+    def written(self, before: int, count: int, line: str | None = None) -> tuple[list[LogEntryView], int]:
+        """Rows of the operators' log with number < `before`, the latest first; and where to go on, 0 at the end.
 
-def _view(row: AuditRow) -> AuditRowView:
+        Looks at no more than MAX_LOOKED_AT rows in one call. Raises Unavailable.
+        """
+        self.flush()
+        found: list[LogEntryView] = []
+        end = min(before, self._gate.call(self._store.last_audit) + 1)
+        least = max(1, end - MAX_LOOKED_AT)
+        while end > least and len(found) < count:
+            first = max(least, end - PAGE)
+            rows = self._gate.call(self._store.audit, first - 1, end - first)
+            for row in reversed(rows):
+                found += [
+                    _written(row.number, act) for act in _acts(row) if act.act in LOGGED and line in {None, act.line}
+                ]
+                if len(found) >= count:
+                    return found, row.number
+            end = first
+        return found, end if end > 1 else 0
+
+
+def _acts(row: AuditRow) -> list[_Act]:
     try:
-        acts = _DECODER.decode(row.content)
+        return _DECODER.decode(row.content)
     except msgspec.MsgspecError:
         raise Unavailable("the audit log is damaged") from None
+
+
+def _written(number: int, act: _Act) -> LogEntryView:
+    return LogEntryView(number=number, time=act.time, sign=act.sign, act=act.act, line=act.line, text=act.text)
+
+
+def _view(row: AuditRow) -> AuditRowView:
+    acts = _acts(row)
     return AuditRowView(
         number=row.number,
         digest=row.digest.hex(),

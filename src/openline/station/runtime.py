@@ -49,6 +49,7 @@ from openline.station.links import Links
 from openline.station.log import Few, Log, open_log
 from openline.station.marks import Marks
 from openline.station.minimize import Minimize
+from openline.station.overdue import Overdue
 from openline.station.pairing import Pairings
 from openline.station.places import Places
 from openline.station.probing import Probes, Rate
@@ -117,6 +118,7 @@ class Station:
         self.probes = Probes(self, parts.probes)
         self.minimize = Minimize(self)
         self.grace = Grace(self, parts.grace_ms)
+        self.overdue = Overdue(self)
         self.contacts = Contacts(self)
         self.alarms = AlarmDuty(self, parts.alarms)
         self.console: ConsoleDesk | None = None
@@ -167,6 +169,7 @@ class Station:
         self.probes.start()
         self.minimize.start()
         self.grace.start()
+        self.overdue.start()
         self.contacts.start()
         self.alarms.start()
         self.log.event("station.started", version=self.version, lines=len(self.lines), simulated=self.clock.simulated)
@@ -178,6 +181,7 @@ class Station:
         self.probes.stop()
         self.minimize.stop()
         self.grace.stop()
+        self.overdue.stop()
         self.contacts.stop()
         await self.alarms.stop()
         await self.bearers.stop()
