@@ -120,7 +120,7 @@ export class Inbox {
     if (entry.superseded || entry.refused || !entry.status) return null;
     const me = line.parties.find((party) => party.me).name;
     if (entry.author === me) {
-      const owed = Object.values(entry.status).filter((status) => status.due !== null && (status.due_by === "answer by" || status.due_by === "interim"));
+      const owed = Object.values(entry.status).filter((status) => status.due !== null && status.due_by !== "handling time");
       if (!owed.length) return null;
       return { what: "theirs", due: Math.min(...owed.map((status) => status.due)), since: entry.time };
     }

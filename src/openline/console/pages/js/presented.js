@@ -5,6 +5,8 @@ import { ofLine, post } from "./api.js";
 import { own } from "./live.js";
 
 const TOGETHER_MS = 300;
+const MOST = 200;
+const KEPT = 2_000;
 const said = new Set();
 
 export class Presenter {
@@ -48,25 +50,28 @@ export class Presenter {
 
   async #say() {
     if (document.visibilityState !== "visible" || !this.live.connected || !this.live.may("watch-officer")) return;
-    for (const [key, { line, entry }] of [...this.waiting]) {
-      if (own(line).attended === false) continue; // nobody is on watch: no screen of ours is attended
+    const lines = new Map();
+    for (const [key, { line, entry }] of this.waiting) {
+      if (!own(line).attended) continue; // nobody is on watch by our own word: no screen of ours is attended
       this.waiting.delete(key);
-      await presented(line, entry);
+      if (!lines.has(line)) lines.set(line, []);
+      lines.get(line).push(entry);
     }
+    for (const [line, entries] of lines) await presented(line, entries);
   }
 }
 
 const name = (line, entry) => `${line.line} ${entry.ref.leaf}`;
 
-/** Say it of one message now. */
-export async function presented(line, entry) {
-  if (said.has(name(line, entry))) return;
-  said.add(name(line, entry));
-  if (said.size > 2_000) said.delete(said.values().next().value);
-  const { lane, generation, index, leaf } = entry.ref;
+/** Say it of these messages now. */
+export async function presented(line, entries) {
+  const owed = entries.filter((entry) => !said.has(name(line, entry))).slice(0, MOST);
+  if (!owed.length) return;
+  for (const entry of owed) said.add(name(line, entry));
+  while (said.size > KEPT) said.delete(said.values().next().value);
   try {
-    await post(ofLine(line, "/entries"), { kind: "receipt", of: { lane, generation, index, leaf }, step: "presented" });
+    await post(ofLine(line, "/presented"), { refs: owed.map(({ ref: { lane, generation, index, leaf } }) => ({ lane, generation, index, leaf })) });
   } catch {
-    said.delete(name(line, entry)); // said the next time it is seen
+    for (const entry of owed) said.delete(name(line, entry)); // said the next time they are seen
   }
 }

@@ -45,19 +45,16 @@ function told(line, now) {
   return said;
 }
 
-/** Whether both sides hold the same, in one sentence. */
-export function integrity(live, line) {
+/** Whether both sides hold the same, in one sentence; `window` is what is shown of the line. */
+export function integrity(line, window) {
   const me = own(line).name;
-  let unheld = 0;
-  for (const lane of line.sizes) {
-    if (lane.author !== me) continue;
-    for (const held of Object.values(lane.held_by)) unheld = Math.max(unheld, lane.size - held);
-  }
+  const held = new Map(line.sizes.map((lane) => [`${lane.lane}.${lane.generation}`, Math.min(...Object.values(lane.held_by))]));
+  const unheld = window.entries.filter(({ author, ref }) => author === me && (held.get(`${ref.lane}.${ref.generation}`) ?? Infinity) <= ref.index).length;
   const lost = line.generations.filter((each) => each.missing?.length).length;
-  const parts = [el("time", null, ""), " "];
+  const parts = [];
   if (line.forks || line.suspected.length) return el("p", { class: "foot act" }, badge("fork"), " ", t("Two histories of one lane were shown. Both are kept as evidence: see the record."));
   if (lost) parts.push(el("b", { class: "look" }, t("Entries are missing that no party has given back: see the record.")));
-  else if (unheld) parts.push(rich("Their signatures do not cover the last {number} entries yet.", { number: String(unheld) }));
+  else if (unheld) parts.push(n(unheld, "Their signatures do not cover our last entry yet.", "Their signatures do not cover our last {count} entries yet."));
   else parts.push(rich("Transcript complete on both sides, *same fingerprint*"), " ", el("span", { class: "fig" }, line.digest.slice(0, 8)));
-  return el("p", { class: "foot" }, parts.slice(1));
+  return el("p", { class: "foot" }, parts);
 }

@@ -5,11 +5,10 @@ import { get, ofLine, query } from "../api.js";
 
 const PAGE = 60;
 const MOST = 240;
-const KINDS = ["message", "interim", "decline", "receipt", "query", "answer", "translation", "suspend", "lift", "service", "contact", "countersign",
-  "propose", "assent", "generation", "keys", "attachment", "attachment-receipt", "refused", "unknown"];
+/** Receipts and translations are missing here: they come as remarks, with the message of which they speak. */
+const KINDS = ["message", "interim", "decline", "query", "answer", "suspend", "lift", "service", "contact", "countersign",
+  "propose", "assent", "generation", "keys", "attachment", "refused", "unknown"];
 const QUIET = ["test", "epoch", "watch", "terms"];
-/** Kinds that are shown at the entry of which they speak. */
-const SAID_OF = new Set(["receipt", "translation", "attachment-receipt"]);
 
 /** The name of a place: lane/generation/index. */
 export const keyOf = (ref) => `${ref.lane}/${ref.generation}/${ref.index}`;
@@ -19,8 +18,6 @@ export class Window {
     this.line = line;
     this.kinds = (quiet ? [...KINDS, ...QUIET] : KINDS).join(",");
     this.entries = [];
-    this.marks = new Map();
-    this.translations = new Map();
     this.others = new Map();
     this.atStart = false;
     this.atEnd = true;
@@ -99,57 +96,38 @@ export class Window {
 
   /** {party: {presented: {at, sign, to}, …}} of a message. */
   marksOf(entry) {
-    return this.marks.get(keyOf(entry.ref)) ?? {};
+    const found = {};
+    for (const { kind, author, body } of entry.remarks ?? []) {
+      if (kind === "receipt") (found[author] ??= {})[body.step] = { at: body.at, sign: body.sign, to: body.unit || body.relayed_to };
+    }
+    return found;
   }
 
   translationsOf(entry) {
-    return this.translations.get(keyOf(entry.ref)) ?? [];
+    return (entry.remarks ?? []).filter((each) => each.kind === "translation");
   }
 
   async #page(where) {
-    const { entries, last_seq: last } = await get(ofLine(this.line, `/entries${query({ ...where, kind: this.kinds, limit: PAGE })}`));
+    const { entries, last_seq: last } = await get(ofLine(this.line, `/entries${query({ ...where, kind: this.kinds, limit: PAGE, remarks: true })}`));
     this.line.last_seq = Math.max(this.line.last_seq, last);
     return entries;
   }
 
   #take(page, end) {
-    const shown = [];
-    for (const entry of page) {
-      if (SAID_OF.has(entry.kind)) this.#said(entry);
-      else shown.push(entry);
-    }
     if (page.length) {
       if (end === "after") this.last = page[page.length - 1].seq;
       if (end === "before" || this.first === undefined || !this.entries.length) this.first = Math.min(this.first ?? Infinity, page[0].seq);
     }
     const known = new Set(this.entries.map((entry) => keyOf(entry.ref)));
-    const added = shown.filter((entry) => !known.has(keyOf(entry.ref)));
+    const added = page.filter((entry) => !known.has(keyOf(entry.ref)));
     this.entries = end === "before" ? [...added, ...this.entries] : [...this.entries, ...added];
     return added;
-  }
-
-  #said(entry) {
-    if (!entry.body.of) return;
-    const key = keyOf(entry.body.of);
-    if (entry.kind === "receipt") {
-      const all = this.marks.get(key) ?? {};
-      const mine = (all[entry.author] ??= {});
-      mine[entry.body.step] = { at: entry.body.at, sign: entry.body.sign, to: entry.body.unit || entry.body.relayed_to };
-      this.marks.set(key, all);
-    }
-    if (entry.kind === "translation") {
-      const all = this.translations.get(key) ?? [];
-      if (!all.some((each) => keyOf(each.ref) === keyOf(entry.ref))) this.translations.set(key, [...all, entry]);
-    }
   }
 
   #forget() {
     const over = this.entries.length - MOST;
     if (over <= 0) return;
-    for (const entry of this.entries.splice(0, over)) {
-      this.marks.delete(keyOf(entry.ref));
-      this.translations.delete(keyOf(entry.ref));
-    }
+    this.entries.splice(0, over);
     this.first = this.entries[0].seq;
     this.atStart = false;
   }

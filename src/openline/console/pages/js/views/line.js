@@ -72,7 +72,7 @@ class Line {
     const held = this.root.contains(document.activeElement) && this.top.contains(document.activeElement);
     fill(this.top, lineHead(this.live, this.line));
     if (held) this.top.querySelector("h1").focus({ preventScroll: true });
-    fill(this.foot, integrity(this.live, this.line));
+    fill(this.foot, integrity(this.line, this.window));
   }
 
   draw() {
@@ -94,13 +94,14 @@ class Line {
       before = row;
     }
     this.dirty.clear();
+    fill(this.foot, integrity(this.line, this.window));
     fill(this.above, this.window.atStart ? el("p", { class: "second" }, this.window.entries.length ? t("The line begins here.") : t("Nothing has been said on this line yet. C composes the first message."))
       : button(t("Earlier entries"), () => this.older(), { kind: "plain", key: "PgUp" }));
     fill(this.below, this.window.atEnd ? null : button(t("To the newest"), () => this.newest(), { key: "End" }));
     kept();
   }
 
-  /** Rows: one entry each; two that crossed stand side by side. */
+  /** Rows: what one side said, and beside it, a step lower, what the other said next; two that crossed stand at one height. */
   specs() {
     const specs = [];
     const entries = this.window.entries;
@@ -111,10 +112,10 @@ class Line {
       if (today !== date) specs.push({ name: `day ${today} ${keyOf(entry.ref)}`, entries: [], date: today });
       date = today;
       const next = entries[at + 1];
-      const pair = next && next.kind === "message" && entry.kind === "message" && crossed(entry, next) && this.ours(entry) !== this.ours(next) && day(next.time) === today;
-      const others = pair ? [] : this.crossings(entry, at);
-      specs.push({ name: `${keyOf(entry.ref)}${pair ? ` ${keyOf(next.ref)}` : ""}`, entries: pair ? [entry, next] : [entry], pair, others });
-      if (pair) at += 1;
+      const beside = Boolean(next) && this.ours(entry) !== this.ours(next) && (!next.time || day(next.time) === today);
+      const pair = beside && next.kind === "message" && entry.kind === "message" && crossed(entry, next);
+      specs.push({ name: `${keyOf(entry.ref)}${beside ? ` ${keyOf(next.ref)}` : ""}`, entries: beside ? [entry, next] : [entry], pair, others: this.crossings(entry, at), also: beside && !pair ? this.crossings(next, at + 1) : [] });
+      if (beside) at += 1;
     }
     return specs;
   }
@@ -139,12 +140,14 @@ class Line {
       if (keyOf(entry.ref) === this.chosen) made.classList.add("chosen-message");
       return made;
     };
-    const times = el("div", { class: "axis" }, one.time ? moment(one.time) : null,
-      spec.pair ? this.cross(t("CROSSED"), t("neither had seen the other")) : null, other && Math.abs(other.time - one.time) > 59_999 ? moment(other.time) : null,
-      spec.others?.length ? this.cross(t("CROSSED"), spec.others.map((each) => each.ref.reference.replace(/ \d{6}Z [A-Z]{3} \d\d$/, "")).join(", ")) : null);
-    const left = spec.entries.find((entry) => this.ours(entry));
-    const right = spec.entries.find((entry) => !this.ours(entry));
-    return el("div", { class: "row" }, el("div", { class: "side" }, left ? article(left) : null), times, el("div", { class: "side" }, right ? article(right) : null));
+    const side = (entry, place) => el("div", { class: `side ${this.ours(entry) ? "ours" : "theirs"} ${place}` }, article(entry));
+    const axis = (entry, place, more) => el("div", { class: `axis ${place}` }, entry.time ? moment(entry.time) : null, more);
+    const names = (entries) => (entries?.length ? this.cross(t("CROSSED"), entries.map((each) => each.ref.reference.replace(/ \d{6}Z [A-Z]{3} \d\d$/, "")).join(", ")) : null);
+    if (spec.pair) {
+      return el("div", { class: "row" }, axis(one, "first", [this.cross(t("CROSSED"), t("neither had seen the other")), Math.abs(other.time - one.time) > 59_999 ? moment(other.time) : null]), side(one, "first"), side(other, "first"));
+    }
+    return el("div", { class: `row${other ? " beside" : ""}` }, axis(one, "first", names(spec.others)), side(one, "first"),
+      other ? [axis(other, "second", names(spec.also)), side(other, "second")] : null);
   }
 
   cross(head, words) {
