@@ -290,6 +290,33 @@ def test_3_25_no_contact_falls_out_and_none_comes_twice_through_a_year_of_change
             assert all(a.start < b.start for a, b in itertools.pairwise(year))
 
 
+@pytest.mark.parametrize(
+    "zone", ["UTC", "Etc/GMT+3", "Europe/Paris", "America/Argentina/Buenos_Aires", "Asia/Pyongyang"]
+)
+def test_3_24_a_zone_is_an_area_and_a_place(zone: str) -> None:
+    assert schedule_of(with_contacts(Policy(), [replace(CALL, zone=zone)])).contacts[0].zone == zone
+
+
+@pytest.mark.parametrize(
+    "zone",
+    [
+        "",
+        "GMT",
+        "localtime",
+        "posix/UTC",
+        "right/UTC",
+        "/etc/passwd",
+        "Europe/../Paris",
+        "Europe",
+        "europe/paris",
+        "Europe/Paris\n",
+    ],
+)
+def test_3_24_what_could_name_a_file_or_another_table_is_no_zone(zone: str) -> None:
+    with pytest.raises(Malformed):
+        with_contacts(Policy(), [replace(CALL, zone=zone)])
+
+
 def test_3_26_a_zone_that_the_tables_lack_is_unknown_here() -> None:
     with pytest.raises(Unknown):
         occurrences(replace(CALL, zone="Europe/Atlantis"), ms("2026-01-01"), ms("2026-02-01"))

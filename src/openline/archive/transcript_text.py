@@ -89,12 +89,13 @@ def transcript(terms: Terms, lanes: Mapping[LaneSize, Iterator[Entry | None]]) -
     sizes = {lane.key: lane.size for lane in lanes}
     written = dict.fromkeys(sizes, 0)
     cursors = [_Cursor(lane=lane, entries=entries, names=names) for lane, entries in lanes.items()]
+    mark = "  EXERCISE" if terms.policy.exercise else ""
     running = [cursor for cursor in cursors if cursor.advance(sizes)]
     while running:
         # Acknowledged roots forbid circles; a forged archive may have one, and is then written by time alone.
         ready = [cursor for cursor in running if cursor.free(written)] or running
         cursor = min(ready, key=lambda c: (c.time, c.lane.key))
-        yield _block(cursor, written)
+        yield _block(cursor, written, mark)
         written[cursor.lane.key] += 1
         if not cursor.advance(sizes):
             running.remove(cursor)
@@ -115,14 +116,14 @@ def _opening(terms: Terms, names: Sequence[str], lanes: Sequence[LaneSize]) -> I
     yield "author: the entries crossed.\n"
 
 
-def _block(cursor: _Cursor, written: Mapping[Key, int]) -> str:
+def _block(cursor: _Cursor, written: Mapping[Key, int], mark: str) -> str:
     names, lane, entry = cursor.names, cursor.lane, cursor.entry
     name = names[lane.party]
     where = place(name, lane.number, lane.generation, cursor.index)
     if entry is None:
-        return f"\n{where}\n    CANNOT BE OPENED\n"
+        return f"\n{where}{mark}\n    CANNOT BE OPENED\n"
     when = Instant(cursor.time) if cursor.dated else None
-    head = f"\n{where}  {moment(when)}\n"
+    head = f"\n{where}  {moment(when)}{mark}\n"
     lines: list[str] = []
     try:
         said = decode_body(decode_kind(entry.kind), entry.body)

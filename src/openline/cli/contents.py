@@ -101,6 +101,15 @@ CONTENTS: tuple[Entry, ...] = (
         decline="Say that no answer will come, and why.",
     ),
     *_group(
+        "Regular contacts",
+        "contacts",
+        contacts="What is due, kept and missed, in UTC and local times.",
+        contact="Record that a contact took place, or why it did not.",
+        countersign="Sign what the other side recorded of a contact.",
+        figures="Days since the last contact, tests answered, response times.",
+        calendar="An address from which a calendar reads the contacts.",
+    ),
+    *_group(
         "By hand",
         "dropping",
         drop="Carry a line's envelopes on a stick.",

@@ -30,6 +30,8 @@ def kind_word(kind: str) -> str:
         "test": _("TEST"),
         "epoch": _("NEW KEYS"),
         "keys": _("KEY"),
+        "contact": _("CONTACT"),
+        "countersign": _("COUNTERSIGNED"),
         "watch": _("WATCH"),
         "service": _("SERVICE"),
         "message": _("MESSAGE"),
@@ -56,7 +58,17 @@ def named(ref: Mapping[str, Any], names: Names) -> str:
 
 
 def headline(out: Output, entry: Json, names: Names) -> str:
-    """One line: when, who, what, and how it stands."""
+    """One line: when, who, what, and how it stands; on an exercise line, EXERCISE in front."""
+    mark = exercise_mark(out) + "  " if entry.get("exercise") else ""
+    return mark + _headline(out, entry, names)
+
+
+def exercise_mark(out: Output) -> str:
+    """What stands on everything of an exercise line: never colour alone."""
+    return out.paint(f"[{_('EXERCISE')}]", "act")
+
+
+def _headline(out: Output, entry: Json, names: Names) -> str:
     author = f"{inert_line(str(entry['author'])):<10}"
     when = clock(int(entry["time"]))
     body: Mapping[str, Any] = entry.get("body") or {}
@@ -116,6 +128,11 @@ def _gist(entry: Json, body: Mapping[str, Any], names: Names) -> str:
             return _("the lane key before is held for stolen: what stands beyond the heads named is disputed")
         case "generation" if body.get("statement"):
             return _("under a new lane key")
+        case "contact":
+            return _contact(body)
+        case "countersign":
+            word = _("it was so") if body["agreed"] else _("it was not so")
+            return f"{named(body['of'], names)} {word} {_by(body)} {_words(body, 'text')}"
         case "watch":
             return f"{_('attended') if body['attended'] else _('unattended')} {_by(body)}"
         case "suspend" | "lift":
@@ -134,6 +151,32 @@ def _gist(entry: Json, body: Mapping[str, Any], names: Names) -> str:
             return ""
 
 
+def _contact(body: Mapping[str, Any]) -> str:
+    which = (
+        f"{_words(body, 'name')} {local_time(str(body['occurrence']))}" if body["name"] else _("outside the schedule")
+    )
+    what = f"{medium_word(str(body['medium']))}: {outcome_word(str(body['outcome']))}"
+    return f"{which}, {what}, {clock(int(body['at']))} {_by(body)} {_words(body, 'text')}"
+
+
+def local_time(occurrence: str) -> str:
+    """20261124T090000 as people write it."""
+    at = inert_line(occurrence)
+    return f"{at[:4]}-{at[4:6]}-{at[6:8]} {at[9:11]}:{at[11:13]}"
+
+
+def medium_word(medium: str) -> str:
+    """By what a contact is kept, in words."""
+    words = {"test": _("line test"), "message": _("message"), "call": _("call"), "meeting": _("meeting")}
+    return words.get(medium, inert_line(medium))
+
+
+def outcome_word(outcome: str) -> str:
+    """What became of a contact, in words."""
+    words = {"kept": _("kept"), "declined": _("declined"), "no-call": _("nobody came"), "account": _("account")}
+    return words.get(outcome, inert_line(outcome))
+
+
 def _by(body: Mapping[str, Any]) -> str:
     role, sign = body.get("role"), inert_line(str(body.get("sign", "")))
     return _("by {who}").format(who=f"{role_word(str(role))} {sign}" if role else sign)
@@ -148,7 +191,8 @@ def message_lines(out: Output, entry: Json, names: Names, *, me: str, now: int) 
     """A message in full: heading, text behind a bar, what to know about the text, and how it stands."""
     body: Mapping[str, Any] = entry["body"]
     reference = place_of(entry["ref"])
-    lines = [f"{precedence(out, str(body['precedence']))}   {reference}", ""]
+    mark = [f"{exercise_mark(out)}  {_('everything on this line is an exercise')}"] if entry.get("exercise") else []
+    lines = [*mark, f"{precedence(out, str(body['precedence']))}   {reference}", ""]
     lines += _field(_("from"), inert_line(str(entry["author"])) + _signs(body))
     lines += _field(_("to"), ", ".join(role_word(str(role)) for role in body.get("roles", ())))
     lines += _field(_("language"), inert_line(str(body.get("language", ""))))

@@ -101,7 +101,7 @@ def _row(out: Output, line: Json, now: int) -> list[Cell | str]:
     heard = [bearer["last_heard"] for bearer in line.get("bearers") or () if bearer.get("last_heard") is not None]
     return [
         Cell(drawn, colour),
-        inert_line(str(line["label"])),
+        inert_line(str(line["label"])) + (f" [{_('EXERCISE')}]" if (line["policy"] or {}).get("exercise") else ""),
         Cell(state_word(state), colour),
         inert_line(", ".join(peers_of(line))),
         _attendance(line),
@@ -174,6 +174,8 @@ def _line_lines(out: Output, line: Json, now: int) -> list[str]:
     title = inert_line(str(line.get("title") or ""))
     head = f"{out.paint(drawn, colour)} {inert_line(str(line['label']))}  {state_word(str(line['state']))}"
     lines = [f"{head}  {title}".rstrip()]
+    if (line["policy"] or {}).get("exercise"):
+        lines.append(f"     {_('EXERCISE'):<12} {_('everything on this line is an exercise')}")
     lines += [f"     {_('id'):<12} {line['line']}"]
     for party in line["parties"]:
         mine = f" ({_('this station')})" if party["me"] else ""

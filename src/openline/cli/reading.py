@@ -17,7 +17,7 @@ from openline.cli.waiting import first_clock_first, waiting_on
 
 KINDS = (
     "message", "receipt", "interim", "decline", "watch", "service", "suspend", "lift", "test", "attachment", "terms",
-    "propose", "assent", "epoch", "generation",
+    "propose", "assent", "epoch", "generation", "keys", "contact", "countersign",
 )  # fmt: skip
 QUIET = frozenset({"ack", "epoch", "attachment-receipt", "attachment_receipt"})
 """Kinds that a history leaves out unless asked: housekeeping between the stations."""

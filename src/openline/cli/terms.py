@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from openline.cli.command import Desk, command
+from openline.cli.entry_lines import medium_word
 from openline.cli.failures import usage
 from openline.cli.inert import inert_line
 from openline.cli.language import _
@@ -43,8 +44,13 @@ MEMBERS = (
 
 def members_of(policy: Policy) -> Json:
     """A policy as the local API takes it."""
+    from msgspec import to_builtins
+
+    from openline.station.contact_terms import contacts_of
+
     found = {name: getattr(policy, name) for name in MEMBERS}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in found.items()}
+    members: Json = {name: list(value) if isinstance(value, tuple) else value for name, value in found.items()}
+    return {**members, "contacts": [to_builtins(contact) for contact in contacts_of(policy)]}
 
 
 def terms_lines(members: Mapping[str, Any]) -> list[str]:
@@ -66,9 +72,23 @@ def terms_lines(members: Mapping[str, Any]) -> list[str]:
         ),
         (_("release"), _("a second person releases each message") if members["release"] else _("one person may send")),
     ]
+    rows += [(_("contact"), _contact(contact)) for contact in members["contacts"]]
     if members["exercise"]:
         rows.append((_("EXERCISE"), _("everything on this line is an exercise")))
     return [f"  {label:<16} {value}" for label, value in rows]
+
+
+def _contact(contact: Mapping[str, Any]) -> str:
+    begins = str(contact.get("begins") or "")
+    said = [
+        inert_line(str(contact["name"])),
+        medium_word(str(contact["medium"])),
+        inert_line(str(contact["rule"])),
+        _("from {start} {zone}").format(start=inert_line(str(contact["start"])), zone=inert_line(str(contact["zone"]))),
+        _("{minutes} min before or after").format(minutes=contact["tolerance_minutes"]),
+        *([_("{station} begins").format(station=inert_line(begins))] if begins else []),
+    ]
+    return ", ".join(said)
 
 
 @command(

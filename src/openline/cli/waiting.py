@@ -165,5 +165,6 @@ def _rows(out: Output, found: list[Waiting], now: int) -> list[str]:
         subject = heading(body)[:40]
         sign = precedence(Output(unicode=out.unicode), str(body.get("precedence", "")))
         reference = str(one.entry["ref"].get("reference", ""))
-        rows.append([due, words[one.what], sign, inert_line(one.label), inert_line(reference), subject])
+        mark = f" [{_('EXERCISE')}]" if one.entry.get("exercise") else ""
+        rows.append([due, words[one.what], sign, inert_line(one.label) + mark, inert_line(reference), subject])
     return table(out, [_("due"), _("waits"), _("precedence"), _("line"), _("reference"), _("subject")], rows)
