@@ -69,6 +69,8 @@ class Seat:
     def __init__(self, home: Home, context: BrowserContext, url: str) -> None:
         self.home, self.context, self.url = home, context, url
         self.faults: list[str] = []
+        self.device = ""
+        """The id of the virtual passkey device, for the CDP session that `authenticator` returns."""
         self._allowed = [re.compile(each) for each in _EXPECTED]
         context.add_init_script(_LISTEN)
         context.on("page", self._watch)
@@ -121,7 +123,8 @@ class Seat:
             "isUserVerified": True,
             "automaticPresenceSimulation": True,
         }
-        devices.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+        made = devices.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+        self.device = str(made["authenticatorId"])
         return devices
 
     def unexpected(self) -> list[str]:

@@ -8,7 +8,7 @@ from openline.console.desk import real_ms
 from openline.console.officers import Officer, Preferences
 from openline.console.views import HouseView, MeView
 from openline.console.visits import Access, Operation, Visit, done
-from openline.kernel.errors import Forbidden, Refused
+from openline.kernel.errors import Forbidden, Malformed, Refused
 from openline.station.calls import Reply, reply
 from openline.station.requests import Request, Sign
 
@@ -29,6 +29,19 @@ class RecoveryRequest(Request, frozen=True, kw_only=True):
     code: _Code
 
 
+class UnlockRequest(Request, frozen=True, kw_only=True):
+    """A passkey's answer, or a recovery code."""
+
+    credential: dict[str, Any] | None = None
+    code: _Code | None = None
+
+
+class CredentialRequest(Request, frozen=True, kw_only=True):
+    """A passkey's answer, as PublicKeyCredential.toJSON gives it (WebAuthn 3, 5.1)."""
+
+    credential: dict[str, Any]
+
+
 class PreferencesRequest(Request, frozen=True, kw_only=True):
     """What is to change; nothing: the officer is there."""
 
@@ -46,6 +59,8 @@ class BeginRequest(Request, frozen=True, kw_only=True):
 
 _ENTER = msgspec.json.Decoder(EnterRequest)
 _RECOVERY = msgspec.json.Decoder(RecoveryRequest)
+_UNLOCK = msgspec.json.Decoder(UnlockRequest)
+_CREDENTIAL = msgspec.json.Decoder(CredentialRequest)
 _PREFERENCES = msgspec.json.Decoder(PreferencesRequest)
 _BEGIN = msgspec.json.Decoder(BeginRequest)
 
@@ -77,12 +92,12 @@ def me_view(visit: Visit) -> MeView:
 
 async def prefer(visit: Visit) -> Reply:
     """Keep how an officer wants to see the console."""
-    _, officer = visit.me
     asked = await visit.json(_PREFERENCES)
+    _, officer = visit.me
     changed = {name: value for name, value in msgspec.structs.asdict(asked).items() if value is not None}
     if changed:
         preferences: Preferences = msgspec.structs.replace(officer.preferences, **changed)
-        visit.officer = visit.desk.officers.put(msgspec.structs.replace(officer, preferences=preferences))
+        visit.desk.officers.put(msgspec.structs.replace(officer, preferences=preferences))
     return await me(visit)
 
 
@@ -118,7 +133,8 @@ async def begin_passkey(visit: Visit) -> Reply:
 async def finish_passkey(visit: Visit) -> Reply:
     """By a passkey."""
     _may_try(visit)
-    return await _signed_in(visit, _by_passkey(visit, await visit.credential()))
+    asked = await visit.json(_CREDENTIAL)
+    return await _signed_in(visit, _by_passkey(visit, asked.credential))
 
 
 async def lock(visit: Visit) -> Reply:
@@ -129,21 +145,21 @@ async def lock(visit: Visit) -> Reply:
 
 
 async def unlock(visit: Visit) -> Reply:
-    """By the officer's own passkey, or by a recovery code: {"code"}."""
+    """By the officer's own passkey or recovery code."""
     _may_try(visit)
+    asked = await visit.json(_UNLOCK)
     session, officer = visit.me
-    asked = await visit.credential()
-    code = asked.get("code")
-    if isinstance(code, str):
-        used = visit.desk.officers.use_code(officer.sign, code)
+    if asked.credential is not None:
+        found = _by_passkey(visit, asked.credential)
+    elif asked.code is not None:
+        used = visit.desk.officers.use_code(officer.sign, asked.code)
         if used is None:
             raise _failed(visit, "this code does not fit: look for a slip; every code is good once")
         found = used
     else:
-        found = _by_passkey(visit, asked)
+        raise Malformed("a passkey or a recovery code is needed")
     if found.number != officer.number:
         raise _failed(visit, "this is another officer's: leave first, and sign in as yourself")
-    visit.officer = found
     visit.desk.sessions.unlock(session)
     return await me(visit)
 

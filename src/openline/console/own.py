@@ -1,14 +1,25 @@
 """What officers do with their own way in: passkeys, recovery codes, sessions."""
 
+from typing import Annotated
+
 import msgspec
 
-from openline.console.entering import me_view
+from openline.console.entering import CredentialRequest, me_view
 from openline.console.passkeys import key_name
 from openline.console.views import CodesView, PasskeysView, RegisteredView, SessionsView, SessionView, passkey_view
 from openline.console.visits import Operation, Visit, done
 from openline.kernel.errors import Unknown
 from openline.station.calls import Reply, reply
 from openline.station.people import ADMINISTRATOR
+
+
+class RegisterRequest(CredentialRequest, frozen=True, kw_only=True):
+    """A passkey's answer, and what its owner calls it."""
+
+    name: Annotated[str, msgspec.Meta(max_length=64)] = ""
+
+
+_REGISTER = msgspec.json.Decoder(RegisterRequest)
 
 
 async def begin_registration(visit: Visit) -> Reply:
@@ -18,13 +29,12 @@ async def begin_registration(visit: Visit) -> Reply:
 
 
 async def finish_registration(visit: Visit) -> Reply:
-    """Keep a passkey: its answer, and ("name") what its owner calls it. With the first one come recovery codes."""
+    """Keep a passkey. With the first one come recovery codes."""
+    desk = visit.desk
+    asked = await visit.json(_REGISTER)
     _, officer = visit.me
-    asked = await visit.credential()
-    name, desk = asked.get("name"), visit.desk
-    officer = desk.passkeys.finish_registration(officer, asked, name if isinstance(name, str) else visit.browser)
+    officer = desk.passkeys.finish_registration(officer, asked.credential, asked.name or visit.browser)
     codes = desk.officers.new_codes(officer) if not officer.codes else []
-    visit.officer = desk.officers.get(officer.sign)
     return reply(RegisteredView(**msgspec.structs.asdict(me_view(visit)), recovery_codes=codes))
 
 
@@ -40,7 +50,7 @@ async def forget_passkey(visit: Visit) -> Reply:
     left = tuple(each for each in officer.passkeys if key_name(each) != visit.part("id"))
     if len(left) == len(officer.passkeys):
         raise Unknown("you have no such passkey")
-    visit.officer = visit.desk.officers.put(msgspec.structs.replace(officer, passkeys=left))
+    visit.desk.officers.put(msgspec.structs.replace(officer, passkeys=left))
     return done()
 
 

@@ -19,7 +19,7 @@ from openline.console.desk import Desk
 from openline.console.listening import PEER
 from openline.console.officers import Officer
 from openline.console.sessions import COOKIE, Session
-from openline.kernel.errors import Bug, Forbidden, Malformed, Refused, TooLarge, Unavailable, Unknown
+from openline.kernel.errors import Bug, Forbidden, Refused, TooLarge, Unavailable, Unknown
 from openline.station.calls import NotAllowed, Receive, Reply, Scope, decoded, failure, reply
 from openline.station.people import Actor
 
@@ -74,10 +74,12 @@ class Visit:
 
     @property
     def me(self) -> tuple[Session, Officer]:
-        """Who is signed in. Raises SignedOut."""
-        if self.session is None or self.officer is None:
+        """Who is signed in, as it stands now: reading a body takes time. Raises SignedOut."""
+        session = self.session
+        officer = None if session is None or session.ended else self.desk.officers.numbered(session.officer)
+        if session is None or officer is None or officer.disabled:
             raise SignedOut("nobody is signed in: sign in")
-        return self.session, self.officer
+        return session, officer
 
     @property
     def address(self) -> str:
@@ -98,15 +100,6 @@ class Visit:
     async def json(self, decoder: "msgspec.json.Decoder[S]") -> S:
         """The body as a request; none is an empty one. Raises Malformed, TooLarge or Unavailable."""
         return decoded(decoder, await self._body() or b"{}")
-
-    async def credential(self) -> dict[str, Any]:
-        """The body as PublicKeyCredential.toJSON gives it (WebAuthn 3, 5.1). Raises as `json`."""
-        data = await self._body()
-        try:
-            found: dict[str, Any] = msgspec.json.decode(data, type=dict[str, Any])
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise Malformed("not a passkey's answer") from None
-        return found
 
     async def _body(self) -> bytes:
         try:
