@@ -544,3 +544,22 @@ def test_a_killed_station_comes_back_with_its_officers(tmp_path: Path) -> None:
             assert "W2" in {each["sign"] for each in local.get("console/people")["people"]}
     finally:
         again.kill()
+
+
+# --- the calendar of regular contacts ----------------------------------------------------------------------------
+
+
+def test_a_calendar_is_read_without_signing_in_by_its_token_alone(home: Home, stranger: Browser) -> None:
+    with home.client() as station:
+        made = station.post("calendars", {"note": "telephone"})
+    got = stranger.get(made["path"])
+    assert (got.status, got.headers["content-type"]) == (200, "text/calendar; charset=utf-8")
+    assert got.data.startswith(b"BEGIN:VCALENDAR\r\n")
+    assert got.headers["cache-control"] == "no-store"
+    assert stranger.call("HEAD", made["path"]).data == b""
+    for path in ("/calendar/", "/calendar/x.ics", f"/calendar/{'0' * 64}.ics", made["path"] + "/..", "/calendar"):
+        assert stranger.get(path).error == "unknown"
+    assert stranger.call("POST", made["path"], {}).error == "method-not-allowed"
+    with home.client() as station:
+        station.post(f"calendars/{made['calendar']}/revoke")
+    assert stranger.get(made["path"]).error == "unknown"

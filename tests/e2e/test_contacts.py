@@ -258,6 +258,24 @@ def test_a_calendar_feed_needs_its_token_shows_no_word_and_ends_when_revoked(tmp
     asyncio.run(scene())
 
 
+def test_a_name_in_a_calendar_ends_no_line_and_is_folded_through_no_character(tmp_path: Path) -> None:
+    odd = "Été, встреча; a\\b مكالمة 电话 \U0001f4de"
+
+    async def scene() -> None:
+        policy = with_contacts(Policy(), [replace(CALL, name=odd)])
+        async with stations(homes_of(tmp_path, "2026-11-23T16:00", policy)[:1]) as (alpha,):
+            made = await api(alpha, "POST", "calendars", {})
+            data = feed(alpha, made.json["path"])
+            assert data is not None
+            assert max(len(line) for line in data.split(b"\r\n")) <= 75
+            events = icalendar.Calendar.from_ical(data).walk("VEVENT")
+            assert len(events) == 120
+            assert {str(each["summary"]) for each in events} == {f"{odd} (BRAVO, call)"}
+            assert {str(each["description"])[:5] for each in events} == {"relay"}
+
+    asyncio.run(scene())
+
+
 def test_an_amendment_brings_a_schedule_and_an_exercise_cannot_be_proposed_away(tmp_path: Path) -> None:
     async def scene() -> None:
         async with stations(homes_of(tmp_path, "2026-11-23T16:00", Policy())) as (alpha, bravo):

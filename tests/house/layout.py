@@ -210,6 +210,7 @@ MAP: dict[str, str] = {
     # The console in the browser.
     "console/app.py": "console",
     "console/catalogue.py": "console",
+    "console/calendars.py": "console",
     "console/attempts.py": "console",
     "console/authority.py": "console",
     "console/desk.py": "console",
@@ -318,7 +319,6 @@ LIBRARIES: dict[str, frozenset[str]] = {
 LIBRARIES_OF: dict[str, frozenset[str]] = {
     "kernel/crypto.py": frozenset({"cryptography"}),
     "stores/sealing.py": frozenset({"cryptography"}),  # rows at rest
-    "station/calendar_feed.py": frozenset({"icalendar"}),  # regular contacts, for calendars people have
     "station/cards.py": frozenset({"segno"}),  # fingerprints as QR
     "bearers/certificate.py": frozenset({"cryptography"}),  # makes the certificate that carries the pinned key
     "console/authority.py": frozenset({"cryptography"}),  # the console's own certificate authority

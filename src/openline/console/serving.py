@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from openline.console import authority, entering, own, people
 from openline.console.app import App, Application
 from openline.console.authority import Pair
+from openline.console.calendars import Calendars
 from openline.console.desk import Desk
 from openline.console.listening import HttpsServer, new_context
 from openline.console.local import LocalApi
@@ -43,7 +44,8 @@ class Console:
         self.host = console_host(station.config)
         self._context = new_context()
         self._desk = Desk(station, self.certificate)
-        inner: dict[str, App] = {"console": Visits(self._desk, OPERATIONS), "v1": LocalApi(self._desk, Api(station))}
+        inner: dict[str, App] = {"console": Visits(self._desk, OPERATIONS), "v1": LocalApi(self._desk, Api(station)),
+                                 "calendar": Calendars(station)}  # fmt: skip
         self._app = Application(load_pages(), inner)
         self._server = HttpsServer(self._app, self._context)
         self._tasks: list[asyncio.Task[None]] = []

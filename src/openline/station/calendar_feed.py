@@ -31,7 +31,8 @@ MAX_CALENDARS: Final = 64
 """Addresses in force: two for everybody of a large floor."""
 BACK_MS, AHEAD_MS = 30 * 86_400_000, 120 * 86_400_000
 """What a feed shows: a month back, and a quarter ahead."""
-MAX_EVENTS: Final = 2_000
+MAX_EVENTS: Final = 1_000
+"""A tenth of a second of the loop where this was measured, and more than a person keeps."""
 MEDIA: Final = "text/calendar; charset=utf-8"
 _PATH = re.compile(r"/calendar/([0-9a-f]{64})\.ics", re.ASCII)
 _SETTING = "calendars"
@@ -118,14 +119,11 @@ def _hash(token: str) -> str:
 
 
 def calendar_of(contacts: Contacts, lines: Mapping[bytes, LineRunner], now: Instant) -> bytes:
-    """The contacts of all lines that work, a month back and a quarter ahead."""
-    from icalendar import Calendar as ICalendar  # 60 ms to import: only who asks for a calendar waits for it
+    """The contacts of all lines that work, a month back and a quarter ahead.
 
-    made = ICalendar()
-    made.add("prodid", "-//Openline//regular contacts//EN")
-    made.add("version", "2.0")
-    made.add("method", "PUBLISH")
-    made.add("x-wr-calname", "Openline")
+    Written by hand: the usual library takes 0.6 ms of the loop for each event, thirty times as long.
+    """
+    said = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Openline//regular contacts//EN", "METHOD:PUBLISH"]
     left = MAX_EVENTS
     for line in lines.values():
         if line.engine is None:
@@ -133,28 +131,49 @@ def calendar_of(contacts: Contacts, lines: Mapping[bytes, LineRunner], now: Inst
         due = contacts.due_between(line, Instant(now - BACK_MS), Instant(now + AHEAD_MS))[:left]
         left -= len(due)
         for occurrence in due:
-            made.add_component(_event(line, occurrence, now))
-    data: bytes = made.to_ical()
-    return data
+            said += _event(line, occurrence, now)
+    return b"".join(_folded(each) for each in (*said, "END:VCALENDAR"))
 
 
-def _event(line: LineRunner, occurrence: Occurrence, now: Instant):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a type of the library
-    from icalendar import Event
-
+def _event(line: LineRunner, occurrence: Occurrence, now: Instant) -> list[str]:
     contact, others = occurrence.contact, [name for party, name in enumerate(line.names) if party != line.party]
-    event = Event()
-    uid = hashlib.sha256(f"{line.line.hex()}\n{contact.name}\n{occurrence.local}".encode()).hexdigest()[:32]
-    event.add("uid", f"{uid}@openline")
-    event.add("dtstamp", _utc(now))
-    event.add("dtstart", _utc(occurrence.start))
-    event.add("dtend", _utc(occurrence.end))
+    named = hashlib.sha256(f"{line.line.hex()}\n{contact.name}\n{occurrence.local}".encode()).hexdigest()[:32]
     mark = "EXERCISE: " if line.exercise else ""
-    event.add("summary", f"{mark}{contact.name} ({', '.join(others)}, {contact.medium.name.lower()})")
-    event.add("categories", ["EXERCISE"] if line.exercise else ["OPENLINE"])
-    event.add("description", f"{mark}line {line.label}; {occurrence.local} {contact.zone}")
-    event.add("transp", "OPAQUE")
-    return event
+    return [
+        "BEGIN:VEVENT",
+        f"UID:{named}@openline",
+        f"DTSTAMP:{_utc(now)}",
+        f"DTSTART:{_utc(occurrence.start)}",
+        f"DTEND:{_utc(occurrence.end)}",
+        f"SUMMARY:{mark}{_text(contact.name)} ({_text(', '.join(others))}\\, {contact.medium.name.lower()})",
+        f"DESCRIPTION:{mark}{_text(line.label)}\\; {occurrence.local} {contact.zone}",
+        f"CATEGORIES:{'EXERCISE' if line.exercise else 'OPENLINE'}",
+        "END:VEVENT",
+    ]
 
 
-def _utc(at: Instant) -> datetime:
-    return datetime.fromtimestamp(at / 1_000, UTC)
+def _text(words: str) -> str:
+    """A value of type TEXT (RFC 5545, 3.3.11): a name can end no line and begin no property."""
+    escaped = words.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,")
+    return "".join(each if each >= " " and each != "\x7f" else " " for each in escaped)
+
+
+def _folded(line: str) -> bytes:
+    """A content line in pieces of at most 75 octets, never through a character (RFC 5545, 3.1)."""
+    if len(whole := line.encode()) <= _OCTETS:
+        return whole + b"\r\n"
+    pieces, piece = [], b""
+    for each in line:
+        octets = each.encode()
+        if len(piece) + len(octets) > _OCTETS:
+            pieces.append(piece)
+            piece = b" "
+        piece += octets
+    return b"\r\n".join([*pieces, piece]) + b"\r\n"
+
+
+_OCTETS: Final = 75
+
+
+def _utc(at: Instant) -> str:
+    return datetime.fromtimestamp(at / 1_000, UTC).strftime("%Y%m%dT%H%M%SZ")
