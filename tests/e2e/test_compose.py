@@ -35,7 +35,9 @@ async def console(
     given = [{"type": "http.request", "body": b"" if body is None else json.dumps(body).encode(), "more_body": False}]
 
     async def receive() -> dict[str, Any]:
-        return given.pop() if given else {"type": "http.disconnect"}
+        if not given:
+            await asyncio.Event().wait()  # whoever called waits for the answer
+        return given.pop()
 
     async def send(message: dict[str, Any]) -> None:
         messages.append(message)

@@ -24,6 +24,7 @@ from openline.station import (
     api_lines,
     api_pairings,
     api_receipts,
+    api_search,
     api_streams,
     api_watch,
 )
@@ -44,6 +45,7 @@ def all_routes() -> tuple[Route, ...]:
         *api_drafts.ROUTES,
         *api_receipts.ROUTES,
         *api_watch.ROUTES,
+        *api_search.ROUTES,
         *api_acts.ROUTES,
         *api_contacts.ROUTES,
         *api_pairings.ROUTES,

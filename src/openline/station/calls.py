@@ -214,6 +214,7 @@ _QUOTA = frozenset(
         "too many entries are waiting for the disk",
         "too many calls wait on this line",
         "too many streams are open",
+        "too many searches run: wait for one of them to end",
     }
 )
 """What passes by waiting."""

@@ -55,6 +55,7 @@ from openline.station.places import Places
 from openline.station.probing import Probes, Rate
 from openline.station.restores import check_lengths, decode_marks, encode_marks, setting_name
 from openline.station.rhythm import Pace, Rhythm
+from openline.station.search import Search
 from openline.station.seen import Seen
 from openline.station.unlock import Unlock
 from openline.stores.sqlite import SqliteStore
@@ -119,6 +120,7 @@ class Station:
         self.minimize = Minimize(self)
         self.grace = Grace(self, parts.grace_ms)
         self.overdue = Overdue(self)
+        self.search = Search()
         self.contacts = Contacts(self)
         self.alarms = AlarmDuty(self, parts.alarms)
         self.console: ConsoleDesk | None = None
