@@ -15,6 +15,7 @@ from openline.kernel.terms import Policy
 from openline.protocol.contact_entries import Medium
 from openline.protocol.contacts import RegularContact, with_contacts
 from openline.station.calendar_feed import feed
+from openline.station.exercise_words import MARKS, TEXTS, exercise_text
 from openline.station.keystore import Keystore
 from openline.station.places import Places
 from openline.station.runtime import Station
@@ -317,3 +318,43 @@ def test_an_amendment_brings_a_schedule_and_an_exercise_cannot_be_proposed_away(
             assert [each["body"]["policy"]["contacts"] == [] for each in found] == [False, True, False]
 
     asyncio.run(scene())
+
+
+def test_6_47_tests_and_drills_begin_with_what_they_are_in_the_senders_language_and_rotate(tmp_path: Path) -> None:
+    async def scene() -> None:
+        homes = homes_of(tmp_path, "2026-11-23T16:00", Policy(test_minutes=0))
+        homes[1].change('language = "en"', 'language = "ar"')
+        async with stations(homes) as (alpha, bravo):
+            await linked(alpha, bravo)
+            for station in (alpha, bravo):
+                for drill in (False, False, True):
+                    assert (await api(station, "POST", "lines/relay/test", {"drill": drill})).status == 201
+
+            async def all_tests() -> list[Json] | None:
+                found: list[Json] = (await api(alpha, "GET", "lines/relay/entries", kind="test")).json["entries"]
+                return found if len(found) == 6 else None
+
+            said = await eventually(all_tests)
+            for author, language in (("ALPHA", "en"), ("BRAVO", "ar")):
+                bodies = [each["body"] for each in said if each["author"] == author]
+                assert len({body["text"] for body in bodies}) == 3
+                for body in bodies:
+                    assert body["language"] == language
+                    assert body["text"].startswith(MARKS[language][body["drill"]])
+
+    asyncio.run(scene())
+
+
+def test_the_sentences_are_as_many_in_each_language_all_different_and_far_below_the_bound() -> None:
+    assert set(TEXTS) == set(MARKS) == {"en", "fr", "ru", "ar"}
+    assert {len(sentences) for sentences in TEXTS.values()} == {12}
+    for language, sentences in TEXTS.items():
+        assert len(set(sentences)) == 12
+        for number in range(12):
+            for drill in (False, True):
+                text, spoken = exercise_text(f"{language}-Xx", number, drill=drill)
+                assert spoken == language
+                assert text.startswith(MARKS[language][drill] + " ")
+                assert len(text.encode()) < 400
+                assert not set(text) & set("0123456789")
+    assert exercise_text("ko", 5, drill=False) == exercise_text("en", 5, drill=False)

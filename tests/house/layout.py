@@ -177,7 +177,7 @@ MAP: dict[str, str] = {
     "station/contact_terms.py": "station",
     "station/occurrences.py": "station",
     "station/recurrence.py": "station",
-    "station/test_words.py": "station",
+    "station/exercise_words.py": "station",
     "station/entry_view.py": "station",
     "station/feed.py": "station",
     "station/line_runner.py": "station",

@@ -9,7 +9,7 @@ Spec: spec/06-entries.md, 6.12.
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -22,30 +22,9 @@ from openline.protocol.events import Accepted, Noticed
 from openline.station.clock import StationClock
 from openline.station.committer import Gate
 from openline.station.config import Config
+from openline.station.exercise_words import exercise_text
 from openline.station.line_runner import LineRunner, State
 from openline.station.log import Log
-
-TEXTS: Mapping[str, tuple[str, ...]] = {
-    "en": (
-        "Exercise. The harbour lamps were lit at dusk, and the ferry left on time.",
-        "Exercise. Seven grey geese crossed the lake; the eighth stayed behind.",
-        "Exercise. The baker opened his shutters before the first tram went by.",
-        "Exercise. A quiet snow fell on the orchard, and nobody was in a hurry.",
-    ),
-    "fr": (
-        "Exercice. Le phare s'est allumé à la tombée du jour ; le bac est parti à l'heure.",
-        "Exercice. Sept oies grises ont traversé le lac, la huitième est restée.",
-        "Exercice. Le boulanger a ouvert ses volets avant le premier tramway.",
-        "Exercice. Une neige tranquille tombait sur le verger, et rien ne pressait.",
-    ),
-    "ru": (
-        "Учебное сообщение. К вечеру зажгли огни в гавани, и паром ушёл вовремя.",
-        "Учебное сообщение. Семь серых гусей перелетели озеро, восьмой остался.",
-        "Учебное сообщение. Пекарь открыл ставни раньше первого трамвая.",
-        "Учебное сообщение. Тихий снег ложился на сад, и никто не торопился.",
-    ),
-}
-"""Neutral words, our own, in each language; others test in English."""
 
 STRAINED = 4
 """So many times as seldom under MINIMIZE: once in four hours is still within a watch."""
@@ -110,15 +89,8 @@ class Rhythm:
         engine, floor = line.working(), self._floor
         last = engine.fold.test(line.party)
         number = last.entry.number + 1 if last is not None and isinstance(last.entry, Test) else 1
-        language = floor.config.language.partition("-")[0]
-        if language not in TEXTS:
-            language = "en"
-        entry = Test(
-            text=TEXTS[language][number % len(TEXTS[language])],
-            language=language,
-            drill=drill,
-            number=number,
-        )
+        text, language = exercise_text(floor.config.language, number + line.party, drill=drill)
+        entry = Test(text=text, language=language, drill=drill, number=number)
         sent, began = floor.clock.wall(), floor.clock.steady()
         accepted = await line.submit(entry, sent)
         for party in engine.peers:
