@@ -5,22 +5,26 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from openline.kernel.errors import Unavailable
 from openline.ports import AlarmCall
 from openline.protocol.entries import Message, Precedence, Role, Watch
 from openline.protocol.events import Noticed
 from openline.station.alarms.duty import AlarmPace
 from openline.station.alarms.paths import QUEUE, OutPath
 from openline.station.runtime import Parts, Station
+from openline.stores.sqlite import SqliteStore
 from tests.e2e.alarm_rig import SECRET, Authority, Letterbox, Receiver, authority, secret_file, webhook
-from tests.e2e.homes import Home
+from tests.e2e.cli_rig import type_
+from tests.e2e.homes import Home, in_service, running
 from tests.e2e.inside import call, eventually, linked, made, stations
+from tests.waiting import until as wait
 
 PACE = Parts(alarms=AlarmPace(look_s=0.02, pause=lambda failures: 0.02))
 UID = os.getuid()
@@ -72,8 +76,8 @@ async def until(condition: Callable[[], object]) -> None:
     await eventually(partial(truth, condition))
 
 
-async def shown(station: Station, **query: object) -> Any:
-    return (await call(station, "GET", "alarms", uid=UID, **query)).json
+async def shown(station: Station) -> Any:
+    return (await call(station, "GET", "alarms", uid=UID)).json
 
 
 def test_a_flash_that_nobody_acknowledges_is_called_out_signed_and_without_a_word_of_it(scene: Scene) -> None:
@@ -441,6 +445,8 @@ def test_each_watch_tests_every_path_by_itself_and_a_broken_one_is_seen_before_i
 
     async def play() -> None:
         async with stations(scene.homes[:1], PACE) as (alpha,):
+            alpha.alarms.look()
+            later(alpha, 60_000)
             await until(lambda: scene.pager.of("test") and alpha.alarms.calls.paths["supervisor"].state.failure)
             works = {each["name"]: each["works"] for each in (await shown(alpha))["paths"]}
             assert works == {"pager": True, "supervisor": False}
@@ -468,3 +474,109 @@ def test_neither_secret_nor_address_of_a_path_is_logged_or_shown(scene: Scene) -
     assert "alarm.path-down" in told
     for secret in (SECRET, str(scene.pager.port), "127.0.0.1:", "to=floor"):
         assert secret not in told
+
+
+def test_a_disk_that_refuses_keeps_no_alarm_in_the_building(scene: Scene) -> None:
+    scene.configure(*scene.pagers()[:1])
+    refuses = [False]
+
+    class Rows:
+        """Alarms of a store whose disk may refuse."""
+
+        def __init__(self, rows: Any) -> None:
+            self._rows = rows
+
+        def __getattr__(self, name: str) -> Any:
+            if refuses[0]:
+                raise Unavailable("the disk is full: nothing was written")
+            return getattr(self._rows, name)
+
+    class Full(SqliteStore):
+        """A store with such alarms."""
+
+        def __init__(self, *given: Any) -> None:
+            super().__init__(*given)
+            self.alarms = Rows(self.alarms)  # type: ignore[assignment]
+
+    async def play() -> None:
+        parts = replace(PACE, open_store=Full.open)
+        async with stations(scene.homes[:1], parts) as (alpha,):
+            refuses[0] = True
+            alpha.alarms.raise_alarm("restored")
+            await until(lambda: scene.pager.of("restored"))
+            refuses[0] = False
+            await until(alpha.store.alarms.live)
+
+    asyncio.run(play())
+
+
+def test_streams_of_all_lines_show_an_alarm_as_it_is_raised_and_as_it_ends(scene: Scene) -> None:
+    async def play() -> list[tuple[str, str]]:
+        async with stations(scene.homes[:1], PACE) as (alpha,):
+            everything, line = alpha.feed.subscribe(None), alpha.feed.subscribe(alpha.find("relay").line)
+            alpha.alarms.raise_alarm("disk-low", stands=False)
+            alpha.alarms.raise_alarm("contact-missed", line="relay", stands=True)
+            (missed,) = [each for each in alpha.alarms.calls.book.live() if each.key.line]
+            alpha.alarms.acknowledge(missed.id, "W1")
+            alpha.alarms.settle("contact-missed", line="relay")
+            shown = [json.loads(event.data) for event in line.take() if event.name == "alarm"]
+            assert [(view["state"], view["stands"]) for view in shown] == [
+                ("open", True),
+                ("acknowledged", True),
+                ("acknowledged", False),
+            ]
+            views = [json.loads(event.data) for event in everything.take() if event.name == "alarm"]
+            return [(view["kind"], view["state"]) for view in views]
+
+    assert asyncio.run(play())[:2] == [("disk-low", "open"), ("contact-missed", "open")]
+
+
+def test_only_who_has_a_role_for_it_acknowledges_and_a_wrong_id_is_refused(scene: Scene) -> None:
+    home = scene.homes[0]
+    config = home.folder / "config.toml"
+    config.write_text(config.read_text() + '\n[people.4242]\nsign = "A1"\nroles = ["auditor"]\n')
+
+    async def play() -> None:
+        async with stations([home], PACE) as (alpha,):
+            alpha.alarms.raise_alarm("restored", line="relay")
+            (alarm,) = (await shown(alpha))["open"]
+            path = f"alarms/{alarm['id']}/acknowledge"
+            assert (await call(alpha, "POST", path, {}, uid=4242)).status == 403
+            assert (await call(alpha, "POST", "alarms/test", {}, uid=4242)).status == 403
+            assert (await call(alpha, "GET", "alarms", uid=4242)).status == 200
+            for wrong, status in (("x", 400), ("0" * 32, 404), ("A" * 32, 400)):
+                assert (await call(alpha, "POST", f"alarms/{wrong}/acknowledge", {}, uid=UID)).status == status
+            assert (await call(alpha, "POST", path, {"sign": "Z9"}, uid=UID)).status == 403
+            assert (await call(alpha, "POST", "alarms/test", {"path": "nowhere"}, uid=UID)).status == 404
+            assert (await call(alpha, "POST", path, {}, uid=UID)).status == 200
+
+    asyncio.run(play())
+
+
+@pytest.mark.full
+def test_a_station_killed_in_mid_escalation_goes_on_where_it_was(scene: Scene) -> None:
+    """Real processes: SIGKILL while the pager does not answer, and the same call after the next start."""
+    home = scene.homes[0]
+    scene.configure(*scene.pagers()[:1])
+    home.change("test_hours = 0", "test_hours = 0\nfault_minutes = 0")
+    scene.pager.mode = "fail"
+    with running(*scene.homes) as (station, other):
+        in_service(*scene.homes)
+        other.kill()
+        wait(lambda: scene.pager.of("line-fault"), deadline_s=60)
+        station.kill()
+    names = {got.json["id"] for got in scene.pager.of("line-fault")}
+    scene.pager.got.clear()
+    scene.pager.mode = "take"
+    with running(home):
+        wait(lambda: scene.pager.of("line-fault"), deadline_s=60)
+        done = type_("alarms", "--home", str(home.folder))
+        assert "line in fault" in done.out
+        assert "works" in done.out
+        name = scene.pager.got[0].json["alarm"]
+        assert type_("alarms", "--home", str(home.folder), "acknowledge", name[:8]).code == 0
+        assert type_("alarms", "--home", str(home.folder), "acknowledge", name[:8]).code == 2
+        tested = type_("alarms", "--home", str(home.folder), "test", "pager")
+        assert (tested.code, "taken" in tested.out) == (0, True)
+        assert "everybody" not in type_("alarms", "--home", str(home.folder), "roster").out
+    assert {got.json["id"] for got in scene.pager.of("line-fault")} == names

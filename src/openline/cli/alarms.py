@@ -104,7 +104,6 @@ def kind_word(alarm: Json) -> str:
         "keys-contradict": _("keys contradict each other"),
         "generations-exhausted": _("no room for generations"),
         "contact-missed": _("contact missed"),
-        "acknowledgement-overdue": _("acknowledgement overdue"),
         "station-silent": _("the station is silent"),
     }
     kind = str(alarm["kind"])

@@ -19,6 +19,7 @@ from openline.station.alarms.tables import Calling
 from openline.station.log import Log
 
 LOOK_S = 0.25
+FIRST_TEST_MS = 60_000
 _HOUR = 3_600_000
 
 
@@ -98,8 +99,9 @@ class Calls:
         hours = self._place.table.test_hours
         now = self._place.clock.steady()
         for name, path in self.paths.items():
-            last = self._tested.get(name)
-            if hours and (last is None or now - last >= hours * _HOUR):
+            # The first a little after the start: a station that starts again and again must not fill a mailbox.
+            last = self._tested.setdefault(name, now - hours * _HOUR + FIRST_TEST_MS)
+            if hours and now - last >= hours * _HOUR:
                 self._begin_test(path)
 
     async def run(self) -> None:

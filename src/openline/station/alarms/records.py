@@ -54,7 +54,6 @@ NOTICES = {
     "keys-contradict": "keys-contradict",
     "generations-exhausted": "generations-exhausted",
     "contact-missed": "contact-missed",
-    "acknowledgement-overdue": "acknowledgement-overdue",
 }
 """Notices of the station that raise an alarm, and its kind."""
 
