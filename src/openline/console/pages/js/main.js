@@ -147,4 +147,7 @@ api.whenFailed((error) => {
   if (error.code === "signed-out") running.signedOut();
 });
 
+// A link pasted into this very tab changes nothing but the hash; and at the entrance the hash of a view leads inside.
+addEventListener("hashchange", () => (parsed(location.hash).name === "enter" || document.querySelector(".view-entrance")) && begin());
+
 begin();

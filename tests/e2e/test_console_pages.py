@@ -1,0 +1,187 @@
+"""The console's pages in real Chromium: the way in, the floor, the line, the lock; hostile texts; a station that goes away."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.e2e.browser import Room, Seat, floor
+from tests.e2e.console_rig import link_for, with_console
+from tests.e2e.homes import Home, join, new_home, running
+from tests.waiting import until
+
+pytestmark = pytest.mark.full
+
+HOSTILE = (
+    "Wait for \u202e0430Z\u202c before you tell the\u200b unit. Call sign LIM\u0410. <img src=x onerror=alert(1)> "
+    + "W" * 2_000
+)
+NAMES = ("ALPHA", "BRAVO")
+
+
+@pytest.fixture(scope="module")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Home]]:
+    folder = tmp_path_factory.mktemp("pages")
+    made = [with_console(new_home(folder, name)) for name in NAMES]
+    join(made)
+    with running(*made):
+        yield made
+
+
+@pytest.fixture
+def room(homes: list[Home]) -> Iterator[Room]:
+    with floor(*homes) as opened:
+        yield opened
+
+
+def say(home: Home, **entry: object) -> dict[str, Any]:
+    """Say something on the line, at the station itself; where it stands."""
+    with home.client() as station:
+        said: dict[str, Any] = station.post("lines/relay/entries", entry)["ref"]
+    return said
+
+
+def on_watch(room: Room, home: Home, sign: str, view: str = "#/floor") -> Seat:
+    """An officer who came by a link and makes no passkey now."""
+    seat = room.seat(home, sign, "watch-officer")
+    seat.page.get_by_role("button", name="Not now").click()
+    seat.shows("Waits for this watch")
+    if view != "#/floor":
+        seat.open(view)
+    return seat
+
+
+def status(home: Home, ref: dict[str, Any], party: str) -> dict[str, Any]:
+    """Where a message stands with a party."""
+    with home.client() as station:
+        path = f"lines/relay/entries/{ref['lane']}/{ref['generation']}/{ref['index']}"
+        found: dict[str, Any] = station.get(path)["status"][party]
+    return found
+
+
+def linked(home: Home) -> None:
+    def works() -> bool:
+        with home.client() as station:
+            return bool(station.get("lines/relay")["state"] == "in service")
+
+    until(works, deadline_s=60)
+
+
+def test_the_first_officer_comes_by_a_link_makes_a_passkey_and_comes_back_by_it(room: Room, homes: list[Home]) -> None:
+    seat = room.stranger(homes[0])
+    seat.open()
+    seat.shows("Sign in with your passkey")
+    seat.page.goto(link_for(homes[0], "K7", "watch-officer", "administrator"))
+    seat.shows("Welcome to ALPHA, K7.")
+    assert seat.page.evaluate("location.hash") == "#/floor"  # the link stays in no history
+    seat.authenticator()
+    seat.page.get_by_role("button", name="Make my passkey").click()
+    seat.shows("Your recovery codes")
+    codes = seat.page.locator(".codes li").all_inner_texts()
+    assert len(codes) == 10
+    seat.page.get_by_role("button", name="I have them").click()
+    seat.shows("Waits for this watch")
+    seat.page.get_by_role("button", name="sign out").click()
+    seat.page.get_by_role("button", name="Sign in with your passkey").click()
+    seat.shows("Waits for this watch")
+    seat.page.keyboard.press("l")
+    seat.shows("K7 has locked this console")
+    assert "IN SERVICE" in seat.text()
+    assert seat.call("GET", "/v1/lines/relay/entries")["status"] == 423
+    seat.page.keyboard.press("Enter")
+    seat.shows("Waits for this watch")
+    seat.page.get_by_role("button", name="sign out").click()
+    seat.page.get_by_text("Recovery code", exact=True).click()
+    seat.page.get_by_label("Your sign").fill("K7")
+    seat.page.get_by_label("One of your recovery codes").fill(codes[0])
+    seat.page.get_by_role("button", name="Sign in with the code").click()
+    seat.shows("Waits for this watch")
+
+
+def test_a_link_that_was_used_is_refused_in_plain_words(room: Room, homes: list[Home]) -> None:
+    seat = room.stranger(homes[0])
+    seat.allow("status of 403")
+    link = link_for(homes[0], "K8", "watch-officer")
+    seat.enter(link)
+    other = room.stranger(homes[0])
+    other.allow("status of 403")
+    other.page.goto(link)
+    other.shows("That was not taken.")
+    assert "one-time link" in other.text()
+
+
+def watches(homes: list[Home]) -> None:
+    for home in homes:
+        linked(home)
+        say(home, kind="watch", attended=True)
+
+
+def test_a_message_is_presented_by_being_seen_and_read_by_being_said_so(room: Room, homes: list[Home]) -> None:
+    watches(homes)
+    alpha, bravo = homes
+    ref = say(alpha, kind="message", text="A tug is adrift.", precedence="immediate")
+    seat = on_watch(room, bravo, "P2")
+    seat.shows("A tug is adrift.")
+    assert not status(bravo, ref, "BRAVO")["presented"]
+    seat.page.keyboard.press("o")
+    seat.until("location.hash.startsWith('#/line/')")
+    until(lambda: status(alpha, ref, "BRAVO")["presented"], deadline_s=60)
+    assert not status(alpha, ref, "BRAVO")["read"]
+    seat.until("document.activeElement.matches('.message')")
+    seat.page.keyboard.press("r")
+    until(lambda: status(alpha, ref, "BRAVO")["read"], deadline_s=60)
+    seat.until(
+        "[...document.querySelectorAll('.message')].at(-1).querySelectorAll('.ladder > span:not(.not)').length === 3"
+    )
+    seat.page.keyboard.press("i")
+    seat.page.get_by_label("In how many minutes").fill("20")
+    seat.page.get_by_role("button", name="Promise it").click()
+    until(lambda: status(alpha, ref, "BRAVO")["interim_until"] is not None, deadline_s=60)
+    seat.shows("INTERIM")
+
+
+def test_nothing_is_presented_on_a_floor_that_nobody_attends(room: Room, homes: list[Home]) -> None:
+    watches(homes)
+    alpha, bravo = homes
+    say(bravo, kind="watch", attended=False)
+    ref = say(alpha, kind="message", text="Is anybody there?")
+    seat = on_watch(room, bravo, "N2", "#/line/relay")
+    seat.shows("Is anybody there?")
+    other = on_watch(room, alpha, "N7")
+    other.shows("UNATTENDED")
+    say(bravo, kind="watch", attended=True)
+    other.shows("IN SERVICE")
+    assert not status(bravo, ref, "BRAVO")["presented"]
+
+
+def test_hostile_texts_are_shown_inert_and_flagged(room: Room, homes: list[Home]) -> None:
+    watches(homes)
+    alpha, bravo = homes
+    say(bravo, kind="message", text=HOSTILE, subject="\u2066<b>bold</b>\u2069")
+    seat = on_watch(room, alpha, "H7", "#/line/relay")
+    seat.shows("onerror=alert(1)")
+    text = seat.text()
+    for shown in ("U+202E", "U+202C", "U+200B", "U+2066", "LIMА (А is Cyrillic)", "<b>bold</b>"):
+        assert shown in text, shown
+    assert not any(hidden in text for hidden in "\u202e\u202c\u200b\u2066\u2069")
+    assert seat.page.locator(".message img").count() == 0
+    assert seat.page.locator(".flagged").count() == 1
+    assert seat.page.evaluate(
+        "document.querySelector('.scroll').scrollWidth <= document.querySelector('.scroll').clientWidth"
+    )
+    seat.open("#/floor")
+    seat.shows("U+2066")
+
+
+@pytest.mark.parametrize(
+    "language, said", [("fr", "Attend cette veille"), ("ru", "Ждёт этой вахты"), ("ar", "ينتظر هذه المناوبة")]
+)
+def test_each_officer_chooses_a_language(room: Room, homes: list[Home], language: str, said: str) -> None:
+    seat = on_watch(room, homes[0], "L7")
+    assert seat.call("PUT", "/console/me", {"language": language})["status"] == 200
+    seat.page.reload()
+    seat.shows(said)
+    direction = "rtl" if language == "ar" else "ltr"
+    assert seat.page.evaluate("[document.documentElement.lang, document.documentElement.dir]") == [language, direction]
+    assert seat.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert seat.call("PUT", "/console/me", {"language": "en"})["status"] == 200
