@@ -23,14 +23,15 @@ class Desk:
 
     def __init__(self, station: Station, certificate: Callable[[], bytes]) -> None:
         config = station.config
-        rows, gate, entropy = station.store.console, station.gate, station.entropy
         lock_ms = (config.console.lock_after_s if config.console is not None else 0) * 1_000
         self.station, self.certificate = station, certificate
         self.host = console_host(config)
         self.lock_after_s = lock_ms // 1_000
-        self.officers = Officers(rows, gate, entropy)
+        self.officers = Officers(station)
         self.sessions = Sessions(station, self.officers, real_ms, lock_ms)
-        self.passkeys = Passkeys(self.officers, entropy, station.clock.steady, self.host, f"Openline {config.name}")
+        self.passkeys = Passkeys(
+            self.officers, station.entropy, station.clock.steady, self.host, f"Openline {config.name}"
+        )
         self.failed = Attempts()
         self.begun = Attempts(of_one=BEGUN_OF_ONE, of_all=10 * BEGUN_OF_ONE)
 

@@ -14,10 +14,8 @@ from typing import Annotated, Final
 import msgspec
 
 from openline.kernel.errors import Conflict, Malformed, Unavailable, Unknown
-from openline.kernel.units import Entropy
-from openline.ports import ConsoleRows
-from openline.station.committer import Gate
 from openline.station.people import ADMINISTRATOR, ROLES, Actor
+from openline.station.runtime import Station
 
 LINK_MS: Final = 15 * 60 * 1_000
 """A one-time link is good for so long."""
@@ -97,16 +95,16 @@ _OFFICERS, _LINKS = msgspec.msgpack.Decoder(Officer), msgspec.msgpack.Decoder(Li
 class Officers:
     """All of them, in memory and in the store. Every change is durable when it returns. Raises Unavailable."""
 
-    def __init__(self, rows: ConsoleRows, gate: Gate, entropy: Entropy) -> None:
-        self._rows, self._gate, self._entropy = rows, gate, entropy
+    def __init__(self, station: Station) -> None:
+        self._rows, self._gate, self._entropy = station.store.console, station.gate, station.entropy
         try:
-            officers = [_OFFICERS.decode(row) for row in gate.call(rows.all, _OFFICER)]
-            links = [_LINKS.decode(row) for row in gate.call(rows.all, _LINK)]
+            officers = [_OFFICERS.decode(row) for row in self._gate.call(self._rows.all, _OFFICER)]
+            links = [_LINKS.decode(row) for row in self._gate.call(self._rows.all, _LINK)]
         except msgspec.MsgspecError:
             raise Unavailable("the store is damaged: run openline doctor") from None
         self._by_sign = {officer.sign: officer for officer in sorted(officers, key=lambda each: each.number)}
         self._links = {link.sign: link for link in links}
-        self._nothing = sha256(entropy(_TOKEN_BYTES)).digest()
+        self._nothing = sha256(self._entropy(_TOKEN_BYTES)).digest()
 
     def all(self) -> tuple[Officer, ...]:
         """In the order in which they came."""
