@@ -167,7 +167,7 @@ def _paths(call: Call) -> list[AlarmPathView]:
 
 async def acknowledge(call: Call) -> Reply | None:
     """A person has taken an alarm: nobody else is called about it."""
-    request = decoded(_ACKNOWLEDGE, await call.body() or b"{}")
+    request = decoded(_ACKNOWLEDGE, await call.body())
     actor, people = call.actor, call.station.people
     name = call.part("id")
     if not re.fullmatch(r"[0-9a-f]{32}", name, re.ASCII):
@@ -180,7 +180,7 @@ async def acknowledge(call: Call) -> Reply | None:
 
 async def test(call: Call) -> Reply | None:
     """Try the paths now, with a call that says that it is a test."""
-    request = decoded(_TEST, await call.body() or b"{}")
+    request = decoded(_TEST, await call.body())
     calls = call.station.alarms.calls
     found = await calls.test([request.path] if request.path is not None else [], TEST_S)
     tests = [
