@@ -153,6 +153,7 @@ MAP: dict[str, str] = {
     "station/api_console.py": "station",
     "station/client.py": "station",
     "station/console.py": "station",
+    "station/console_check.py": "station",
     "station/clock.py": "station",
     "station/committer.py": "station",
     "station/drafting.py": "station",

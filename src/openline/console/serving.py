@@ -17,12 +17,13 @@ from openline.console.visits import Visits
 from openline.kernel.errors import Malformed
 from openline.station.api import Api
 from openline.station.config import console_host, console_place
+from openline.station.console_check import AUTHORITY
 from openline.station.runtime import Station
 
 _LOOK_S = 43_200.0
 """How often it is looked whether the certificate is to be renewed."""
 OPERATIONS = (*entering.ROUTES, *own.ROUTES, *people.ROUTES)
-_AUTHORITY, _LEAF = "console.authority", "console.certificate"
+_LEAF = "console.certificate"
 
 
 @contextlib.asynccontextmanager
@@ -75,13 +76,13 @@ class Console:
     def _authority(self) -> Pair:
         """The one that is kept, or a new one."""
         store, gate, now = self._station.store, self._station.gate, _now()
-        kept = gate.call(store.setting, _AUTHORITY)
+        kept = gate.call(store.setting, AUTHORITY)
         if kept is not None:
             found = Pair.read(kept)
             if authority.vouches(found, self.host, now):
                 return found
         made = authority.new_authority(self.host, now)
-        gate.call(store.put_setting, _AUTHORITY, made.kept)
+        gate.call(store.put_setting, AUTHORITY, made.kept)
         self._station.log.event("console.authority", made=True)
         return made
 

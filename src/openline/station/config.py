@@ -196,8 +196,7 @@ def console_place(config: Config) -> tuple[str, int]:
 def console_host(config: Config) -> str:
     """The console's host name. Raises Malformed: passkeys belong to a name, so that an address is none (WebAuthn 5.1.2)."""
     given = config.console.host if config.console is not None else ""
-    plain = re.sub(r"[^a-z0-9]+", "-", config.name.lower()).strip("-")[:63].strip("-")
-    host = given or f"{plain or 'station'}.localhost"
+    host = given or f"{config.name.lower()}.localhost"
     labels = host.split(".")
     if len(host) > 253 or labels[-1].isdigit() or not all(re.fullmatch(_LABEL, label) for label in labels):
         raise Malformed("config.toml: console.host: not a host name in small letters")

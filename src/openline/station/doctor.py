@@ -19,6 +19,7 @@ from openline.kernel.lane import GENERATION_ZERO, Generation, Lane
 from openline.kernel.units import Entropy, Instant
 from openline.protocol.records import LineRecord
 from openline.station.card import card_in_use, own_card
+from openline.station.config import load_config
 from openline.station.files import PART, PASSAGE
 from openline.station.integrity import check_store
 from openline.station.keystore import LANE, ROOT, STATION, Keystore
@@ -265,6 +266,16 @@ _DAMAGE = {
 }
 
 
+def _console(places: Places, store: SqliteStore, now: Instant) -> Iterator[Finding]:
+    from openline.station.console_check import console_findings  # it needs findings itself
+
+    try:
+        config = load_config(places.folder)
+    except (Refused, Unavailable):
+        return  # told by whoever asked for the examination
+    yield from console_findings(config, store, now)
+
+
 def _inside(places: Places, keys: Keystore, now: Instant) -> Iterator[Finding]:
     try:
         store = SqliteStore.inspect(places.store, keys.data_key)
@@ -292,6 +303,7 @@ def _inside(places: Places, keys: Keystore, now: Instant) -> Iterator[Finding]:
             yield _fault("damaged-" + name, _DAMAGE[name], _RESTORE)
         if "row" in damage or "structure" in damage:
             return
+        yield from _console(places, store, now)
         if not damage:
             yield _good("store", "Every entry, hash, head and signature in the store checks.")
         try:
