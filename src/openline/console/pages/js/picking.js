@@ -37,12 +37,15 @@ export function pickLine(root, context, params) {
 export function noLine(context) {
   const name = context.me.station.name;
   const step = (number, words, command) => el("li", null, el("b", { class: "fig" }, number), el("div", null, el("p", null, words), command && el("p", null, el("code", null, command))));
-  return el("div", { class: "empty first-run" },
+  const print = context.live.status?.fingerprint;
+  return el("div", { class: "first-run" }, el("div", { class: "empty" },
     el("h1", null, t("This station has no line yet.")),
-    el("p", null, t("A line begins with two people who meet, or who hear each other's voice. Each side does the same three steps at its station.")),
+    el("p", null, t("A line begins with two people who meet, or who hear each other’s voice. Each side does the same three steps at its station.")),
     el("ol", { class: "steps" },
       step("1", t("Write your card to a stick or on paper, and hand it to the other floor. It holds no secret."), `openline card > ${name}.card`),
       step("2", t("Take their card, and compare the fingerprint digit by digit, in person or by voice."), "openline card --fingerprint THEIR.card"),
       step("3", t("Agree on the terms (languages, tests, handling times), and pair. Both sides type this within the hour."), "openline pair THEIR.card --terms terms.toml")),
-    el("p", { class: "second" }, t("The line appears here by itself as soon as both sides have paired. Nothing needs to be reloaded.")));
+    el("p", { class: "second" }, t("The line appears here by itself as soon as both sides have paired. Nothing needs to be reloaded."))),
+  print ? el("aside", { class: "panel fingerprint" }, el("h2", null, t("The fingerprint of {station}, for the other floor to compare", { station: name })),
+    el("p", { class: "fig" }, print.digits), el("p", { lang: "en", class: "second" }, print.words)) : null);
 }

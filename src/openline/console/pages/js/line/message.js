@@ -17,7 +17,7 @@ export function message(place, entry) {
   return el("article", {
     class: `message ${us ? "us" : "them"}${body.precedence === "flash" ? " flash" : ""}${entry.superseded ? " gone" : ""}`,
     tabindex: -1, data: { key: keyOf(entry.ref), seq: entry.seq }, "aria-label": `${entry.author} ${entry.ref.reference}`,
-  }, heading(place, entry), links(place, entry), body.subject ? el("h3", { class: "subject" }, inertLine(body.subject, 256)) : null,
+  }, heading(place, entry), links(place, entry), body.subject ? el("h2", { class: "subject" }, inertLine(body.subject, 256)) : null,
   el("div", { class: `slots${found.length ? "" : " one"}` },
     slot(el("b", null, t("original")), body.language, body.text, drafters(body)),
     found.length ? el("div", null, found.map((each) => slot(el("b", null, gradeWord(each.body.grade)), each.body.language, each.body.text,

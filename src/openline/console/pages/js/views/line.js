@@ -223,7 +223,7 @@ class Line {
   anchor() {
     const box = this.scroller();
     const edge = box === this.box ? box.getBoundingClientRect().top : 0;
-    const row = [...this.list.children].find((each) => each.getBoundingClientRect().bottom > edge);
+    const row = [...this.list.children].find((each) => !each.classList.contains("date") && each.getBoundingClientRect().bottom > edge);
     const before = row?.getBoundingClientRect().top;
     return () => {
       if (row?.isConnected) box.scrollTop += row.getBoundingClientRect().top - before;
