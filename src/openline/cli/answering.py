@@ -35,6 +35,7 @@ def acting(role: str | None, sign: str | None) -> Json:
 @click.argument("reference", metavar="REF", nargs=-1, required=True)
 @click.argument("step", type=click.Choice(("presented", "read", "relayed")), metavar="presented|read|relayed")
 @click.option("--relayed-to", type=ROLE, metavar="ROLE", help=_("Before whom it was put."))
+@click.option("--unit", metavar="SIGN", help=_("Call-sign of the acting unit that it was put before."))
 @click.option("--at", metavar="MOMENT", help=_("When it happened (default: now)."))
 @click.option("--role", type=ROLE, metavar="ROLE", help=_("Your role, if you have several."))
 @click.option("--sign", metavar="SIGN", help=_("Your sign, if you have several."))
@@ -45,6 +46,7 @@ def receipt_(
     reference: Sequence[str],
     step: str,
     relayed_to: str | None,
+    unit: str | None,
     at: str | None,
     role: str | None,
     sign: str | None,
@@ -52,11 +54,15 @@ def receipt_(
     """Record a receipt."""
     if relayed_to is not None and step != "relayed":
         raise usage(_("--relayed-to goes with relayed only."))
+    if unit is not None and step != "relayed":
+        raise usage(_("--unit goes with relayed only."))
     station = desk.station
     ref = station.find(line, " ".join(reference), peer=True)["ref"]
     entry: Json = {"kind": "receipt", "of": ref, "step": step, **acting(role, sign)}
     if relayed_to is not None:
         entry["relayed_to"] = relayed_to.lower()
+    if unit is not None:
+        entry["unit"] = unit.upper()
     if at is not None:
         entry["at"] = moment_of(at, station.now())
     answer = station.post(line, entry)

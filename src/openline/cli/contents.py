@@ -67,6 +67,12 @@ CONTENTS: tuple[Entry, ...] = (
     ),
     *_group(
         "The watch",
+        "desk_log",
+        handover="Hand over the watch, or take it with every open clock.",
+        log="The operators' log of this station: read it, write in it.",
+    ),
+    *_group(
+        "The watch",
         "alarms",
         alarms="Alarms that leave the building: open ones, who is called, and whether that works.",
     ),
@@ -93,12 +99,20 @@ CONTENTS: tuple[Entry, ...] = (
         history="What was said and done on a line.",
         tail="The newest entries, and with -f all that come.",
     ),
+    *_group("Messages", "asking", search="Search in all that was said."),
     *_group(
         "Answers",
         "answering",
         receipt="Say that a message was presented, read or relayed.",
         interim="Promise an answer by a moment.",
         decline="Say that no answer will come, and why.",
+    ),
+    *_group(
+        "Answers",
+        "asking",
+        query="Ask the author about a message, or some of its words.",
+        answer="Answer a query about a message of yours.",
+        translate="Put a translation beside a message.",
     ),
     *_group(
         "Regular contacts",

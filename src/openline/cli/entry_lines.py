@@ -40,6 +40,9 @@ def kind_word(kind: str) -> str:
         "decline": _("DECLINED"),
         "attachment": _("FILE"),
         "attachment-receipt": _("FILE RECEIPT"),
+        "query": _("QUERY"),
+        "answer": _("ANSWER"),
+        "translation": _("TRANSLATION"),
     }
     if kind.startswith("unknown"):
         return _("UNKNOWN KIND {number}").format(number=inert_line(kind.partition(":")[2]))
@@ -99,6 +102,12 @@ def key_word(role: str) -> str:
     return words.get(role, role)
 
 
+def grade_word(grade: str) -> str:
+    """What a translation is good for, in words."""
+    words = {"sight": _("at sight"), "rough": _("rough"), "official": _("official"), "machine": _("by machine")}
+    return words.get(grade, inert_line(grade))
+
+
 def heading(body: Mapping[str, Any]) -> str:
     """The subject of a message, or the first line of its text."""
     return inert_line(str(body.get("subject") or str(body.get("text", "")).partition("\n")[0]))
@@ -115,6 +124,7 @@ def _gist(entry: Json, body: Mapping[str, Any], names: Names) -> str:
     match str(entry["kind"]):
         case "receipt":
             to = role_word(str(body["relayed_to"])) if body.get("relayed_to") else ""
+            to = ", ".join(filter(None, (to, inert_line(str(body.get("unit", ""))))))
             words = [named(body["of"], names), step_word(str(body["step"])), to and _("to {role}").format(role=to)]
             return " ".join([*(word for word in words if word), _by(body)])
         case "interim":
@@ -122,6 +132,15 @@ def _gist(entry: Json, body: Mapping[str, Any], names: Names) -> str:
             return f"{named(body['of'], names)} {promise} {_by(body)} {_words(body, 'text')}"
         case "decline":
             return f"{named(body['of'], names)} {_by(body)} {_words(body, 'reason')}"
+        case "query":
+            part = body.get("passage") or {}
+            about = f"[{inert_line(str(part['words']))}] " if part else ""
+            return f"{named(body['of'], names)} {about}{_by(body)} {_words(body, 'text')}"
+        case "answer":
+            return f"{named(body['of'], names)} {_by(body)} {_words(body, 'text')}"
+        case "translation":
+            said = f"{inert_line(str(body['language']))} {grade_word(str(body['grade']))}"
+            return f"{named(body['of'], names)} {said} {_by(body)} {_words(body, 'text')}"
         case "keys":
             return f"{key_word(str(body['role']))} {_('held for stolen') if body['stolen'] else _('renewed')}"
         case "generation" if body.get("cause") == "compromised":

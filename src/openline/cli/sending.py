@@ -56,6 +56,9 @@ MAX_TEXT, MAX_ATTACHMENT = 8_192, 64 * 2**20
 )
 @click.option("--lang", metavar="TAG", help=_("Language of the text, such as en, fr, ru (default: the station's)."))
 @click.option("--answer-by", metavar="MOMENT", help=_("By when you ask for an answer; both sides see the clock."))
+@click.option(
+    "--acknowledge-by", metavar="MOMENT", help=_("By when a person of theirs must have it; else both floors alarm.")
+)
 @click.option("--answers", metavar="REF", help=_("The message that this one answers."))
 @click.option("--supersedes", metavar="REF", help=_("Your own message that this one replaces."))
 @click.option("--at", metavar="MOMENT", help=_("The moment it is said to be sent; only with a simulated clock."))
@@ -78,6 +81,7 @@ def send_(
     roles: Sequence[str],
     lang: str | None,
     answer_by: str | None,
+    acknowledge_by: str | None,
     answers: str | None,
     supersedes: str | None,
     at: str | None,
@@ -94,6 +98,8 @@ def send_(
     now = _said_at(station, at, entry)
     if answer_by is not None:
         entry["answer_by"] = moment_of(answer_by, now if now is not None else _now(station, answer_by))
+    if acknowledge_by is not None:
+        entry["acknowledge_by"] = moment_of(acknowledge_by, now if now is not None else _now(station, acknowledge_by))
     if roles:
         entry["to"] = [role.lower() for role in roles]
     entry |= {name: value for name, value in (("subject", subject), ("lang", lang)) if value}

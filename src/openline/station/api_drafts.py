@@ -94,7 +94,7 @@ async def composing(call: Call) -> Reply | None:
 
 async def compose(call: Call) -> Reply | None:
     """Begin a working draft."""
-    request = decoded(_COMPOSED, await call.body() or b"{}")
+    request = decoded(_COMPOSED, await call.body())
     made = begin(call.station, call.line, call.actor, request)
     return reply(compose_view(call.station, made, call.actor), 201)
 

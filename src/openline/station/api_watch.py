@@ -75,7 +75,7 @@ async def watch(call: Call) -> Reply | None:
 
 async def offer_watch(call: Call) -> Reply | None:
     """Offer the watch to the next officer."""
-    offer(call.station, call.actor, decoded(_OFFER, await call.body() or b"{}"))
+    offer(call.station, call.actor, decoded(_OFFER, await call.body()))
     return reply(watch_view(call.station, call.actor), 201)
 
 
@@ -92,7 +92,7 @@ async def accept_watch(call: Call) -> Reply | None:
 
 async def leave_watch(call: Call) -> Reply | None:
     """Leave the floor unattended."""
-    return reply(await leave(call.station, call.actor, decoded(_LEAVE, await call.body() or b"{}")))
+    return reply(await leave(call.station, call.actor, decoded(_LEAVE, await call.body())))
 
 
 async def read_log(call: Call) -> Reply | None:
