@@ -123,6 +123,7 @@ CONTENTS: tuple[Entry, ...] = (
         figures="Days since the last contact, tests answered, response times.",
         calendar="An address from which a calendar reads the contacts.",
     ),
+    *_group("Regular contacts", "training", train="Train alone, on an exercise line with a scripted station."),
     *_group(
         "By hand",
         "dropping",

@@ -40,7 +40,8 @@ class Player:
     stations: Mapping[StationKey, Client]
     line: str
     """The line's name at both stations: its id."""
-    _places: dict[str, Json] = field(default_factory=dict)
+    places: dict[str, Json] = field(default_factory=dict)
+    """What a label names, as soon as it was said."""
 
     def play(self, pause: Callable[[Step], None]) -> Iterator[Played]:
         """Play step by step; `pause` waits as long as people need to read."""
@@ -49,14 +50,14 @@ class Player:
             at = instant(step.at)
             for station in self.stations.values():
                 station.post("clock", {"at": at})
-            place = self._act(step, at)
+            place = self.act(step, at)
             held = self._held(step, place) if place else False
             yield Played(
                 number=number, of=len(steps), step=step, reference=str((place or {}).get("reference") or ""), held=held
             )
             pause(step)
 
-    def _act(self, step: Step, at: int) -> Json | None:
+    def act(self, step: Step, at: int) -> Json | None:
         """Do what the step says; the place of the entry that it made."""
         if isinstance(step, parts.Narrate):
             return None
@@ -67,7 +68,7 @@ class Player:
             return self._attach(here, step)
         place = self._ref(here.post(f"lines/{self.line}/entries", {**self._request(step), "time": at}))
         if isinstance(step, parts.Message):
-            self._places[step.label] = place
+            self.places[step.label] = place
         return place
 
     def _ref(self, answer: Json) -> Json:
@@ -75,7 +76,7 @@ class Player:
         return place if isinstance(place, dict) else {}
 
     def _attach(self, here: Client, step: parts.Attach) -> Json:
-        about = self._places[step.about]
+        about = self.places[step.about]
         place = self._ref(
             here.post_bytes(
                 f"lines/{self.line}/attachments",
@@ -85,12 +86,12 @@ class Player:
                 of=about["reference"],
             )
         )
-        self._places[step.label] = place
+        self.places[step.label] = place
         return place
 
     def _named(self, here: Client, label: str) -> Json:
         """The place of what a label names, as soon as this station holds it."""
-        place = self._places[label]
+        place = self.places[label]
         path = f"lines/{self.line}/entries/{place['lane']}/{place['generation']}/{place['index']}"
         deadline = time.monotonic() + PATIENCE_S
         while True:
