@@ -18,6 +18,7 @@ from openline.protocol.entries import Message, Precedence, Role, Watch
 from openline.protocol.events import Noticed
 from openline.station.alarms.duty import AlarmPace
 from openline.station.alarms.paths import QUEUE, OutPath
+from openline.station.line_runner import State
 from openline.station.runtime import Parts, Station
 from openline.stores.sqlite import SqliteStore
 from tests.e2e.alarm_rig import SECRET, Authority, Letterbox, Receiver, authority, secret_file, webhook
@@ -88,8 +89,7 @@ def test_a_flash_that_nobody_acknowledges_is_called_out_signed_and_without_a_wor
             await linked(alpha, bravo)
             await say(alpha, Watch(attended=True, role=Role.WATCH_OFFICER, sign="W1"))
             await say(bravo, message())
-            await until(lambda: _unread(alpha))
-            alpha.alarms.look()
+            await until(lambda: sees_flash(alpha))
             assert not scene.pager.got
             later(alpha, 60_000)
             await until(lambda: scene.pager.of("flash"))
@@ -155,6 +155,11 @@ def test_the_supervisor_is_called_if_nobody_acknowledges_and_not_if_somebody_doe
 
     asyncio.run(play())
     assert [got.json["step"] for got in scene.supervisor.got] == [2]
+
+
+def sees_flash(station: Station) -> bool:
+    """Whether the alarms have seen a FLASH that nobody has acknowledged."""
+    return any(key.kind == "flash" for key, _ in station.alarms._causes._first)
 
 
 def later(station: Station, milliseconds: int) -> None:
@@ -335,6 +340,25 @@ def _unread(station: Station) -> bool:
     line = station.find("relay")
     ledgers = line.engine.fold.ledgers() if line.engine is not None else []
     return any(len(ledger.messages) for ledger in ledgers if ledger.number // 2 != line.party)
+
+
+def test_a_flash_on_a_line_that_stops_is_not_forgotten(scene: Scene) -> None:
+    scene.configure(*scene.pagers()[:1])
+
+    async def play() -> None:
+        async with stations(scene.homes, PACE) as (alpha, bravo):
+            await linked(alpha, bravo)
+            await say(bravo, message())
+            await until(lambda: sees_flash(alpha))
+            later(alpha, 60_000)
+            await until(lambda: scene.pager.of("flash"))
+            alpha.find("relay").fail(State.BUG)
+            alpha.alarms.look()
+            assert "flash" in [each.key.kind for each in alpha.alarms.calls.book.live()]
+            later(alpha, 300_000)
+            await until(lambda: scene.pager.of("line-fault"))
+
+    asyncio.run(play())
 
 
 def test_a_line_in_fault_and_a_bearer_that_is_down_call_after_their_time_and_are_over_by_themselves(

@@ -29,6 +29,9 @@ from openline.station.silence import Reach, reached
 UNREAD = 256
 """Messages of one lane, precedence and party that are looked at: what is behind them is as late."""
 DISK_LOOK_MS = 30_000
+REST, MOST_REST_MS = 50, 2_000
+"""After a line was read, a pause of so many times as long: looking takes at most a fiftieth of the loop. (100,000
+messages take about 10 ms.)"""
 _MINUTE = 60_000
 _QUIET = frozenset(
     {
@@ -47,6 +50,7 @@ class Floor(Protocol):
     links: Links
     bearers: Bearers
     lines: dict[bytes, LineRunner]
+    refused: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +98,8 @@ class Causes:
         """When a cause was seen first: steady, and the time of day."""
         self._touched: set[tuple[Key, str]] = set()
         self._lines: dict[bytes, _Line] = {}
+        self._rests: dict[bytes, int] = {}
+        """Line -> steady ms before which it is not read again."""
         self._arrived: dict[bytes, dict[str, int]] = {}
         """Line -> what came while nobody attended, other than messages, and when."""
         self._disk = (-DISK_LOOK_MS, False)
@@ -126,6 +132,7 @@ class Causes:
         found: list[Found] = []
         for line in list(self._floor.lines.values()):
             found += self._of_line(line)
+        found += [self._down(label) for label in self._floor.refused]
         found += self._bearers()
         if self._is_disk_low():
             since, _ = self._seen(Key(kind=Kind.DISK_LOW), "")
@@ -143,18 +150,36 @@ class Causes:
     def _of_line(self, line: LineRunner) -> Iterator[Found]:
         engine, simulated = line.engine, self._floor.clock.simulated
         if self._is_down(line):
-            key = Key(kind=Kind.LINE_FAULT, line=line.label)
-            since, lasted = self._seen(key, "")
-            exercise = simulated or line.terms.policy.exercise
-            cause = Cause(since=since, exercise=exercise)
-            yield Found(key=key, cause=cause, ripe=lasted >= self._table.fault_minutes * _MINUTE)
+            yield self._down(line.label, exercise=simulated or line.terms.policy.exercise)
         if engine is None:
             return
         says = self._lines.get(line.line)
-        if says is None or says.engine is not engine or says.entries != line.entries:
-            says = self._lines[line.line] = _read(line, engine)
+        if says is None or says.engine is not engine or (says.entries != line.entries and self._may_read(line)):
+            says = self._lines[line.line] = self._read(line, engine)
         yield from self._unread(line, says, exercise=simulated or says.exercise)
         yield from self._clocks(line, says, exercise=simulated or says.exercise)
+
+    def _down(self, label: str, *, exercise: bool = False) -> Found:
+        key = Key(kind=Kind.LINE_FAULT, line=label)
+        since, lasted = self._seen(key, "")
+        ripe = lasted >= self._table.fault_minutes * _MINUTE
+        return Found(key=key, cause=Cause(since=since, exercise=exercise), ripe=ripe)
+
+    def is_over(self, key: Key) -> bool:
+        """Whether a cause that is not found any more is over: not while its line is stopped and cannot be read."""
+        stopped = {line.label for line in self._floor.lines.values() if line.engine is None}
+        return key.kind == Kind.LINE_FAULT or (key.line not in stopped and key.line not in self._floor.refused)
+
+    def _may_read(self, line: LineRunner) -> bool:
+        return self._floor.clock.steady() >= self._rests.get(line.line, 0)
+
+    def _read(self, line: LineRunner, engine: Engine) -> _Line:
+        """Read a line's transcript; a long one that grows all the time is read less often."""
+        began = self._floor.clock.steady()
+        says = _read(line, engine)
+        ended = self._floor.clock.steady()
+        self._rests[line.line] = ended + min(MOST_REST_MS, REST * (ended - began))
+        return says
 
     def _is_down(self, line: LineRunner) -> bool:
         """Whether a party that had been reached is reached no more, or its station is silent."""

@@ -63,6 +63,7 @@ class Floor(Protocol):
     links: Links
     bearers: Bearers
     lines: dict[bytes, LineRunner]
+    refused: dict[str, str]
     counters: Counter[str]
 
 
@@ -189,7 +190,7 @@ class AlarmDuty:
             if each.ripe:
                 self._raise(each, stands=True)
         for alarm in book.live():
-            if alarm.key.kind in Causes.SCANNED and alarm.key not in found:
+            if alarm.key.kind in Causes.SCANNED and alarm.key not in found and self._causes.is_over(alarm.key):
                 book.settle(alarm.key)
         self.calls.look()
 
