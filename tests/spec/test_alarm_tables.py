@@ -1,4 +1,8 @@
-"""Who is on duty: the clock of one zone, nights that pass midnight, the two odd days of a year, and gaps."""
+"""Alarms as they are set up: who is on duty by the clock of one zone, gaps, tables that are refused; and how a webhook is signed."""
+
+import hashlib
+import hmac
+from pathlib import Path as Path_
 
 import pytest
 from hypothesis import given
@@ -7,8 +11,10 @@ from hypothesis import strategies as st
 from openline.kernel.errors import Malformed
 from openline.kernel.units import Instant
 from openline.station.alarms.book import Plan
+from openline.station.alarms.deadman import load_deadman
 from openline.station.alarms.roster import WEEK, Duty, gaps, minute_of, on_duty
 from openline.station.alarms.tables import Alarms, Path, Shift, Step, check
+from openline.station.alarms.webhook import endpoint, is_signed, signature
 from openline.station.config import parse_config
 
 MONDAY = 1_795_392_000_000  # 2026-11-23T00:00:00Z
@@ -123,3 +129,69 @@ def test_tables_that_do_not_fit_together_are_refused_at_the_start(old: str, new:
     check(parse_config(GOOD).alarms)
     with pytest.raises(Malformed, match=where):
         parse_config(GOOD.replace(old, new, 1))
+
+
+def blocks(page: Path_) -> list[str]:
+    """The indented blocks of a page, without their indent."""
+    found, now = [], ""
+    for line in [*page.read_text().splitlines(), "end"]:
+        if line.startswith("    ") or (now and not line):
+            now += line[4:] + "\n"
+        elif now:
+            found.append(now)
+            now = ""
+    return found
+
+
+def test_the_files_that_the_page_of_alarms_shows_are_accepted(tmp_path: Path_) -> None:
+    page = Path_(__file__).resolve().parents[2] / "docs" / "operators" / "alarms.md"
+    shown = blocks(page)
+    (station,) = [text for text in shown if "[[alarms.shifts]]" in text]
+    (heartbeat,) = [text for text in shown if text.startswith("[alarms.heartbeat]")]
+    (switch,) = [text for text in shown if text.startswith('name = "guard"')]
+    config = parse_config('name = "ALPHA"\n' + station + heartbeat)
+    assert config.alarms.heartbeat is not None
+    assert len(config.alarms.steps) == 2
+    file = tmp_path / "deadman.toml"
+    file.write_text(switch)
+    assert list(load_deadman(file).stations) == ["ALPHA"]
+
+
+def test_the_signature_is_what_the_page_tells_a_receiver_to_compute() -> None:
+    secret, body = b"0123456789abcdef0123456789abcdef", b'{"id":"1"}'
+    right = "v1=" + hmac.new(secret, b"1795335973." + body, hashlib.sha256).hexdigest()
+    assert signature(secret, 1_795_335_973, body) == right
+    now = Instant(1_795_335_973_000)
+    assert is_signed(secret, "1795335973", body, right, now)
+    for said, told, moment in (
+        ("1795335974", right, now),
+        ("1795335973", right[:-1] + "x", now),
+        ("1795335973", right, Instant(now + 300_001)),
+        ("1795335973", right, Instant(now - 300_001)),
+        ("-5", right, now),
+    ):
+        assert not is_signed(secret, said, body, told, moment)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://192.0.2.80/openline",
+        "https://",
+        "https://user:word@192.0.2.80/",
+        "https://192.0.2.80/a#b",
+        "https://192.0.2.80/a b",
+        "https://192.0.2.80/a\r\nHost: elsewhere",
+        "https://192.0.2.80:99999/",
+        "ftp://192.0.2.80/",
+        "//192.0.2.80/",
+    ],
+)
+def test_a_webhook_is_https_and_nothing_that_could_be_another_request(url: str) -> None:
+    with pytest.raises(Malformed):
+        endpoint(url, b"0123456789abcdef0123456789abcdef")
+
+
+def test_a_short_secret_is_refused() -> None:
+    with pytest.raises(Malformed):
+        endpoint("https://192.0.2.80/openline", b"0123456789abcdef")
