@@ -238,6 +238,7 @@ MAP: dict[str, str] = {
     "cli/console.py": "cli",
     "cli/contents.py": "cli",
     "cli/contacts.py": "cli",
+    "cli/training.py": "cli",
     "cli/demo.py": "cli",
     "cli/demo_views.py": "cli",
     "cli/playing.py": "cli",
