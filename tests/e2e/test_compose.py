@@ -290,6 +290,8 @@ def test_flash_asks_for_the_lines_label_and_then_goes_at_once(tmp_path: Path) ->
         sent = await ask("POST", send_path(made), {"version": 1, "confirm": " Relay "})
         assert (sent.status, sent.json["state"]) == (201, "released")
         assert sent.json["ref"]["reference"].startswith("ALPHA Z001")
+        hidden = {"kind": "message", "text": "Stop.", "precedence": "flash\n"}  # a pattern lets it pass
+        assert (await ask("POST", "lines/relay/entries", hidden)).status == 400
         plain = {"kind": "message", "text": "Stop.", "precedence": "flash"}
         assert (await ask("POST", "lines/relay/entries", plain)).status == 400
         assert (await ask("POST", "lines/relay/entries", {**plain, "confirm": "relay"})).status == 201

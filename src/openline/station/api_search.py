@@ -19,6 +19,7 @@ from openline.station.entry_view import KINDS, arrival_view
 from openline.station.line_runner import LineRunner
 from openline.station.people import AUDITOR, INTERPRETER, PRINCIPAL, WATCH
 from openline.station.search import Folded, Sought, passage, terms_of
+from openline.station.spoken import one_of
 
 MAX_FOUND = 200
 MAX_SECONDS = 20.0
@@ -31,13 +32,13 @@ class SearchQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """What is looked for: words (all must occur; "some words" together), and in what."""
 
     q: Annotated[str, msgspec.Meta(max_length=256)] = ""
-    line: Annotated[str, msgspec.Meta(max_length=256)] | None = None
-    kind: Annotated[str, msgspec.Meta(max_length=256)] | None = None
+    line: Annotated[str, msgspec.Meta(max_length=256)] = ""
+    kind: Annotated[str, msgspec.Meta(max_length=256)] = ""
     """Kinds by name, separated by commas."""
-    precedence: Annotated[str, msgspec.Meta(pattern=r"^(flash|immediate|priority|routine)$")] | None = None
-    earliest: _Moment | None = msgspec.field(default=None, name="from")
+    precedence: Annotated[str, msgspec.Meta(pattern=r"^(flash|immediate|priority|routine)?$")] = ""
+    earliest: _Moment = msgspec.field(default=MIN_INSTANT, name="from")
     """By the time that entries claim, ms; that moment too."""
-    latest: _Moment | None = msgspec.field(default=None, name="to")
+    latest: _Moment = msgspec.field(default=MAX_INSTANT, name="to")
     limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_FOUND)] = 50
 
 
@@ -70,7 +71,7 @@ class SearchView(Answer, frozen=True, kw_only=True):
 async def search(call: Call) -> Reply | None:
     """Search the transcripts."""
     query, station = call.query(SearchQuery), call.station
-    lines = [station.find(query.line)] if query.line is not None else list(station.lines.values())
+    lines = [station.find(query.line)] if query.line else list(station.lines.values())
     sought = _sought(query)
     if station.search.running >= SEARCHES:
         raise TooLarge("too many searches run: wait for one of them to end")
@@ -110,7 +111,7 @@ def _arrival(line: LineRunner, each: Folded) -> Iterator[Arrival]:
 
 def _sought(query: SearchQuery) -> Sought:
     wanted = None
-    if query.kind is not None:
+    if query.kind:
         names = query.kind.split(",")
         if not set(names) <= set(KINDS):
             raise Malformed("there is no such kind")
@@ -118,7 +119,7 @@ def _sought(query: SearchQuery) -> Sought:
     return Sought(
         terms=terms_of(query.q),
         kinds=wanted,
-        precedence=None if query.precedence is None else Precedence[query.precedence.upper()],
+        precedence=None if not query.precedence else one_of(Precedence, query.precedence),
         earliest=query.earliest,
         latest=query.latest,
     )

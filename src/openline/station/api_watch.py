@@ -45,7 +45,7 @@ class LogQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     before: Annotated[int, msgspec.Meta(ge=1, le=MAX_SEQ)] = MAX_SEQ
     limit: Annotated[int, msgspec.Meta(ge=1, le=500)] = 100
-    line: _Label | None = None
+    line: _Label = ""
 
 
 class LogView(Answer, frozen=True, kw_only=True):

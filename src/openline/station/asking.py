@@ -10,7 +10,7 @@ import msgspec
 from openline.protocol.asking import Answer, Passage, Query, Translation
 from openline.protocol.fields import Ref
 from openline.protocol.numbers import MAX_QUERY, MAX_TEXT, Grade, Role
-from openline.station.spoken import Language, Named, Place, Request, Spoken, Text
+from openline.station.spoken import Language, Named, Place, Request, Spoken, Text, one_of
 
 _Question = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_QUERY)]
 _Offset = Annotated[int, msgspec.Meta(ge=0, le=MAX_TEXT)]
@@ -69,7 +69,7 @@ def asked_entry(
                 of=of,
                 language=language,
                 text=request.text,
-                grade=Grade[request.grade.upper()],
+                grade=one_of(Grade, request.grade),
                 role=role,
                 sign=sign,
                 subject=request.subject,

@@ -108,7 +108,7 @@ class AuditLog:
         self.flush()
         return [_view(row) for row in self._gate.call(self._store.audit, after, count)]
 
-    def written(self, before: int, count: int, line: str | None = None) -> tuple[list[LogEntryView], int]:
+    def written(self, before: int, count: int, line: str = "") -> tuple[list[LogEntryView], int]:
         """Rows of the operators' log with number < `before`, the latest first; and where to go on, 0 at the end.
 
         Looks at no more than MAX_LOOKED_AT rows in one call. Raises Unavailable.
@@ -122,7 +122,7 @@ class AuditLog:
             rows = self._gate.call(self._store.audit, first - 1, end - first)
             for row in reversed(rows):
                 found += [
-                    _written(row.number, act) for act in _acts(row) if act.act in LOGGED and line in {None, act.line}
+                    _written(row.number, act) for act in _acts(row) if act.act in LOGGED and line in {"", act.line}
                 ]
                 if len(found) >= count:
                     return found, row.number

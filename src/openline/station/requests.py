@@ -37,6 +37,7 @@ from openline.station.spoken import (
     Sign,
     Spoken,
     Text,
+    one_of,
 )
 
 MAX_BATCH = 1_024
@@ -245,7 +246,7 @@ def entry_of(
         case ReceiptRequest():
             return kinds.Receipt(
                 of=find_ref(line, request.of),
-                step=Step[request.step.upper()],
+                step=one_of(Step, request.step),
                 role=role,
                 sign=sign,
                 at=Instant(now if request.at is None else request.at),
@@ -293,7 +294,7 @@ def _unit(request: ReceiptRequest) -> str:
 def message_of(request: MessageRequest, line: LineRunner, *, language: str, drafter: str) -> kinds.Message:
     """The message that a request asks for, without a releaser."""
     return kinds.Message(
-        precedence=Precedence[request.precedence.upper()],
+        precedence=one_of(Precedence, request.precedence),
         language=_language(request.lang, language),
         text=request.text,
         subject=request.subject,

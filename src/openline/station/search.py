@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from openline.kernel.errors import Malformed
+from openline.kernel.units import MAX_INSTANT, MIN_INSTANT
 from openline.ports import Arrival
 from openline.protocol import entries as kinds
 from openline.protocol.asking import Answer, Query, Translation
@@ -43,8 +44,8 @@ class Sought:
     """Folded; all must occur. None: everything that the rest lets through."""
     kinds: frozenset[int] | None = None
     precedence: Precedence | None = None
-    earliest: int | None = None
-    latest: int | None = None
+    earliest: int = MIN_INSTANT
+    latest: int = MAX_INSTANT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,9 +182,7 @@ def fits(each: Folded, sought: Sought) -> bool:
         return False
     if sought.precedence is not None and each.precedence != sought.precedence:
         return False
-    if sought.earliest is not None and each.time < sought.earliest:
-        return False
-    if sought.latest is not None and each.time > sought.latest:
+    if not sought.earliest <= each.time <= sought.latest:
         return False
     return all(term in each.text for term in sought.terms)
 

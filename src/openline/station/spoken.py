@@ -1,9 +1,11 @@
 """What requests of the API are made of: moments, signs, roles, texts, and how an entry is named."""
 
-from typing import Annotated
+from enum import Enum
+from typing import Annotated, TypeVar
 
 import msgspec
 
+from openline.kernel.errors import Malformed
 from openline.kernel.units import MAX_INSTANT, MAX_SEQ, MIN_INSTANT
 
 Moment = Annotated[int, msgspec.Meta(ge=MIN_INSTANT, le=MAX_INSTANT)]
@@ -14,6 +16,17 @@ Language = Annotated[str, msgspec.Meta(max_length=32)]
 Text = Annotated[str, msgspec.Meta(max_length=8_192)]
 Confirmation = Annotated[str, msgspec.Meta(max_length=256)]
 Reason = Annotated[str, msgspec.Meta(max_length=1_024)]
+
+
+_Named = TypeVar("_Named", bound=Enum)
+
+
+def one_of(kind: type[_Named], word: str) -> _Named:
+    """The member of that name. Raises Malformed: a pattern lets a line feed at the end pass."""
+    found = kind.__members__.get(word.upper())
+    if found is None:
+        raise Malformed("a field is unknown, missing or not allowed")
+    return found
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
