@@ -1,13 +1,14 @@
 """The console's pages in real Chromium: the way in, the floor, the line, the lock; hostile texts; a station that goes away."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.browser import Room, Seat, floor
 from tests.e2e.console_rig import link_for, with_console
-from tests.e2e.homes import Home, join, new_home, running
+from tests.e2e.homes import Home, free_port, in_service, join, new_home, running
 from tests.waiting import until
 
 pytestmark = pytest.mark.full
@@ -185,3 +186,41 @@ def test_each_officer_chooses_a_language(room: Room, homes: list[Home], language
     assert seat.page.evaluate("[document.documentElement.lang, document.documentElement.dir]") == [language, direction]
     assert seat.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert seat.call("PUT", "/console/me", {"language": "en"})["status"] == 200
+
+
+def test_the_watch_is_taken_with_every_clock_by_its_own_tick(room: Room, homes: list[Home]) -> None:
+    watches(homes)
+    alpha, bravo = homes
+    say(alpha, kind="message", text="Whose tug is it?", precedence="immediate")
+    say(bravo, kind="watch", attended=False)
+    seat = on_watch(room, bravo, "T2")
+    seat.shows("Nobody here is on watch")
+    seat.page.keyboard.press("w")
+    take = seat.page.locator("dialog").get_by_role("button", name="Take the watch")
+    take.wait_for()
+    assert take.is_disabled()
+    for box in seat.page.locator("dialog input[type=checkbox]").all():
+        box.check()
+    take.click()
+    seat.shows("sign T2")
+    assert "Nobody here is on watch" not in seat.text()
+    on_watch(room, alpha, "T7").shows("sign T2")
+
+
+def test_a_page_says_that_its_station_is_lost_and_finds_it_again(tmp_path: Path) -> None:
+    homes = [with_console(new_home(tmp_path, name)) for name in NAMES]
+    homes[0].change('[console]\nlisten = "127.0.0.1:0"', f'[console]\nlisten = "127.0.0.1:{free_port()}"')
+    join(homes)
+    with running(*homes) as (station, _):
+        in_service(*homes)
+        with floor(homes[0]) as room:
+            seat = on_watch(room, homes[0], "K7", "#/line/relay")
+            seat.allow(r"Failed to load resource|net::ERR")
+            seat.shows("Nothing has been said on this line yet")
+            station.kill()
+            seat.shows("The console has lost its station")
+            with running(homes[0]):
+                in_service(*homes)
+                say(homes[1], kind="message", text="Said while nobody looked.")
+                seat.shows("Said while nobody looked.")
+                assert "lost its station" not in seat.text()

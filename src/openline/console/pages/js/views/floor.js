@@ -1,12 +1,12 @@
 // The floor: how things stand in one sentence, every line as an instrument, and what waits for this watch, first clock first.
 
-import { el, fill } from "../dom.js";
+import { button, el, fill } from "../dom.js";
 import { noLine } from "../picking.js";
 import { instrument } from "../floor/instrument.js";
 import { sentence } from "../floor/sentence.js";
 import { strip } from "../floor/strips.js";
-import { hashOf } from "../router.js";
 import { Tests } from "../floor/tests.js";
+import { attended, openWatch } from "../watch.js";
 import { n, t } from "../words.js";
 
 export const styles = ["floor"];
@@ -26,6 +26,8 @@ export function open(root, context) {
     }
     if (!root.contains(lines)) fill(root, heading, lines, queue);
     fill(heading, sentence(live));
+    context.band("watch", live.may("watch-officer") && !attended(live) ? el("span", null, t("Nobody here is on watch, by this floor’s own word: nothing counts as presented."), " ",
+      button(t("Take the watch"), () => openWatch(context), { key: "W" })) : null, "look");
     const kept = new Set();
     for (const line of live.lines.values()) {
       kept.add(line.line);
@@ -76,7 +78,7 @@ export function open(root, context) {
     { key: "o", words: t("open"), run: act("open") },
     { key: "a", words: t("answer"), run: act("answer") },
     { key: "c", words: t("compose"), run: () => context.go("compose") },
-    { key: "w", words: t("on or off watch"), run: () => (location.hash = hashOf("settings", "watch")) },
+    { key: "w", words: t("on or off watch"), run: () => openWatch(context) },
   ]);
   drawLines();
   drawQueue();
@@ -84,6 +86,7 @@ export function open(root, context) {
   place.tests.load();
   const timer = setInterval(() => fill(heading, sentence(live)), 15_000);
   return () => {
+    context.band("watch", null);
     clearInterval(timer);
     place.tests.stop();
     offs.forEach((off) => off());
