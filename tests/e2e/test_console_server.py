@@ -499,11 +499,14 @@ def test_every_act_is_in_the_audit_log(tmp_path: Path) -> None:
         with home.client() as station:
             rows = station.get("audit", limit=1000)["rows"]
     acts = [(act["act"], act["sign"], act["line"], act["outcome"]) for row in rows for act in row["acts"]]
-    assert acts[-6:] == [
+    assert acts[-9:] == [
         ("sign-in", "W1", "W1", "done"),
+        ("officer-add", "W1", "", "begun"),
         ("officer-add", "W1", "W2", "done"),
+        ("officer-change", "W1", "W2", "begun"),
         ("officer-change", "W1", "W2", "done"),
         ("sign-in", "", "", "forbidden"),
+        ("recovery-codes", "W1", "", "begun"),
         ("recovery-codes", "W1", "", "done"),
         ("lock", "W1", "", "done"),
     ]
@@ -526,6 +529,27 @@ def ended(stream: HTTPResponse) -> bool:
     while stream.readline():
         pass
     return True
+
+
+def test_a_port_that_is_taken_stops_no_line(tmp_path: Path) -> None:
+    """The console comes as soon as the port is free; the station says what is wrong meanwhile."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        home = console_home(tmp_path)
+        home.change("127.0.0.1:0", f"127.0.0.1:{port}")
+        started = Running(home)
+        with home.client() as station:
+            told = station.get("status")
+        assert told["console"] == ""
+        assert any("console" in problem for problem in told["problems"])
+    try:
+        with home.client() as station:
+            url = until(lambda: station.get("status")["console"], deadline_s=60)
+            assert not any("console" in problem for problem in station.get("status")["problems"])
+        assert url == f"https://alpha.localhost:{port}"
+        assert Browser(home).get("/").status == 200
+    finally:
+        started.kill()
 
 
 def test_a_killed_station_comes_back_with_its_officers(tmp_path: Path) -> None:

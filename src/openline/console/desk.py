@@ -1,5 +1,6 @@
 """What all calls of the console share: officers, sessions, passkeys, and the links by which people first come in."""
 
+import os
 import time
 from collections.abc import Callable
 from typing import Final
@@ -14,7 +15,6 @@ from openline.station.console import EntryLink, Known
 from openline.station.people import ADMINISTRATOR, Actor
 from openline.station.runtime import Station
 
-STATION: Final = Actor(uid=0, signs=(), roles=frozenset())
 _FIRST_SIGN: Final = "ADMIN"
 
 
@@ -89,7 +89,7 @@ class Desk:
         sign, roles = (people[0].sign, people[0].roles) if people else (_FIRST_SIGN, (ADMINISTRATOR,))
         if self.officers.find(sign) is not None:
             sign, roles = _FIRST_SIGN, (ADMINISTRATOR,)
-        return self.link(STATION, sign, tuple(roles))
+        return self.link(Actor(uid=os.getuid(), signs=(), roles=frozenset()), sign, tuple(roles))
 
     def _configured(self, sign: str) -> tuple[str, ...]:
         """The roles that the configuration gives a sign. Raises Malformed."""

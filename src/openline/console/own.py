@@ -96,10 +96,12 @@ async def end_session(visit: Visit) -> Reply:
 
 ROUTES = (
     Operation(method="POST", path="/passkey/register/begin", handler=begin_registration),
-    Operation(method="POST", path="/passkey/register/finish", handler=finish_registration, act="passkey-add"),
+    Operation(
+        method="POST", path="/passkey/register/finish", handler=finish_registration, act="passkey-add", first=True
+    ),
     Operation(method="GET", path="/passkeys", handler=passkeys),
-    Operation(method="POST", path="/passkeys/{id}/forget", handler=forget_passkey, act="passkey-forget"),
-    Operation(method="POST", path="/recovery/codes", handler=new_codes, act="recovery-codes"),
+    Operation(method="POST", path="/passkeys/{id}/forget", handler=forget_passkey, act="passkey-forget", first=True),
+    Operation(method="POST", path="/recovery/codes", handler=new_codes, act="recovery-codes", first=True),
     Operation(method="GET", path="/sessions", handler=sessions),
-    Operation(method="POST", path="/sessions/{id}/end", handler=end_session, act="session-end"),
+    Operation(method="POST", path="/sessions/{id}/end", handler=end_session, act="session-end", first=True),
 )

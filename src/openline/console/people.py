@@ -88,7 +88,7 @@ def _view(visit: Visit, officer: Officer) -> KnownView:
 
 ROUTES = (
     Operation(method="GET", path="/people", handler=people, roles=_ROLES),
-    Operation(method="POST", path="/people", handler=add, roles=_ROLES, act="officer-add"),
-    Operation(method="POST", path="/people/{sign}", handler=change, roles=_ROLES, act="officer-change"),
-    Operation(method="POST", path="/people/{sign}/link", handler=link, roles=_ROLES, act="officer-link"),
+    Operation(method="POST", path="/people", handler=add, roles=_ROLES, act="officer-add", first=True),
+    Operation(method="POST", path="/people/{sign}", handler=change, roles=_ROLES, act="officer-change", first=True),
+    Operation(method="POST", path="/people/{sign}/link", handler=link, roles=_ROLES, act="officer-link", first=True),
 )

@@ -14,12 +14,14 @@ from openline.console.listening import HttpsServer, new_context
 from openline.console.local import LocalApi
 from openline.console.pages import load_pages
 from openline.console.visits import Visits
-from openline.kernel.errors import Malformed
+from openline.kernel.errors import Refused, Unavailable
 from openline.station.api import Api
 from openline.station.config import console_host, console_place
 from openline.station.console_check import AUTHORITY
 from openline.station.runtime import Station
 
+_RETRY_S = 5.0
+"""Until it is tried again to listen: a port may be held for a while."""
 _LOOK_S = 43_200.0
 """How often it is looked whether the certificate is to be renewed."""
 OPERATIONS = (*entering.ROUTES, *own.ROUTES, *people.ROUTES)
@@ -28,46 +30,67 @@ _LEAF = "console.certificate"
 
 @contextlib.asynccontextmanager
 async def serving(station: Station) -> AsyncIterator[None]:
-    """Serve the console of that station until the block ends. Raises Unavailable or Malformed."""
+    """Serve the console of that station until the block ends."""
     console = Console(station)
     try:
-        await console.start()
+        console.start()
         yield
     finally:
         await console.stop()
 
 
 class Console:
-    """One station's console."""
+    """One station's console. What keeps it from being served is told, and keeps no line from working."""
 
     def __init__(self, station: Station) -> None:
         self._station = station
         self.host = console_host(station.config)
         self._context = new_context()
-        self._desk = Desk(station, self.certificate)
-        inner: dict[str, App] = {"console": Visits(self._desk, OPERATIONS), "v1": LocalApi(self._desk, Api(station)),
-                                 "calendar": Calendars(station)}  # fmt: skip
-        self._app = Application(load_pages(), inner)
-        self._server = HttpsServer(self._app, self._context)
+        self._server: HttpsServer | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def start(self) -> None:
-        """Have a certificate, and listen."""
-        self._certify()
-        address, port = console_place(self._station.config)
-        port = self._server.start(address, port)
-        self._app.named(self.host, port)
-        self._desk.passkeys.origin = f"https://{self.host}:{port}" if port != 443 else f"https://{self.host}"
-        self._tasks = [asyncio.create_task(self._renew()), asyncio.create_task(self._desk.sessions.run())]
-        self._station.console = self._desk
-        self._station.log.event("console.started", port=port)
+    def start(self) -> None:
+        """Listen, now or as soon as it is possible."""
+        trouble = self._open()
+        if trouble:
+            self._station.log.event("console.failed", code=trouble)
+            self._tasks.append(asyncio.create_task(self._retry()))
 
     async def stop(self) -> None:
         """End every stream and connection."""
         self._station.console = None
         for task in self._tasks:
             task.cancel()
-        await self._server.stop()
+        if self._server is not None:
+            await self._server.stop()
+
+    def _open(self) -> str:
+        """Listen; the code of what is in the way, empty if nothing is."""
+        station = self._station
+        try:
+            self._certify()
+            desk = Desk(station, self.certificate)
+            inner: dict[str, App] = {"console": Visits(desk, OPERATIONS), "v1": LocalApi(desk, Api(station)),
+                                     "calendar": Calendars(station)}  # fmt: skip
+            app = Application(load_pages(), inner)
+            server = HttpsServer(app, self._context)
+            address, port = console_place(station.config)
+            port = server.start(address, port)
+        except (Refused, Unavailable) as trouble:
+            return trouble.code
+        app.named(self.host, port)
+        desk.passkeys.origin = f"https://{self.host}:{port}" if port != 443 else f"https://{self.host}"
+        self._server = server
+        self._tasks += [asyncio.create_task(self._renew()), asyncio.create_task(desk.sessions.run())]
+        station.console = desk
+        station.log.event("console.started", port=port)
+        return ""
+
+    async def _retry(self) -> None:
+        trouble = "untried"
+        while trouble:
+            await asyncio.sleep(_RETRY_S)
+            trouble = self._open()
 
     def certificate(self) -> bytes:
         """The authority's certificate (PEM), for installing on workstations."""
@@ -103,7 +126,7 @@ class Console:
             await asyncio.sleep(_LOOK_S)
             try:
                 self._certify()
-            except Malformed:
+            except (Refused, Unavailable):
                 self._station.log.event("console.certificate", days=-1)
 
 

@@ -134,6 +134,8 @@ class Operation:
     """One of these is needed; empty: whoever is signed in."""
     act: str = ""
     """Its name in the audit log."""
+    first: bool = False
+    """Whether it is in the audit log before it is done: what changes who may do what."""
 
 
 @dataclass(slots=True)
@@ -172,6 +174,9 @@ class _Operations:
             if operation is None:
                 raise NotAllowed("the path has no such method") if self._methods else Unknown("there is no such path")
             _allow(visit, operation)
+            if operation.first and visit.officer is not None:
+                whom = desk.officers.find(str(scope.get("path_params", {}).get("sign", "")))
+                desk.station.audit.before(visit.officer.actor, operation.act, whom.sign if whom is not None else "")
             made = await operation.handler(visit)
         except (Refused, Unavailable, Bug) as error:
             desk.station.counters["console-refused"] += 1

@@ -95,6 +95,7 @@ ROUTES = (
         body=LinkRequest,
         answers={201: EntryLinkView},
         act="officer-link",
+        first=True,
     ),
     Route(
         method="GET",

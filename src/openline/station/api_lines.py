@@ -90,6 +90,8 @@ def problems(station: Station) -> list[str]:
     found = []
     if station.clock.simulated:
         found.append("SIMULATED CLOCK: nothing on this station is live")
+    if station.config.console is not None and station.console is None:
+        found.append("the console cannot be served: look for console.failed in the log, and at console.listen")
     if station.committer.in_thread:
         found.append("the disk of the store is slow")
     found += [
