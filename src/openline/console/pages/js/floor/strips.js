@@ -4,7 +4,7 @@ import { el } from "../dom.js";
 import { inertLine } from "../inert.js";
 import { moment, runningClock, span } from "../moments.js";
 import { hashOf } from "../router.js";
-import { livery, meaningWords, precedence } from "../signs.js";
+import { exercise, livery, meaningWords, precedence } from "../signs.js";
 import { n, rich, t } from "../words.js";
 
 /** The strip of a thing that waits (inbox.waiting). */
@@ -34,9 +34,9 @@ function whose(waits, now) {
   }[waits.what]();
 }
 
-function head({ entry, draft }) {
+function head({ line, entry, draft }) {
   if (draft) return el("p", { class: "head" }, precedence(draft.message.precedence), el("span", { class: "ref" }, t("draft {number}", { number: draft.draft })));
-  return el("p", { class: "head" }, precedence(entry.precedence), el("span", { class: "ref" }, short(entry.ref.reference)));
+  return el("p", { class: "head" }, precedence(entry.precedence), el("span", { class: "ref" }, short(entry.ref.reference)), line.policy?.exercise ? exercise() : null);
 }
 
 /** BRAVO 0213 of BRAVO 0213 210233Z NOV 26. */

@@ -4,7 +4,7 @@ import { el } from "../dom.js";
 import { inertLine, inertText } from "../inert.js";
 import { own } from "../live.js";
 import { countdown, moment, tick } from "../moments.js";
-import { badge, ladder, meaningWords, precedence, roleWord } from "../signs.js";
+import { badge, exercise, ladder, meaningWords, precedence, roleWord } from "../signs.js";
 import { languageName, listed, rich, t } from "../words.js";
 import { keyOf } from "./window.js";
 
@@ -28,6 +28,7 @@ export function message(place, entry) {
 function heading(place, entry) {
   const roles = entry.body.roles ?? [];
   return el("header", null, precedence(entry.body.precedence), el("span", { class: "ref" }, entry.ref.reference),
+    entry.exercise ? exercise() : null,
     entry.superseded ? el("span", { class: "badge chosen" }, badge("superseded", { size: 15 }), t("SUPERSEDED")) : null,
     entry.disputed ? el("span", { class: "badge act" }, badge("fork", { size: 15 }), t("DISPUTED")) : null,
     el("span", { class: "to" }, rich("to {roles}", { roles: listed(roles.map(roleWord)) })));

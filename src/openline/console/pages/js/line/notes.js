@@ -15,7 +15,7 @@ export function note(place, entry) {
   const [head, ...rest] = entry.refused ? [[badge("fork"), el("b", { class: "act" }, t("AN ENTRY THAT CANNOT BE OPENED OR BREAKS THE RULES"))]]
     : (NOTES[entry.kind] ?? other)(place, entry, entry.body);
   return el("article", { class: `message note ${us ? "us" : "them"}`, tabindex: -1, data: { key: keyOf(entry.ref), seq: entry.seq }, "aria-label": `${entry.author} ${entry.kind}` },
-    el("header", null, head, entry.disputed ? el("span", { class: "badge act" }, t("DISPUTED")) : null), rest.filter(Boolean).map((each) => el("div", { class: "slot" }, each)));
+    el("header", null, head, entry.exercise ? exercise() : null, entry.disputed ? el("span", { class: "badge act" }, t("DISPUTED")) : null), rest.filter(Boolean).map((each) => el("div", { class: "slot" }, each)));
 }
 
 const by = (body) => el("span", { class: "to" }, [body.role ? roleWord(body.role) : "", body.sign ?? ""].filter(Boolean).join(" "));

@@ -11,6 +11,8 @@ import { n, t } from "../words.js";
 
 export const styles = ["floor"];
 const SHOWN = 40;
+/** An instrument grows with the screen, up to this: its words stay together. */
+const TALL = 210;
 
 export function open(root, context) {
   const { live } = context;
@@ -41,6 +43,7 @@ export function open(root, context) {
       again?.focus({ preventScroll: true });
       again?.removeAttribute("data-again");
     }
+    lines.style.maxBlockSize = `${live.lines.size * TALL}px`;
     for (const [id, node] of place.drawn) if (!kept.has(id) && node.remove() === undefined) place.drawn.delete(id);
   }
 
