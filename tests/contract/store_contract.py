@@ -473,10 +473,27 @@ class StoreContract(ABC):
         with pytest.raises(Unknown):
             store.draft(second + 1)
 
+    def test_a_draft_is_rewritten_by_whoever_saw_it_last_alone(self) -> None:
+        store = self.new()
+        number = store.add_draft(LINE, "composing", b"one")
+        seen = store.draft(number)
+        store.rewrite_draft(seen, "composing", b"two")
+        for stale in (seen, replace(seen, state="grace"), replace(store.draft(number), state="grace")):
+            with pytest.raises(Conflict):
+                store.rewrite_draft(stale, "composing", b"three")
+        with pytest.raises(Unknown):
+            store.rewrite_draft(replace(seen, number=number + 1), "composing", b"three")
+        store.rewrite_draft(store.draft(number), "grace", b"three")
+        store = self.again(store)
+        found = store.draft(number)
+        assert (found.state, found.content, list(store.drafts("composing"))) == ("grace", b"three", [])
+
     def test_the_audit_log_is_a_chain(self) -> None:
         store = self.new()
+        assert store.last_audit() == 0
         made = [store.append_audit(text) for text in (b"one", b"two", b"")]
         store = self.again(store)
+        assert store.last_audit() == 3
         made.append(store.append_audit(b"four"))
         before = bytes(32)
         for number, row in enumerate(made, 1):
