@@ -167,6 +167,29 @@ def later(station: Station, milliseconds: int) -> None:
     station.clock._started_ns -= milliseconds * 1_000_000
 
 
+def test_the_last_step_is_taken_again_until_somebody_acknowledges_and_a_long_absence_is_no_flood(scene: Scene) -> None:
+    scene.configure(*scene.pagers()[:1])
+
+    async def play() -> None:
+        async with stations(scene.homes[:1], PACE) as (alpha,):
+            alpha.alarms.raise_alarm("restored", line="relay")
+            await until(lambda: len(scene.pager.of("restored")) == 1)
+            later(alpha, 15 * 60_000)
+            await until(lambda: len(scene.pager.of("restored")) == 2)
+            later(alpha, 3 * 24 * 3_600_000)
+            await until(lambda: len(scene.pager.of("restored")) == 3)
+            alpha.alarms.look()
+            (alarm,) = (await shown(alpha))["open"]
+            assert alarm["step"] == 1 + 1 + 3 * 24 * 4
+            await call(alpha, "POST", f"alarms/{alarm['id']}/acknowledge", {}, uid=UID)
+            later(alpha, 3_600_000)
+            alpha.alarms.look()
+
+    asyncio.run(play())
+    assert len(scene.pager.of("restored")) == 3
+    assert len({got.json["id"] for got in scene.pager.got}) == 3
+
+
 def test_an_escalation_goes_on_where_it_was_after_a_restart(scene: Scene) -> None:
     steps = '[[alarms.steps]]\nto = ["pager"]\n[[alarms.steps]]\nafter_minutes = 5\nto = ["supervisor"]\n'
     scene.configure(steps, *scene.pagers())

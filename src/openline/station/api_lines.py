@@ -98,7 +98,7 @@ def problems(station: Station) -> list[str]:
         f"{label}: cannot be opened. Its keys or its record are damaged: openline doctor" for label in station.refused
     ]
     found += [f"bearer {name}: {why}" for name in station.bearers.shown() if (why := station.bearers.trouble(name))]
-    found += station.alarms.calls.problems()
+    found += station.alarms.problems()
     for line in station.lines.values():
         state, words = state_of(station, line)
         if state in {"fault", "stopped", "degraded"}:

@@ -23,6 +23,10 @@ LIVE = 1_024
 """Alarms that are live at a time: twenty for each of fifty lines. What is beyond is counted and not raised."""
 
 
+CALLED = 64
+"""Calls of one alarm that are remembered as taken: what is older is repeated by nobody."""
+
+
 class Shelf(Protocol):
     """Where alarms are kept: the part of ports.AlarmRows that a book needs."""
 
@@ -65,7 +69,7 @@ class Plan:
 
     def __init__(self, table: Calling) -> None:
         self._steps = table.steps or (Step(to=tuple(table.paths)),)
-        self._all, self._zone = tuple(table.paths), table.zone
+        self._all, self._zone, self._repeat = tuple(table.paths), table.zone, table.repeat_minutes
         self.duties: tuple[Duty, ...] = duties_of(table)
         self._duty_names = frozenset(duty.name for duty in self.duties)
 
@@ -78,6 +82,25 @@ class Plan:
         """The steps for a kind of alarm, in order. One that no step names goes by all of them: it must not go nowhere."""
         found = tuple(step for step in self._steps if not step.kinds or kind in step.kinds)
         return found or self._steps
+
+    def step(self, kind: str, number: int) -> Step | None:
+        """The step of that number, from 1; those after the last are the last one again. None if there is no such step."""
+        steps = self.steps(kind)
+        beyond = number - len(steps)
+        if beyond <= 0:
+            return steps[number - 1]
+        if not self._repeat:
+            return None
+        return msgspec.structs.replace(steps[-1], after_minutes=steps[-1].after_minutes + beyond * self._repeat)
+
+    def due(self, kind: str, taken: int, elapsed_ms: int) -> tuple[int, Step] | None:
+        """The step to take after `taken`; of repetitions that were due in a long absence only the latest."""
+        number, steps = taken + 1, self.steps(kind)
+        if taken >= len(steps) and self._repeat:
+            late = elapsed_ms - steps[-1].after_minutes * 60_000
+            number = max(number, len(steps) + late // (self._repeat * 60_000))
+        step = self.step(kind, number)
+        return (number, step) if step is not None and elapsed_ms >= step.after_minutes * 60_000 else None
 
     def paths(self, step: Step, now: Instant) -> tuple[str, ...]:
         """Whom a step calls at that moment. Where nobody has a duty, everybody: an alarm never falls into a gap."""
@@ -112,9 +135,8 @@ class Book:
         for row in self._shelf.live():
             alarm = decode_alarm(row.content)
             self._numbers[alarm.id], self._live[alarm.key] = row.number, alarm
-            steps = self.plan.steps(alarm.key.kind)
-            taken = steps[min(alarm.step, len(steps)) - 1].after_minutes * 60_000 if alarm.step else 0
-            elapsed = max(0, self._clock.wall() - alarm.raised, taken)
+            last = self.plan.step(alarm.key.kind, alarm.step) if alarm.step else None
+            elapsed = max(0, self._clock.wall() - alarm.raised, last.after_minutes * 60_000 if last is not None else 0)
             self._began[alarm.id] = self._clock.steady() - elapsed
             if alarm.state is State.OPEN:
                 self._again.add(alarm.id)
@@ -185,7 +207,7 @@ class Book:
         alarm = next((each for each in self._live.values() if each.id == name), None)
         called = Called(path=path, step=step)
         if alarm is not None and called not in alarm.called:
-            self._keep(msgspec.structs.replace(alarm, called=(*alarm.called, called)))
+            self._keep(msgspec.structs.replace(alarm, called=(*alarm.called, called)[-CALLED:]))
 
     def _end(self, alarm: Raised) -> None:
         self._keep(alarm)
@@ -220,33 +242,36 @@ class Book:
         for alarm in self.live():
             if alarm.state is not State.OPEN:
                 continue
-            steps, now = self.plan.steps(alarm.key.kind), self._clock.wall()
+            now, kind = self._clock.wall(), alarm.key.kind
             if alarm.id in self._again:
                 self._again.discard(alarm.id)
-                found += self._repeated(alarm, steps[: alarm.step], now)
+                found += self._in_doubt(alarm, now)
             elapsed = self._clock.steady() - self._began[alarm.id]
-            while alarm.step < len(steps) and elapsed >= steps[alarm.step].after_minutes * 60_000:
-                step = alarm.step + 1
-                alarm = msgspec.structs.replace(alarm, step=step, stepped=int(now))  # noqa: PLW2901 - the same alarm
+            while (due := self.plan.due(kind, alarm.step, elapsed)) is not None:
+                number, step = due
+                alarm = msgspec.structs.replace(alarm, step=number, stepped=int(now))  # noqa: PLW2901 - the same alarm
                 self._keep(alarm)
-                found.append(Turn(alarm=alarm, step=step, paths=self.plan.paths(steps[step - 1], now)))
+                found.append(Turn(alarm=alarm, step=number, paths=self.plan.paths(step, now)))
         return found
 
     def next_step(self, alarm: Raised) -> int | None:
-        """In how many ms the next step comes; None if it was the last, or needs none."""
-        steps = self.plan.steps(alarm.key.kind)
-        if alarm.state is not State.OPEN or alarm.step >= len(steps):
+        """In how many ms the next step comes; None if none does."""
+        step = self.plan.step(alarm.key.kind, alarm.step + 1)
+        if alarm.state is not State.OPEN or step is None:
             return None
-        due = self._began[alarm.id] + steps[alarm.step].after_minutes * 60_000
-        return max(0, due - self._clock.steady())
+        return max(0, self._began[alarm.id] + step.after_minutes * 60_000 - self._clock.steady())
 
-    def _repeated(self, alarm: Raised, steps: tuple[Step, ...], now: Instant) -> list[Turn]:
+    def _in_doubt(self, alarm: Raised, now: Instant) -> list[Turn]:
+        """Calls of steps that were taken before the start and may not have gone out."""
         done = {(call.path, call.step) for call in alarm.called}
+        last = len(self.plan.steps(alarm.key.kind))
         found = []
-        for number, step in enumerate(steps, 1):
-            paths = tuple(path for path in self.plan.paths(step, now) if (path, number) not in done)
-            if paths:
-                found.append(Turn(alarm=alarm, step=number, paths=paths))
+        for number in range(1, alarm.step + 1) if alarm.step <= last else (alarm.step,):
+            step = self.plan.step(alarm.key.kind, number)
+            paths = self.plan.paths(step, now) if step is not None else ()
+            left = tuple(path for path in paths if (path, number) not in done)
+            if left:
+                found.append(Turn(alarm=alarm, step=number, paths=left))
         return found
 
 

@@ -295,6 +295,11 @@ class AlarmDuty:
         labels = [line.label for line in self._floor.lines.values()]
         return str(labels.index(label) + 1) if label in labels else "0"
 
+    def problems(self) -> list[str]:
+        """What people should know, in words."""
+        failure = self._heart.failure if self._heart is not None else ""
+        return [*self.calls.problems(), *([f"the heartbeat for the dead-man's switch: {failure}"] if failure else [])]
+
     def heartbeat(self) -> str:
         """Whether signs of life go out: off, works, or why not."""
         if self._heart is None:

@@ -64,6 +64,8 @@ class Calling(Table, frozen=True, kw_only=True):
     """Of the roster: a name as Europe/Helsinki."""
     test_hours: Annotated[int, msgspec.Meta(ge=0, le=168)] = 8
     """Each path is tried so often by itself: once a watch; 0: never."""
+    repeat_minutes: Minutes = 15
+    """The last step is taken again so often, until somebody acknowledges; 0: never."""
     sender: Annotated[str, msgspec.Meta(max_length=254)] = ""
     """The mail address that alarms come from."""
     smtp: Server | None = None
