@@ -224,3 +224,28 @@ def test_a_page_says_that_its_station_is_lost_and_finds_it_again(tmp_path: Path)
                 say(homes[1], kind="message", text="Said while nobody looked.")
                 seat.shows("Said while nobody looked.")
                 assert "lost its station" not in seat.text()
+
+
+def test_what_is_copied_carries_reference_precedence_receipts_and_the_word_copy(room: Room, homes: list[Home]) -> None:
+    watches(homes)
+    alpha, bravo = homes
+    ref = say(bravo, kind="message", text="Two tugs at buoy 12.", precedence="priority")
+    seat = on_watch(room, alpha, "C7", "#/line/relay")
+    seat.shows("Two tugs at buoy 12.")
+    until(lambda: status(bravo, ref, "ALPHA")["presented"], deadline_s=60)
+    seat.until(
+        "[...document.querySelectorAll('.message')].at(-1).querySelectorAll('.ladder > span:not(.not)').length === 2"
+    )
+    copied = seat.page.evaluate(
+        """() => {
+            getSelection().selectAllChildren([...document.querySelectorAll('.message .words')].at(-1));
+            const event = new ClipboardEvent("copy", {clipboardData: new DataTransfer(), bubbles: true, cancelable: true});
+            document.body.dispatchEvent(event);
+            return event.clipboardData.getData("text/plain");
+        }"""
+    )
+    head, reference, *rest = copied.split("\n")
+    assert (head, reference) == ("COPY", f"PRIORITY {ref['reference']}")
+    assert "Two tugs at buoy 12." in rest
+    assert rest[-1].startswith("ALPHA: held, presented ")
+    assert rest[-1].endswith(" C7")

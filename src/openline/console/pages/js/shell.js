@@ -31,7 +31,6 @@ export class Shell {
     } } }, t("To the view"));
     this.root = el("div", { class: "shell" }, toMain, this.#topbar(), this.bands, this.main, this.#keybar(), this.voice);
     document.body.dataset.station = context.me.station.name;
-    document.body.dataset.copy = t("COPY");
     this.stops = [
       bind("floor-wide", this.#keys()),
       context.live.on("link", () => this.#station()),
@@ -84,6 +83,7 @@ export class Shell {
     const drill = Boolean(line?.policy?.exercise);
     if (simulated || drill) document.body.dataset.exercise = "";
     else delete document.body.dataset.exercise;
+    document.body.dataset.copy = simulated || drill ? `${t("EXERCISE")} · ${t("COPY")}` : t("COPY");
     this.band("exercise", simulated ? el("span", null, exercise(), " ", t("The clock is simulated: nothing on this station is live."))
       : drill ? el("span", null, exercise(), " ", t("This is an exercise line: nothing on it is live.")) : null, "exercise");
   }

@@ -2,6 +2,7 @@
 // whether both sides hold the same.
 
 import * as acts from "../line/acts.js";
+import { copied } from "../line/copying.js";
 import { button, el, fill } from "../dom.js";
 import { integrity, lineHead } from "../line/head.js";
 import { own } from "../live.js";
@@ -46,6 +47,7 @@ class Line {
     this.look();
     this.box.addEventListener("scroll", () => this.scrolled(), { passive: true });
     addEventListener("scroll", this.onScroll = () => this.scrolled(), { passive: true });
+    document.addEventListener("copy", this.onCopy = (event) => copied(event, this.list, this.window, this.chosen));
     const mine = (heard) => (event) => event.line.label === this.label && heard(event);
     this.offs = [
       this.live.on("lines", (line) => (!line || line.label === this.label) && this.drawHead()),
@@ -59,6 +61,7 @@ class Line {
   stop() {
     this.offs?.forEach((off) => off());
     removeEventListener("scroll", this.onScroll);
+    document.removeEventListener("copy", this.onCopy);
     this.presenter.stop();
   }
 
