@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
+
 from openline.kernel.terms import Policy
 from openline.station.api import ACTOR, Api
-from openline.station.drafting import GRACE, RELEASED, WAITING
+from openline.station.drafting import GRACE, RELEASED, WAITING, read_draft
 from openline.station.people import Actor
 from openline.station.runtime import Parts, Station
 from openline.station.server import UID
@@ -218,6 +220,25 @@ def test_below_flash_nothing_is_signed_until_its_grace_ends(tmp_path: Path) -> N
 
     homes = scene(tmp_path, play)
     scene(tmp_path, after, homes=homes, grace_ms=1)  # after a restart past its time it is said, once
+
+
+def test_a_message_that_was_to_be_signed_long_ago_is_a_persons_to_decide(tmp_path: Path) -> None:
+    async def play(station: Station, ask: Ask) -> None:
+        made = await composed(ask)
+        await ask("POST", send_path(made), {"version": 1})
+        draft = station.gate.call(station.store.draft, made["compose"])
+        long_ago = msgspec.structs.replace(read_draft(draft), due=int(station.clock.wall()) - 2 * HOUR)
+        station.gate.call(station.store.rewrite_draft, draft, GRACE, msgspec.json.encode(long_ago))
+
+    async def after(station: Station, ask: Ask) -> None:
+        (back,) = (await ask("GET", "lines/relay/compose")).json["drafts"]
+        assert back["problem"].startswith("the station was down")
+        assert back["draft"]["text"] == "We see three ships."
+        assert station.gate.call(station.store.drafts, GRACE) == []
+        assert await messages(ask) == []
+
+    homes = scene(tmp_path, play)
+    scene(tmp_path, after, homes=homes, grace_ms=1)
 
 
 def test_its_grace_over_a_message_goes_out_by_itself(tmp_path: Path) -> None:

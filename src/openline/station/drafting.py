@@ -293,6 +293,13 @@ def withdraw(station: "Station", number: int, actor: Actor) -> Draft:
     return _back(station, draft, read_draft(draft), problem="")
 
 
+def return_late(station: "Station", draft: Draft) -> None:
+    """A message that was to be signed long ago, while the station was down, is a working draft again."""
+    _back(
+        station, draft, read_draft(draft), problem="the station was down when this was to be signed: look at it again"
+    )
+
+
 def _back(station: "Station", draft: Draft, kept: Kept, *, problem: str) -> Draft:
     before, line = kept.working, station.lines.get(draft.line)
     working = Working(

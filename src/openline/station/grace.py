@@ -1,21 +1,25 @@
 """Ten seconds in which a message can still be taken back, kept over crashes and restarts.
 
 The end of each grace stands in the store. After a start what is past its time
-is said at once, and what is not waits for the rest, at most the whole. A line
-that is stopped is tried again until it works.
+is said at once, unless that is more than LATE_MS ago; what is not waits for
+the rest, at most the whole. A line that is stopped is tried again until it
+works.
 """
 
 import asyncio
 from typing import TYPE_CHECKING
 
 from openline.kernel.errors import Refused, Unavailable, Unknown
-from openline.station.drafting import GRACE, RELEASING, end_grace, read_draft, settle, settle_one
+from openline.station.drafting import GRACE, RELEASING, end_grace, read_draft, return_late, settle, settle_one
 
 if TYPE_CHECKING:
     from openline.station.runtime import Station
 
 GRACE_MS = 10_000
 """Long enough to see the wrong name on the screen, short against any handling time."""
+LATE_MS = 3_600_000
+"""What should have been signed longer ago than this is a working draft again: the world has gone on, a person decides.
+A backup that is restored later than that sends nothing by itself either."""
 RETRY_S = 1.0
 
 
@@ -32,7 +36,11 @@ class Grace:
         station = self._station
         settle(station)
         for draft in station.gate.call(station.store.drafts, GRACE):
-            self.begin(draft.number, read_draft(draft).due)
+            due = read_draft(draft).due
+            if due is not None and due < station.clock.wall() - LATE_MS:
+                return_late(station, draft)
+            else:
+                self.begin(draft.number, due)
         for draft in station.gate.call(station.store.drafts, RELEASING):  # its line is stopped now
             self.begin(draft.number, None)
 
