@@ -95,7 +95,7 @@ def made(folder: Any, policy: Policy = POLICY, *, lines: int = 1) -> list[Home]:
 
 async def eventually(look: Callable[[], Awaitable[T | None]]) -> T:
     """The first value that `look` gives that is not None."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (found := await look()) is None:  # noqa: ASYNC110 - through the API, which has no event for it
             await asyncio.sleep(0)
     return found
@@ -105,7 +105,7 @@ async def linked(*running: Station) -> None:
     """Wait until every line of them has keys with every party, and the first entries of every lane."""
     for station in running:
         for line in station.lines.values():
-            ready = await line.when(partial(_open, line), 20)
+            ready = await line.when(partial(_open, line), 60)
             assert ready, "no epoch was opened in time"
 
 

@@ -69,6 +69,8 @@ def test_6_105_presented_is_signed_once_on_an_attended_floor_however_many_consol
         entry = await shown(ask, ref, lambda found: found["status"]["BRAVO"]["presented"])
         assert [remark["body"]["step"] for remark in entry["remarks"]] == ["presented"]
         assert not entry["status"]["BRAVO"]["acknowledged"]
+        straight = {"kind": "receipt", "of": place(ref), "step": "presented"}
+        assert (await other("POST", ENTRIES, straight)).status == 400
         own = await ask("POST", "lines/relay/presented", {"refs": [place(ref)]})
         assert own.status == 409
         await say(ask, {"kind": "watch", "attended": True})

@@ -37,7 +37,14 @@ from openline.station.entry_view import KINDS, arrival_view, reference_of, statu
 from openline.station.line_runner import LineRunner
 from openline.station.people import ADMINISTRATOR, AUDITOR, INTERPRETER, PRINCIPAL, TECHNICIAN, WATCH
 from openline.station.remarks_view import with_remarks
-from openline.station.requests import BatchRequest, EntryRequest, MessageRequest, entry_of, find_messages
+from openline.station.requests import (
+    BatchRequest,
+    EntryRequest,
+    MessageRequest,
+    ReceiptRequest,
+    entry_of,
+    find_messages,
+)
 from openline.station.runtime import Station
 
 MAX_PAGE = 1_000
@@ -88,6 +95,8 @@ async def submit(call: Call) -> Reply | None:
     """Say one thing; answered once it is durable and signed."""
     request = decoded(_ENTRY, await call.body())
     line, station = call.line, call.station
+    if call.actor.at_console and isinstance(request, ReceiptRequest) and request.step == "presented":
+        raise Malformed("a console says that messages are presented by the call for that")
     if isinstance(request, MessageRequest):
         waits = _waits(call, request)
         if waits is not None:
