@@ -36,7 +36,7 @@ export class Inbox {
   async #drafts(line) {
     if (!this.live.may("watch-officer", "principal")) return;
     const { drafts } = await get(ofLine(line, "/drafts"));
-    this.drafts = [...this.drafts.filter((draft) => draft.of !== line.line), ...drafts.map((draft) => ({ ...draft, of: line.line }))];
+    this.drafts = [...this.drafts.filter((draft) => draft.of !== line.line), ...drafts.filter((draft) => draft.state !== "grace").map((draft) => ({ ...draft, of: line.line }))];
   }
 
   /** Drafts of a line changed. */

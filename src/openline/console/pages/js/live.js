@@ -34,7 +34,7 @@ export class Live {
   }
 
   /** Hear of `name`: "lines" (any line changed), "entry" ({line, entry}), "waiting" (the inbox changed), "link" (found or lost),
-   * "noticed", "state", "alarm", and on a locked page "flash". */
+   * "noticed", "state", "alarm", "draft" ({line, draft, state}), and on a locked page "flash". */
   on(name, hear) {
     if (!this.heard.has(name)) this.heard.set(name, new Set());
     this.heard.get(name).add(hear);
@@ -134,7 +134,7 @@ export class Live {
       }
       this.#beat();
     });
-    for (const name of ["entry", "holds", "noticed", "state", "flash", "alarm"]) source.addEventListener(name, (event) => this.#event(name, event));
+    for (const name of ["entry", "holds", "noticed", "state", "flash", "alarm", "draft"]) source.addEventListener(name, (event) => this.#event(name, event));
   }
 
   #event(name, event) {
@@ -147,6 +147,10 @@ export class Live {
     }
     if (name === "entry" && line) line.last_seq = Math.max(line.last_seq, data.seq);
     if (name === "alarm") return this.tell(name, data);
+    if (name === "draft") {
+      if (line) this.inbox.redraft(line).catch(() => {});
+      return line && this.tell(name, { ...data, line });
+    }
     this.stir(data.line);
     if (!line) return undefined;
     if (name === "entry") {

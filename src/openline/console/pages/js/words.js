@@ -8,16 +8,28 @@ const FORMS = { en: ["one", "other"], fr: ["one", "other"], ru: ["one", "few", "
 
 const chosen = { language: "en", texts: {}, plurals: new Intl.PluralRules("en") };
 
+/** A language's catalogue: English -> its forms. Empty for English, and while the station is away. */
+async function catalogue(language) {
+  if (!(language in FORMS) || language === "en") return {};
+  try {
+    const answer = await fetch(`/static/words/${language}.json`);
+    return answer.ok ? (await answer.json()).texts : {};
+  } catch {
+    return {};
+  }
+}
+
+/** Says things in a language that need not be the officer's: what stands in a text for the other floor. */
+export async function speaker(language) {
+  const [main] = language.split("-");
+  const texts = main === chosen.language ? chosen.texts : await catalogue(main);
+  return (text) => texts[text]?.[0] || text;
+}
+
 /** Speak that language from now on, English if it is none of ours or its catalogue does not come. */
 export async function speak(language) {
   const known = language in FORMS ? language : "en";
-  let texts = {};
-  if (known !== "en") {
-    try {
-      const answer = await fetch(`/static/words/${known}.json`);
-      if (answer.ok) texts = (await answer.json()).texts;
-    } catch { /* the station is away: English until it is back */ }
-  }
+  const texts = await catalogue(known);
   Object.assign(chosen, { language: known, texts, plurals: new Intl.PluralRules(known) });
   document.documentElement.lang = known;
   document.documentElement.dir = known === "ar" ? "rtl" : "ltr";

@@ -11,13 +11,11 @@ export function momentOf(text, at) {
   const given = text.trim().toUpperCase().replace(/[:\s]/g, "").replace(/Z$/, "");
   if (!given) return null;
   const after = /^\+(\d{1,5})(H|D|M|MIN)?$/.exec(given);
-  if (after) return roundUp(at + Number(after[1]) * { H: 60, D: 1_440 }[after[2]] * MINUTE || roundUp(at + Number(after[1]) * MINUTE));
-  const written = /^(\d{2})?(\d{2})(\d{2})$/.exec(given.length === 3 ? `0${given}` : given);
-  if (!written || Number(written[2]) > 23 || Number(written[3]) > 59) return undefined;
-  return coming(at, written[1] === undefined ? null : Number(written[1]), Number(written[2]), Number(written[3]));
+  if (after) return Math.ceil((at + Number(after[1]) * ({ H: 60, D: 1_440 }[after[2]] ?? 1) * MINUTE) / MINUTE) * MINUTE;
+  const parts = /^(\d{2})?(\d{2})(\d{2})$/.exec(given.length === 3 ? `0${given}` : given);
+  if (!parts || Number(parts[2]) > 23 || Number(parts[3]) > 59) return undefined;
+  return coming(at, parts[1] === undefined ? null : Number(parts[1]), Number(parts[2]), Number(parts[3]));
 }
-
-const roundUp = (ms) => Math.ceil(ms / MINUTE) * MINUTE;
 
 /** The next moment of that hour and minute, and of that day of a month if one is named. */
 function coming(at, date, hours, minutes) {
