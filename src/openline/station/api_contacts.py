@@ -37,8 +37,8 @@ _Moment = Annotated[int, msgspec.Meta(ge=0, le=MAX_INSTANT // 4)]
 class SpanQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """From when to when, ms; a week back and two ahead if it is not given."""
 
-    first: _Moment | None = msgspec.field(name="from", default=None)
-    last: _Moment | None = msgspec.field(name="to", default=None)
+    first: _Moment | msgspec.UnsetType = msgspec.field(name="from", default=msgspec.UNSET)
+    last: _Moment | msgspec.UnsetType = msgspec.field(name="to", default=msgspec.UNSET)
 
 
 class FiguresQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,8 +58,8 @@ _CALENDAR_REQUEST = msgspec.json.Decoder(CalendarRequest)
 
 def _span(call: Call) -> tuple[Instant, Instant]:
     query, now = call.query(SpanQuery), call.station.clock.wall()
-    first = Instant(now - 7 * DAY_MS if query.first is None else query.first)
-    last = Instant(now + 14 * DAY_MS if query.last is None else query.last)
+    first = Instant(now - 7 * DAY_MS if isinstance(query.first, msgspec.UnsetType) else query.first)
+    last = Instant(now + 14 * DAY_MS if isinstance(query.last, msgspec.UnsetType) else query.last)
     if last < first:
         raise Malformed("from lies after to")
     if last - first > MAX_SPAN_MS:
@@ -111,7 +111,7 @@ async def calendar_list(call: Call) -> Reply | None:
 
 async def calendar_new(call: Call) -> Reply | None:
     """A new calendar address."""
-    request = decoded(_CALENDAR_REQUEST, await call.body() or b"{}")
+    request = decoded(_CALENDAR_REQUEST, await call.body())
     made, path = give_out(call.station, call.actor.uid, request.note)
     return reply(NewCalendar(calendar=made.number, path=path), 201)
 
