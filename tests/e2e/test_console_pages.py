@@ -1,11 +1,15 @@
 """The console's pages in real Chromium: the way in, the floor, the line, the lock; hostile texts; a station that goes away."""
 
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from openline.cli import inert
 from tests.e2e.browser import Room, Seat, floor
 from tests.e2e.console_rig import link_for, with_console
 from tests.e2e.homes import Home, free_port, in_service, join, new_home, running
@@ -249,3 +253,22 @@ def test_what_is_copied_carries_reference_precedence_receipts_and_the_word_copy(
     assert "Two tugs at buoy 12." in rest
     assert rest[-1].startswith("ALPHA: held, presented ")
     assert rest[-1].endswith(" C7")
+
+
+@settings(max_examples=1, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(st.lists(st.text(max_size=40), min_size=400, max_size=400))
+def test_the_page_boxes_what_the_command_line_boxes(inert_seat: Seat, texts: list[str]) -> None:
+    texts = [*(text for text in texts if not any(unicodedata.category(each) in {"Cn", "Cs"} for each in text)), HOSTILE]
+    script = """async (texts) => {
+        const { pieces, flags } = await import("/static/js/inert.js");
+        return texts.map((text) => [pieces(text).map((each) => [each.text, each.boxed]), flags(text).hidden]);
+    }"""
+    there = inert_seat.page.evaluate(script, texts)
+    here = [[[[each.text, each.boxed] for each in inert.pieces(text)], inert.flags(text).hidden] for text in texts]
+    assert len(here) > 100
+    assert there == here
+
+
+@pytest.fixture
+def inert_seat(room: Room, homes: list[Home]) -> Seat:
+    return on_watch(room, homes[0], "I7")
