@@ -272,3 +272,20 @@ def test_the_page_boxes_what_the_command_line_boxes(inert_seat: Seat, texts: lis
 @pytest.fixture
 def inert_seat(room: Room, homes: list[Home]) -> Seat:
     return on_watch(room, homes[0], "I7")
+
+
+def test_a_flash_rings_on_a_locked_page_and_is_not_shown_there(room: Room, homes: list[Home]) -> None:
+    watches(homes)
+    alpha, bravo = homes
+    seat = on_watch(room, alpha, "F7")
+    seat.page.keyboard.press("l")
+    seat.shows("F7 has locked this console")
+    seat.until("document.querySelector('.lockline') !== null")
+    words = "Stop the second tug."
+    ref = say(bravo, kind="message", text=words, precedence="flash")
+    seat.shows("Unlock to read it.")
+    text = seat.text()
+    assert words not in text
+    assert "FLASH" in text
+    assert not status(bravo, ref, "ALPHA")["presented"]
+    say(alpha, kind="receipt", of={name: ref[name] for name in ("lane", "generation", "index")}, step="read")
