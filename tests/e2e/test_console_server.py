@@ -428,7 +428,10 @@ def test_tries_are_counted(tmp_path: Path) -> None:
         outcomes = [stranger.post("/console/enter", {"token": f"wrong{number}"}).error for number in range(25)]
         assert outcomes == ["forbidden"] * 20 + ["quota"] * 5
         assert stranger.post("/console/recovery", {"sign": "W1", "code": "x"}).error == "quota"
-        assert stranger.post("/console/enter", {"token": token_of(link_for(home, "W1"))}).status == 429
+        with home.client() as station:
+            acts = [act["act"] for row in station.get("audit", limit=1000)["rows"] for act in row["acts"]]
+        assert acts.count("sign-in") == 20, "nobody fills the audit log"
+        assert stranger.post("/console/enter", {"token": token_of(link_for(home, "W1"))}).status == 200, "nor locks out"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,9 @@
-"""How often somebody may try to sign in. All that is tried has 128 random bits or more: this keeps the log short and the loop free."""
+"""Failed sign-ins, counted. All that can be tried has 128 random bits or more, so that no count is needed to keep a guesser out.
+
+What the count keeps is the audit log: past it a wrong try is refused and no
+longer noted. A right one is always taken, because whoever can reach the
+console must not be able to lock the watch out of it.
+"""
 
 from collections import deque
 from typing import Final
@@ -10,8 +15,6 @@ OF_ONE: Final = 20
 """Failed tries from one address in a minute."""
 OF_ALL: Final = 200
 """Failed tries in a minute: more than a floor full of slips."""
-BEGUN_OF_ONE: Final = 120
-"""Sign-ins that were only begun, from one address in a minute."""
 
 
 class TooOften(Refused):
@@ -21,19 +24,16 @@ class TooOften(Refused):
 
 
 class Attempts:
-    """Counts by address within a minute; what is older is forgotten, so that the count stays bounded."""
+    """Failed tries within a minute, by address; bounded, as what is past the limit is not kept."""
 
-    def __init__(self, of_one: int = OF_ONE, of_all: int = OF_ALL) -> None:
-        self._of_one, self._of_all = of_one, of_all
+    def __init__(self) -> None:
         self._times: deque[tuple[int, str]] = deque()
 
-    def check(self, address: str, now: int) -> None:
-        """Raises TooOften."""
-        while self._times and not 0 <= now - self._times[0][0] < SPAN_MS:
+    def failed(self, address: str, now: int) -> bool:
+        """One more; whether it is past the limit. `now` in ms, steady."""
+        while self._times and now - self._times[0][0] >= SPAN_MS:
             self._times.popleft()
-        if len(self._times) >= self._of_all or sum(each == address for _, each in self._times) >= self._of_one:
-            raise TooOften("too many tries: wait a minute")
-
-    def note(self, address: str, now: int) -> None:
-        """One more."""
+        if len(self._times) >= OF_ALL or sum(each == address for _, each in self._times) >= OF_ONE:
+            return True
         self._times.append((now, address))
+        return False

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from openline.console.attempts import BEGUN_OF_ONE, Attempts
+from openline.console.attempts import Attempts
 from openline.console.officers import Officer, Officers, checked_roles
 from openline.console.passkeys import Passkeys
 from openline.console.sessions import Sessions
@@ -33,7 +33,6 @@ class Desk:
             self.officers, station.entropy, station.clock.steady, self.host, f"Openline {config.name}"
         )
         self.failed = Attempts()
-        self.begun = Attempts(of_one=BEGUN_OF_ONE, of_all=10 * BEGUN_OF_ONE)
 
     @property
     def url(self) -> str:

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from openline.console.attempts import TooOften
 from openline.console.desk import real_ms
 from openline.console.officers import Officer, Preferences
 from openline.console.views import HouseView, MeView
@@ -103,7 +104,6 @@ async def prefer(visit: Visit) -> Reply:
 
 async def enter(visit: Visit) -> Reply:
     """By a one-time link."""
-    _may_try(visit)
     asked = await visit.json(_ENTER)
     officer = visit.desk.officers.use_link(asked.token, real_ms())
     if officer is None:
@@ -113,7 +113,6 @@ async def enter(visit: Visit) -> Reply:
 
 async def recover(visit: Visit) -> Reply:
     """By a recovery code."""
-    _may_try(visit)
     asked = await visit.json(_RECOVERY)
     officer = visit.desk.officers.use_code(asked.sign, asked.code)
     if officer is None:
@@ -123,16 +122,12 @@ async def recover(visit: Visit) -> Reply:
 
 async def begin_passkey(visit: Visit) -> Reply:
     """What a browser needs to ask for a passkey."""
-    desk, now = visit.desk, visit.desk.station.clock.steady()
-    desk.begun.check(visit.address, now)
-    desk.begun.note(visit.address, now)
     asked = await visit.json(_BEGIN)
-    return Reply(data=desk.passkeys.begin_sign_in(asked.sign or ""))
+    return Reply(data=visit.desk.passkeys.begin_sign_in(asked.sign or ""))
 
 
 async def finish_passkey(visit: Visit) -> Reply:
     """By a passkey."""
-    _may_try(visit)
     asked = await visit.json(_CREDENTIAL)
     return await _signed_in(visit, _by_passkey(visit, asked.credential))
 
@@ -146,7 +141,6 @@ async def lock(visit: Visit) -> Reply:
 
 async def unlock(visit: Visit) -> Reply:
     """By the officer's own passkey or recovery code."""
-    _may_try(visit)
     asked = await visit.json(_UNLOCK)
     session, officer = visit.me
     if asked.credential is not None:
@@ -172,15 +166,11 @@ async def leave(visit: Visit) -> Reply:
     return done()
 
 
-def _may_try(visit: Visit) -> None:
-    """Raises TooOften."""
-    visit.desk.failed.check(visit.address, visit.desk.station.clock.steady())
-
-
 def _failed(visit: Visit, why: str) -> Refused:
     """A try that failed, counted. It is not told whether such an officer exists."""
-    visit.desk.failed.note(visit.address, visit.desk.station.clock.steady())
     visit.desk.station.counters["console-sign-in-failed"] += 1
+    if visit.desk.failed.failed(visit.address, visit.desk.station.clock.steady()):
+        return TooOften("too many tries: wait a minute, and look for a slip")
     return Forbidden(why)
 
 

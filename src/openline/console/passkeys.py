@@ -1,11 +1,14 @@
-"""Passkeys (WebAuthn 3): a challenge is kept here, is good once and for five minutes, and the user is verified.
+"""Passkeys (WebAuthn 3): a challenge is good once and for five minutes, and the user is verified.
 
-A browser names the challenge in what it signs, so nothing else has to be
-carried from the beginning of a ceremony to its end.
+A challenge carries its end and whose it is, authenticated by a key of this
+process, and the browser names it in what it signs. So nothing is kept of a
+ceremony that was only begun, and nobody can push out another one's by
+beginning many; kept are those that were used, until they end.
 """
 
 import hmac
 import json
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -18,18 +21,20 @@ from openline.kernel.errors import Conflict, Forbidden, Malformed
 from openline.kernel.units import Entropy
 
 CHALLENGE_MS: Final = 5 * 60 * 1_000
-MAX_CHALLENGES: Final = 1_024
-"""Ceremonies under way; the oldest are forgotten."""
+_CHALLENGE: Final = struct.Struct(">QI16s")
+_MAC: Final = 16
 _TIMEOUT_MS: Final = 120_000
 """How long the browser waits for the officer's finger."""
 _TRANSPORTS: Final = frozenset({"ble", "cable", "hybrid", "internal", "nfc", "smart-card", "usb"})
 _NAME_LENGTH: Final = 64
 _REFUSED: Final = "this passkey is not accepted"
+_LATE: Final = "this passkey came too late: begin again"
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ceremony:
+    challenge: bytes
     until: int
     officer: int
     """Who registers; 0: somebody signs in."""
@@ -41,7 +46,8 @@ class Passkeys:
     def __init__(self, officers: Officers, entropy: Entropy, now: Callable[[], int], host: str, name: str) -> None:
         """`host` is the relying party's id: passkeys are bound to it. `name` is what the browser shows."""
         self._officers, self._entropy, self._now, self._host, self._name = officers, entropy, now, host, name
-        self._open: dict[bytes, _Ceremony] = {}
+        self._used: dict[bytes, int] = {}
+        """Challenge -> its end."""
         self._hidden = entropy(32)
         self.origin = ""
 
@@ -76,18 +82,19 @@ class Passkeys:
         """Keep the passkey that was made. Raises Forbidden, Malformed or Conflict."""
         from webauthn import verify_registration_response
 
-        ceremony, challenge = self._close(credential)
+        ceremony = self._ceremony(credential)
         if ceremony.officer != officer.number:
             raise Forbidden(_REFUSED)
         made = _verified(
             lambda: verify_registration_response(
                 credential=credential,
-                expected_challenge=challenge,
+                expected_challenge=ceremony.challenge,
                 expected_rp_id=self._host,
                 expected_origin=self.origin,
                 require_user_verification=True,
             )
         )
+        self._use(ceremony)
         if self._officers.of_passkey(made.credential_id) is not None:
             raise Conflict("this passkey is registered already")
         response = credential.get("response")
@@ -130,7 +137,7 @@ class Passkeys:
         """Whose passkey that was. Raises Forbidden or Malformed."""
         from webauthn import verify_authentication_response
 
-        ceremony, challenge = self._close(credential)
+        ceremony = self._ceremony(credential)
         key_id = _bytes(credential.get("id"))
         officer = self._officers.of_passkey(key_id)
         if ceremony.officer or officer is None or officer.disabled:
@@ -143,7 +150,7 @@ class Passkeys:
         used = _verified(
             lambda: verify_authentication_response(
                 credential=credential,
-                expected_challenge=challenge,
+                expected_challenge=ceremony.challenge,
                 expected_rp_id=self._host,
                 expected_origin=self.origin,
                 credential_public_key=passkey.public_key,
@@ -151,34 +158,41 @@ class Passkeys:
                 require_user_verification=True,
             )
         )
+        self._use(ceremony)
         newer = msgspec.structs.replace(passkey, count=used.new_sign_count, used=self._now())
         passkeys = tuple(newer if each.id == key_id else each for each in officer.passkeys)
         return self._officers.put(msgspec.structs.replace(officer, passkeys=passkeys))
 
     def _challenge(self, officer: int) -> bytes:
-        now = self._now()
-        self._open = {key: each for key, each in self._open.items() if now < each.until}
-        while len(self._open) >= MAX_CHALLENGES:
-            del self._open[next(iter(self._open))]
-        challenge = self._entropy(32)
-        self._open[challenge] = _Ceremony(until=now + CHALLENGE_MS, officer=officer)
-        return challenge
+        body = _CHALLENGE.pack(self._now() + CHALLENGE_MS, officer, self._entropy(16))
+        return body + self._mac(body)
 
-    def _close(self, credential: dict[str, Any]) -> tuple[_Ceremony, bytes]:
-        """The ceremony that an answer belongs to: over, whatever the answer is worth. Raises Forbidden or Malformed."""
+    def _mac(self, body: bytes) -> bytes:
+        return hmac.digest(self._hidden, b"challenge" + body, "sha256")[:_MAC]
+
+    def _ceremony(self, credential: dict[str, Any]) -> _Ceremony:
+        """The ceremony that an answer belongs to. Raises Forbidden or Malformed."""
         response = credential.get("response")
         try:
             client = json.loads(_bytes(response.get("clientDataJSON") if isinstance(response, dict) else None))
             challenge = _bytes(client.get("challenge") if isinstance(client, dict) else None)
         except (ValueError, RecursionError):
             raise Malformed(_REFUSED) from None
-        ceremony = self._open.pop(challenge, None)
-        if ceremony is None or self._now() >= ceremony.until:
-            raise Forbidden("this passkey came too late: begin again")
-        return ceremony, challenge
+        body, mac = challenge[:-_MAC], challenge[-_MAC:]
+        if len(body) != _CHALLENGE.size or not hmac.compare_digest(mac, self._mac(body)):
+            raise Forbidden(_LATE)
+        until, officer, _ = _CHALLENGE.unpack(body)
+        if self._now() >= until or challenge in self._used:
+            raise Forbidden(_LATE)
+        return _Ceremony(challenge=challenge, until=until, officer=officer)
+
+    def _use(self, ceremony: _Ceremony) -> None:
+        now = self._now()
+        self._used = {challenge: until for challenge, until in self._used.items() if now < until}
+        self._used[ceremony.challenge] = ceremony.until
 
     def _nobodys(self, sign: str) -> Passkey:
-        key_id = hmac.digest(self._hidden, sign.encode(), "sha256")
+        key_id = hmac.digest(self._hidden, b"sign" + sign.encode(), "sha256")
         return Passkey(id=key_id, public_key=b"", count=0, name="", made=0, used=0, transports=("internal",))
 
 

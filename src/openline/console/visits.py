@@ -15,6 +15,7 @@ from starlette.routing import Route as Path
 from starlette.routing import Router
 
 from openline.console.app import answer
+from openline.console.attempts import TooOften
 from openline.console.desk import Desk
 from openline.console.listening import PEER
 from openline.console.officers import Officer
@@ -180,7 +181,7 @@ class _Operations:
             made = await operation.handler(visit)
         except (Refused, Unavailable, Bug) as error:
             desk.station.counters["console-refused"] += 1
-            if operation and operation.act and not isinstance(error, SignedOut):
+            if operation and operation.act and not isinstance(error, SignedOut | TooOften):
                 self._note(visit, operation, str(getattr(error, "code", "bug")))
             made = failure(error)
             if isinstance(error, NotAllowed):
