@@ -1,13 +1,16 @@
 // The locked console: still a watch floor. The state of the lines, the clocks and the alarm of a FLASH; words only after unlocking.
 
+import { get } from "../api.js";
 import { failure } from "../dialogs.js";
 import { button, el, field, fill } from "../dom.js";
 import { inertLine } from "../inert.js";
 import { bind } from "../keys.js";
 import { Live, own, peers } from "../live.js";
 import { day, hms, local, moment, runningClock, setClock, tick } from "../moments.js";
+import { UNREAD } from "../overlays/flash.js";
+import { alarmWords } from "../overlays/alarms.js";
 import * as passkeys from "../passkeys.js";
-import { badge, livery, precedenceShape, stateColour, stateWord, wire } from "../signs.js";
+import { badge, exercise, livery, precedenceShape, stateColour, stateWord, wire } from "../signs.js";
 import { hush, isRinging, quiet, ring, soundState, testedAt, testSound, whenSound } from "../sound.js";
 import { wear, worn } from "../theme.js";
 import { rich, t } from "../words.js";
@@ -17,13 +20,14 @@ export const styles = ["entrance", "lock"];
 export async function open(root, context) {
   const { me } = context;
   const live = new Live(me, { locked: true });
-  const place = { context, live, said: el("div", { role: "alert" }), lines: el("ul", { class: "locklines" }), clocks: el("div", { class: "lockclocks" }), alarm: el("div", { class: "alarm", role: "alert", hidden: true }), sound: el("p", { class: "row" }), lost: el("p", { class: "said act", role: "status", hidden: true }) };
+  const place = { context, live, said: el("div", { role: "alert" }), lines: el("ul", { class: "locklines" }), clocks: el("div", { class: "lockclocks" }), alarm: el("div", { class: "alarm", role: "alert", hidden: true }), open: el("ul", { class: "lockalarms" }), sound: el("p", { class: "row" }), lost: el("p", { class: "said act", role: "status", hidden: true }) };
   setClock(() => live.now());
   fill(root, place.alarm, watch(place), door(place));
   root.querySelector("button.main").focus();
   const offs = [
     live.on("lines", () => drawLines(place)),
     live.on("flash", ({ line }) => flash(place, line)),
+    live.on("alarm", () => drawAlarms(place)),
     live.on("link", (found) => {
       place.lost.hidden = found;
       fill(place.lost, t("The console has lost its station. Nothing here is live. It is tried again by itself."));
@@ -36,6 +40,8 @@ export async function open(root, context) {
   ];
   drawSound(place);
   await live.start().catch(() => {});
+  unread(place);
+  drawAlarms(place);
   return () => {
     offs.forEach((off) => off());
     hush();
@@ -56,13 +62,13 @@ function watch(place) {
     date.textContent = day(at);
     here.textContent = t("{local} here", { local: local(at) });
   });
-  return el("section", { class: "left", "aria-label": t("The lines") }, clock, el("div", null, place.lost, place.lines), place.clocks);
+  return el("section", { class: "left", "aria-label": t("The lines") }, clock, el("div", null, place.lost, place.open, place.lines), place.clocks);
 }
 
 function drawLines({ live, lines, clocks }) {
   const all = [...live.lines.values()];
   fill(lines, all.map((line) => livery(el("li", { class: "lockline" }, el("span", { class: stateColour(line.shown) }, wire(line.shown, { size: 33 })),
-    el("div", null, el("h2", null, el("span", { class: "fig second" }, line.number), " ", inertLine(line.title || line.label, 40)), el("p", null, ends(live, line))),
+    el("div", null, el("h2", null, el("span", { class: "fig second" }, line.number), " ", inertLine(line.title || line.label, 40), " ", line.policy?.exercise ? exercise() : null), el("p", null, ends(live, line))),
     el("span", { class: `lockstate ${stateColour(line.shown)}` }, stateWord(line.shown))), line)),
   all.length ? null : el("li", { class: "second" }, t("No line yet.")));
   const due = all.filter((line) => line.next_due).sort((one, other) => one.next_due.due - other.next_due.due).slice(0, 3);
@@ -112,15 +118,35 @@ function drawSound({ sound, live }) {
   button(t("test the sound"), () => testSound(live.now()), { key: "S" }));
 }
 
+/** What had come before the console was locked, and nobody has read. */
+function unread(place) {
+  let labels = [];
+  try {
+    labels = JSON.parse(sessionStorage.getItem(UNREAD) ?? "[]");
+  } catch { /* another version wrote it */ }
+  const line = labels.map((label) => place.live.line(label)).find(Boolean);
+  if (line) flash(place, line);
+}
+
+/** Alarms say what is wrong and never what was said: they stand on a locked screen too. */
+async function drawAlarms(place) {
+  const { open: alarms } = await get("/v1/alarms?limit=0").catch(() => ({ open: [] }));
+  fill(place.open, alarms.slice(0, 4).map((alarm) => {
+    const line = alarm.line && place.live.line(alarm.line);
+    if (alarm.kind === "flash" && line && place.alarm.hidden) flash(place, line);
+    return el("li", { class: "said act" }, badge("overdue", { words: t("Alarm") }), " ", line ? [t("line {number}", { number: line.number }), ": "] : "", alarmWords(alarm));
+  }));
+}
+
 /** A FLASH has come while nobody is here: it fills the screen and rings. What it says is not shown. */
 function flash(place, line) {
   const { alarm, live } = place;
   alarm.hidden = false;
   fill(alarm, precedenceShape("flash", { size: 120 }), el("div", null,
-    el("p", { class: "alarmword", lang: "en" }, "FLASH"),
+    el("p", { class: "alarmword", lang: "en" }, "FLASH", " ", line.policy?.exercise || live.status?.simulated_clock ? exercise() : null),
     el("p", null, rich("Line {number} {title}, from {parties}, at {moment}.", { number: el("b", { class: "fig" }, line.number), title: inertLine(line.title || line.label, 60), parties: peers(line).map((party) => party.name).join(", "), moment: moment(live.now()) })),
     el("p", null, t("Unlock to read it. It rings until somebody reads it."))),
   el("div", { class: "row" }, button(t("Quiet for 60 seconds"), () => quiet(60), { key: "S", kind: "big" })));
-  document.title = t("FLASH on line {number}", { number: line.number });
+  document.title = [line.policy?.exercise && t("EXERCISE"), t("FLASH on line {number}", { number: line.number })].filter(Boolean).join(": ");
   ring();
 }
