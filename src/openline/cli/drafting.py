@@ -37,7 +37,7 @@ def drafts_(desk: Desk, *, line: str | None) -> None:
                 inert_line(str(draft["line"])),
                 inert_line(str(draft["drafter"])),
                 clock(int(draft["made"])),
-                _("the end of MINIMIZE") if draft["state"] == "held" else _("a second person"),
+                _waits_for(str(draft["state"])),
                 str(message.get("precedence", "")).upper(),
                 heading(message)[:48],
             ]
@@ -45,6 +45,11 @@ def drafts_(desk: Desk, *, line: str | None) -> None:
     headings = [_("draft"), _("line"), _("by"), _("when"), _("waits for"), _("precedence"), _("text")]
     count = _n("{number} draft waits for release.", "{number} drafts wait for release.", len(found))
     out.answer({"drafts": found}, [count, "", *table(out, headings, rows)])
+
+
+def _waits_for(state: str) -> str:
+    words = {"held": _("the end of MINIMIZE"), "grace": _("the end of its ten seconds")}
+    return words.get(state) or _("a second person")
 
 
 @command(

@@ -31,7 +31,7 @@ def status_(desk: Desk) -> None:
     reads, releases = has_role(station, READERS), has_role(station, RELEASERS)
     found = [one for line in lines for one in waiting_on(station, line)[0]] if reads else []
     waits = first_clock_first([one for one in found if one.what != "theirs"])
-    drafts = [one for one in drafts_of(station, lines) if one["state"] != "held"] if releases else []
+    drafts = [one for one in drafts_of(station, lines) if one["state"] == "waiting"] if releases else []
     shown = [*stand(lines), *_minimized(lines), *(told for line in lines for told in _reached(line, now))]
     if lines and reads:
         shown += sentence(waits, now, len(drafts))

@@ -99,7 +99,7 @@ def inbox_(desk: Desk, *, line: str | None) -> None:
     ours = [one for one in ordered if one.what != "theirs"]
     theirs = [one for one in ordered if one.what == "theirs"]
     drafts = drafts_of(station, lines) if has_role(station, RELEASERS) else []
-    shown = [*sentence(ours, now, len(drafts))]
+    shown = [*sentence(ours, now, sum(one["state"] == "waiting" for one in drafts))]
     if ours:
         shown += ["", *_rows(out, ours, now)]
     if theirs:
