@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from openline.kernel.terms import Policy
 from openline.kernel.units import Instant
 from openline.protocol import entries as kinds
+from openline.protocol.contact_entries import Contact, Countersign, Medium, Outcome
 from openline.protocol.entries import AnyEntry, Precedence, Role
 from openline.protocol.events import Renew, Shown, Stow, Submit
 from openline.protocol.fields import Ref
@@ -55,7 +56,7 @@ class Workload:
         ref = self._reference(station, dice)
         sign, role = "W1", Role.WATCH_OFFICER
         text = partial(_text, dice, self._world.profile.thin)
-        match dice.randrange(24):
+        match dice.randrange(26):
             case 0:
                 return kinds.Watch(attended=dice.random() < 0.5, role=role, sign=sign)
             case 1:
@@ -88,6 +89,14 @@ class Workload:
             case 15 if ref is not None:
                 grade = dice.choice(list(kinds.Grade))
                 return kinds.Translation(of=ref, language="fr", text=text(), grade=grade, role=role, sign=sign)
+            case 24:
+                name = f"{MARKER} {dice.randrange(3)}"  # few names, so that words meet
+                return Contact(
+                    name=name, occurrence="20261124T090000", medium=Medium(dice.randrange(4)),
+                    outcome=Outcome(dice.randrange(4)), at=Instant(WALL), role=role, sign=sign, text=text()[:500],
+                )  # fmt: skip
+            case 25 if ref is not None:
+                return Countersign(of=ref, agreed=dice.random() < 0.7, role=role, sign=sign, text=text()[:100])
             case 12:
                 return kinds.Attachment(name="map.png", media_type="image/png", size=1, digest=bytes(32), chunk=256)
             case _:
