@@ -30,6 +30,7 @@ from openline.kernel.crypto import (
 from openline.kernel.errors import Malformed, Refused, TooLarge
 from openline.kernel.terms import Policy, parse_policy
 from openline.kernel.units import MAX_PARTIES, MAX_VALUE
+from openline.protocol.contacts import schedule_of
 
 GROUP = 100_000_000
 """One floor's half of the short string has eight digits: a guess fits once in 10^8."""
@@ -298,5 +299,7 @@ def differing(ours: Policy, theirs: bytes) -> tuple[str, ...]:
     except Refused:
         return ("policy",)
     names = Policy.__dataclass_fields__
-    found = tuple(name for name in names if getattr(ours, name) != getattr(policy, name))
-    return found or ("policy",)
+    found = [name for name in names if getattr(ours, name) != getattr(policy, name)]
+    if "extra" in found and schedule_of(ours) != schedule_of(policy):
+        found[found.index("extra")] = "contacts"
+    return tuple(found) or ("policy",)

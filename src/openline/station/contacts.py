@@ -115,6 +115,7 @@ class Contacts:
         self._watched: dict[tuple[bytes, str], tuple[bool, bool]] = {}
         """Occurrence whose window is open -> whether all were reached, and all floors attended, at some moment of it."""
         self._tested: dict[bytes, Instant] = {}
+        self._words: dict[bytes, tuple[Engine, int, list[ContactWord]]] = {}
         self._main: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -184,7 +185,7 @@ class Contacts:
         engine = line.engine
         if engine is None or not self.schedule(line).contacts:
             return
-        words = words_of(engine.fold)
+        words = self._words_of(line, engine)
         for occurrence in self._now(line):
             state, cause = self.standing(line, engine, occurrence, words)
             self._tell(line, occurrence, state, cause)
@@ -192,6 +193,13 @@ class Contacts:
                 self._watch(line, engine, occurrence)
             if state in {ContactState.DUE, ContactState.RECORDED}:
                 await self._keep(line, engine, occurrence, words_about(occurrence, words))
+
+    def _words_of(self, line: LineRunner, engine: Engine) -> Sequence[ContactWord]:
+        """The words about contacts: gathered once for each state of the line, as this looks every second."""
+        found = self._words.get(line.line)
+        if found is None or found[:2] != (engine, line.entries):
+            found = self._words[line.line] = (engine, line.entries, words_of(engine.fold))
+        return found[2]
 
     def _now(self, line: LineRunner) -> Iterator[Occurrence]:
         """The occurrences that matter now: expanded once an hour."""
