@@ -69,7 +69,7 @@ export function watch(context) {
   }
 
   function paths() {
-    const broken = state.paths.filter((path) => path.works === false);
+    const broken = state.paths.filter((path) => path.works === false && !state.open.some((alarm) => alarm.kind === "alarm-path" && alarm.about === path.name));
     context.band("alarm-paths", broken.length ? el("span", null, badge("lost"), " ", rich("*An alarm path does not work:* {names}, since {moment}. Nobody outside is called on it. The technician mends it: openline doctor.", {
       names: listed(broken.map((path) => inertString(path.name, 40))), moment: moment(Math.min(...broken.map((path) => path.failed_at ?? live.now())), live.now()) })) : null, "look");
     context.band("heartbeat", ["off", "works"].includes(state.heartbeat) ? null : el("span", null, badge("lost"), " ", t("The sign of life does not go out: the switch outside will take this station for dead.")), "look");
@@ -88,11 +88,12 @@ export function watch(context) {
       try {
         await post(`/v1/alarms/${alarm.id}/acknowledge`);
         await load();
+        list?.querySelector("button")?.focus();
       } catch (error) {
         fill(said, failure(error, explain));
       }
     };
-    return el("li", { class: open ? "open" : null }, el("div", null, el("p", null, badge("overdue", { size: 16 }), " ", el("b", null, where(alarm), alarmWords(alarm)), alarm.exercise ? [" ", exercise()] : null, alarm.precedence ? [" ", precedence(alarm.precedence, { size: 14 })] : null),
+    return el("li", { class: open ? "open" : null }, el("div", null, el("p", null, badge("overdue", { size: 16 }), " ", el("b", null, where(alarm), alarmWords(alarm)), alarm.exercise ? [" ", exercise()] : null, alarm.precedence ? [" ", precedence(alarm.precedence.toLowerCase(), { size: 14 })] : null),
       el("p", { class: "small second" }, rich("since {moment}", { moment: moment(alarm.since, live.now()) }), alarm.subjects > 1 ? [", ", n(alarm.subjects, "{count} message", "{count} messages")] : null,
         alarm.called.length ? [", ", t("called: {names}", { names: listed(alarm.called.map((each) => inertString(each, 40))) })] : null,
         open ? null : [", ", rich("taken by {sign}", { sign: el("span", { class: "fig" }, alarm.sign) })]), said), open && may ? button(t("I take it"), take, { key: "Enter" }) : null);

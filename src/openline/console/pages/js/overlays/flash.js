@@ -21,6 +21,7 @@ export const styles = ["flash"];
 /** Keys struck for something else while it came do not read it. */
 const ARMED_MS = 1_000;
 const DRILL_MS = 120_000;
+const TOLD_MS = 120_000;
 export const UNREAD = "openline.flash";
 
 export function watch(context) {
@@ -54,6 +55,7 @@ class Wall {
     this.offs.forEach((off) => off());
     document.removeEventListener("visibilitychange", this.onSight);
     clearTimeout(this.drillTimer);
+    clearTimeout(this.readTimer);
     this.queue = [];
     this.close();
   }
@@ -125,6 +127,8 @@ class Wall {
       : rich("FLASH {reference} was read.", { reference: el("span", { class: "ref" }, item.entry.ref.reference) });
     this.context.band("flash-read", el("span", null, precedenceShape("flash"), " ", words, " ", el("a", { href: hashOf("line", item.line.label, { at: item.seq ?? item.entry.seq }) }, t("see it on the line")), " ",
       button(t("Close"), () => this.context.band("flash-read", null))), "look");
+    clearTimeout(this.readTimer);
+    this.readTimer = setTimeout(() => this.context.band("flash-read", null), TOLD_MS);
     this.show();
   }
 

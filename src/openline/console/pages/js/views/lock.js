@@ -12,6 +12,7 @@ import { alarmWords } from "../overlays/alarms.js";
 import * as passkeys from "../passkeys.js";
 import { badge, exercise, livery, precedenceShape, stateColour, stateWord, wire } from "../signs.js";
 import { hush, isRinging, quiet, ring, soundState, testedAt, testSound, whenSound } from "../sound.js";
+import { tellFlash } from "../tab.js";
 import { wear, worn } from "../theme.js";
 import { rich, t } from "../words.js";
 
@@ -45,6 +46,7 @@ export async function open(root, context) {
   return () => {
     offs.forEach((off) => off());
     hush();
+    tellFlash("");
     live.stop();
   };
 }
@@ -146,7 +148,9 @@ function flash(place, line) {
     el("p", { class: "alarmword", lang: "en" }, "FLASH", " ", line.policy?.exercise || live.status?.simulated_clock ? exercise() : null),
     el("p", null, rich("Line {number} {title}, from {parties}, at {moment}.", { number: el("b", { class: "fig" }, line.number), title: inertLine(line.title || line.label, 60), parties: peers(line).map((party) => party.name).join(", "), moment: moment(live.now()) })),
     el("p", null, t("Unlock to read it. It rings until somebody reads it."))),
-  el("div", { class: "row" }, button(t("Quiet for 60 seconds"), () => quiet(60), { key: "S", kind: "big" })));
-  document.title = [line.policy?.exercise && t("EXERCISE"), t("FLASH on line {number}", { number: line.number })].filter(Boolean).join(": ");
+  el("div", { class: "stack" }, button(t("Unlock with your passkey"), () => document.querySelector(".right button.main").click(), { key: t("Enter"), kind: "main big" }),
+    button(t("Quiet for 60 seconds"), () => quiet(60), { key: "S", kind: "big" }), place.said));
+  tellFlash([line.policy?.exercise && t("EXERCISE"), t("FLASH on line {number}", { number: line.number })].filter(Boolean).join(": "));
+  scrollTo(0, 0);
   ring();
 }
