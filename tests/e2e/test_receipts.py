@@ -40,7 +40,9 @@ async def shown(ask: Ask, ref: dict[str, Any], ready: Callable[[Any], bool] = la
 
     async def look() -> Any:
         found = await ask("GET", f"{ENTRIES}/{ref['lane']}/{ref['generation']}/{ref['index']}")
-        return found.json if found.status == 200 and ready(found.json) else None
+        if found.status != 200 or (found.json["kind"] == "message" and found.json["status"] is None):
+            return None  # durable, and not folded yet
+        return found.json if ready(found.json) else None
 
     return await eventually(look)
 
