@@ -248,6 +248,12 @@ def test_3_23_a_rule_gives_the_local_times_that_an_independent_library_gives(
     assert list(local_times(read_rule(text), start, begin, end)) == wanted
 
 
+def test_3_23_days_with_and_without_a_number_are_one_list() -> None:
+    contact = replace(CALL, rule="FREQ=MONTHLY;BYDAY=1MO,-1TU,SU", start="20260901T090000", zone="UTC")
+    found = occurrences(contact, ms("2026-09-01"), ms("2026-09-30T23:00"))
+    assert [each.local[6:8] for each in found] == ["06", "07", "13", "20", "27", "29"]
+
+
 def test_3_23_until_is_a_moment_in_utc_and_the_last_one_counts() -> None:
     contact = replace(CALL, rule="FREQ=DAILY;UNTIL=20260110T000000Z", zone="Asia/Seoul")
     found = occurrences(contact, ms("2026-01-01"), ms("2026-02-01"))
