@@ -129,7 +129,7 @@ class Running:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "openline.station", str(home.folder)], stdout=log, stderr=log
             )
-        until(self._answers, deadline_s=30)
+        until(self._answers, deadline_s=90)
 
     def _answers(self) -> bool:
         if self.process.poll() is not None:
