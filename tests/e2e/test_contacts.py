@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +162,44 @@ async def counted(station: Station, name: str) -> None:
         return bool(station.counters[name]) or None
 
     await eventually(look)
+
+
+def test_6_94_a_station_that_is_off_is_a_fault_and_an_empty_floor_is_said_to_be_unattended(tmp_path: Path) -> None:
+    async def scene() -> None:
+        homes = homes_of(tmp_path, "2026-11-23T11:35")
+        async with stations(homes) as (alpha, bravo):  # both know the terms from before the contact
+            await linked(alpha, bravo)
+            for station in (alpha, bravo):
+                await station.contacts.look(station.find("relay"))
+        async with stations(homes[:1]) as (alpha,):
+            await at("2026-11-23T11:45", alpha)
+            await stands(alpha, "Noon call", "2026-11-23", "due")
+            await at("2026-11-23T12:21", alpha)
+            assert (await stands(alpha, "Noon call", "2026-11-23", "missed"))["cause"] == "fault"
+            await counted(alpha, "notice-contact-missed")
+        async with stations(homes) as (alpha, bravo):
+            await linked(alpha, bravo)
+            await at("2026-11-24T08:00", alpha, bravo)
+            await counted(bravo, "notice-contact-missed")  # it was off then, and hears of it all the same
+            assert (await shown(alpha, "Noon call", "2026-11-23"))["cause"] == "fault"
+            for station, attended in ((alpha, True), (bravo, False)):
+                watch = {"kind": "watch", "attended": attended}
+                assert (await api(station, "POST", "lines/relay/entries", watch)).status == 201
+            await at("2026-11-24T11:50", alpha, bravo)
+            for station in (alpha, bravo):
+                await stands(station, "Noon call", "2026-11-24", "due")
+                await eventually(partial(told_of_both, station))
+                await station.contacts.look(station.find("relay"))
+            await at("2026-11-24T12:21", alpha, bravo)
+            for station in (alpha, bravo):
+                assert (await stands(station, "Noon call", "2026-11-24", "missed"))["cause"] == "unattended"
+
+    asyncio.run(scene())
+
+
+async def told_of_both(station: Station) -> bool | None:
+    line = (await api(station, "GET", "lines/relay")).json
+    return sorted(map(str, line["attended"].values())) == ["False", "True"] or None
 
 
 def test_6_96_letters_each_way_keep_a_contact_and_a_declined_one_is_missed_with_that_cause(tmp_path: Path) -> None:
