@@ -187,6 +187,10 @@ def test_the_same_api_under_the_same_roles(home: Home) -> None:
     assert (watch.get("/v1/audit").error, auditor.get("/v1/audit").status) == ("forbidden", 200)
     assert auditor.post("/v1/backup", {"path": "x", "passphrase": "y"}).error == "forbidden"
     assert watch.get("/v1/nothing").error == "unknown"
+    technician = entered(home, "R3", "technician")
+    assert technician.get("/v1/lines/x/events").error == "forbidden"
+    with technician.open("GET", "/v1/events") as stream:
+        assert stream.readline() == b": states\n", "states and alarms, as on a locked page"
     assert watch.call("DELETE", "/v1/status").error == "method-not-allowed"
 
 
@@ -312,7 +316,7 @@ def test_the_station_ends_at_once_although_streams_are_open(tmp_path: Path) -> N
         officer, locked = entered(home, "W1"), entered(home, "W1")
         locked.post("/console/lock")
         with officer.open("GET", "/v1/events") as open_one, locked.open("GET", "/v1/events") as locked_one:
-            assert (open_one.readline(), locked_one.readline()) == (b": openline\n", b": locked\n")
+            assert (open_one.readline(), locked_one.readline()) == (b": openline\n", b": states\n")
             assert station.stop() == 0
             assert ended(open_one)
             assert ended(locked_one)
@@ -352,7 +356,7 @@ def test_a_locked_page_sees_states_and_that_a_flash_came(line: list[Home]) -> No
         assert officer.post(path).error == "locked"
     assert officer.put("/console/me", {"theme": "dark"}).error == "locked"
     with officer.open("GET", "/v1/events") as stream, bravo.client() as peer:
-        assert stream.readline() == b": locked\n"
+        assert stream.readline() == b": states\n"
         for precedence in ("routine", "flash"):
             said = {"kind": "message", "precedence": precedence, "text": "MARKED-CONTENT"}
             peer.post("lines/relay/entries", said)

@@ -1,6 +1,7 @@
 """The station's local API for whoever is signed in: the same operations, checked by the same roles below the page.
 
-What a locked page may see is the state of the lines, and alarms, which never
+What a locked page may see (and an officer who may not read what is said) is the
+state of the lines, and alarms, which never
 say what anybody said; of a FLASH that comes in, that one came and where.
 """
 
@@ -18,10 +19,12 @@ from openline.station.api import ACTOR
 from openline.station.api_streams import HEARTBEAT_S, STREAMS
 from openline.station.calls import STREAM, Receive, Scope, Send, failure
 from openline.station.feed import Published, Subscriber
+from openline.station.people import AUDITOR, INTERPRETER, PRINCIPAL, WATCH
 from openline.station.server import UID
 
 _SAFE: Final = frozenset({"GET", "HEAD"})
 _EVENTS: Final = "/v1/events"
+_READERS: Final = frozenset({WATCH, PRINCIPAL, INTERPRETER, AUDITOR})
 _READABLE: Final = frozenset({"/v1/status", "/v1/lines", "/v1/alarms"})
 """Of a locked page."""
 _IN_THE_OPEN: Final = frozenset({"state", "alarm"})
@@ -59,7 +62,10 @@ class LocalApi:
             session, officer = signed_in(desk, headers)
             if session is None or officer is None:
                 raise SignedOut("nobody is signed in: sign in")
-            if not session.locked:
+            blind = session.locked or not officer.actor.roles & _READERS
+            if method == "GET" and scope["path"] == _EVENTS and blind:
+                await self._states(session, receive, send)
+            elif not session.locked:
                 if method not in _SAFE:
                     desk.sessions.touch(session)
                 actor = officer.actor
@@ -68,15 +74,14 @@ class LocalApi:
             elif method == "GET" and scope["path"] in _READABLE:
                 actor = officer.actor
                 await self._api({**scope, "state": {**scope["state"], ACTOR: actor, UID: actor.uid}}, receive, send)
-            elif method == "GET" and scope["path"] == _EVENTS:
-                await self._locked_events(session, receive, send)
             else:
                 raise Locked("the console is locked: unlock it with your passkey")
         except (Refused, Unavailable) as error:
             desk.station.counters["console-refused"] += 1
             await answer(send, failure(error))
 
-    async def _locked_events(self, session: Session, receive: Receive, send: Send) -> None:
+    async def _states(self, session: Session, receive: Receive, send: Send) -> None:
+        """The stream of a locked page, and of officers who may not read what is said: it says that something came."""
         feed = self._desk.station.feed
         if len(feed) >= STREAMS:
             raise TooLarge("too many streams are open")
@@ -85,7 +90,7 @@ class LocalApi:
         try:
             head = [(b"content-type", STREAM.encode()), (b"cache-control", b"no-store")]
             await send({"type": "http.response.start", "status": 200, "headers": head})
-            await _piece(send, b": locked\n\n")
+            await _piece(send, b": states\n\n")
             while not subscriber.ended:
                 data = b"".join(self._reduced(event) for event in subscriber.take())
                 if data:
@@ -98,7 +103,7 @@ class LocalApi:
             leaving.cancel()
 
     def _reduced(self, event: Published) -> bytes:
-        """What a locked page hears of an event."""
+        """What of an event is neither content nor about content."""
         if event.name in _IN_THE_OPEN:
             return b"event: %b\ndata: %b\n\n" % (event.name.encode(), event.data)
         if event.name != "entry":
