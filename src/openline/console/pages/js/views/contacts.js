@@ -1,0 +1,208 @@
+// Contacts: a month of what is due, kept and missed, with the cause; beside it the account of one, signed by both sides,
+// and the figures of the line.
+
+import { account, figuresPanel, offered, spoken } from "../contacts/account.js";
+import { calendars, ContactActs } from "../contacts/acts.js";
+import { marksKey, mediumWord } from "../contacts/marks.js";
+import { monthOf, monthTable, nameOf, said, spanOf } from "../contacts/month.js";
+import { proposals, proposeSchedule, schedulePanel } from "../contacts/schedule.js";
+import { failure } from "../dialogs.js";
+import { button, el, fill } from "../dom.js";
+import { inertLine } from "../inert.js";
+import { own } from "../live.js";
+import { hm } from "../moments.js";
+import { lineName } from "../picking.js";
+import { exercise, livery } from "../signs.js";
+import { n, rich, richN, t } from "../words.js";
+
+export const styles = ["contacts"];
+const DAYS = 90;
+const AGAIN_MS = 30_000;
+const AHEAD_MS = 14 * 86_400_000;
+
+export function open(root, context, params) {
+  const view = new Contacts(root, context, params);
+  context.keys([
+    { key: "arrowright", words: t("next contact"), run: () => view.step(1) },
+    { key: "arrowleft", words: t("contact before"), run: () => view.step(-1), hint: false },
+    { key: "pagedown", words: t("next month"), run: () => view.turn(1) },
+    { key: "pageup", words: t("month before"), run: () => view.turn(-1), hint: false },
+    { key: "home", words: t("this month"), run: () => view.today(), hint: false },
+    { key: "t", words: t("it took place"), run: () => view.say("kept"), hint: false },
+    { key: "d", words: t("decline it"), run: () => view.say("declined"), hint: false },
+    { key: "w", words: t("say why"), run: () => view.say("account"), hint: false },
+    { key: "y", words: t("countersign"), run: () => view.sign(true) },
+    { key: "x", words: t("it was not so"), run: () => view.sign(false), hint: false },
+    { key: "r", words: t("record a contact"), run: () => view.may() && view.acts.record() },
+    { key: "v", words: t("calendar address"), run: () => view.mayAddress() && calendars() },
+    { key: "p", words: t("propose a schedule"), run: () => view.propose(), hint: false },
+  ]);
+  view.load();
+  return () => view.stop();
+}
+
+class Contacts {
+  constructor(root, context, { line, query }) {
+    Object.assign(this, { root, context, line, live: context.live, found: null, chosen: query.get("contact") ?? "", asked: 0 });
+    this.month = monthOf(this.live.now());
+    this.acts = new ContactActs(line, () => this.load());
+    this.heading = el("h1", { class: "sentence" }, t("Contacts"));
+    this.wrong = el("div", { role: "alert" });
+    this.place = el("div", { class: "place" });
+    this.side = el("div", { class: "side" });
+    this.mine = el("div", { class: "chosen-contact", "aria-live": "polite" });
+    this.figures = el("div");
+    this.proposal = el("div");
+    const acts = el("div", { class: "row monthacts" }, button(t("Month before"), () => this.turn(-1), { key: "PgUp" }), button(t("Next month"), () => this.turn(1), { key: "PgDn" }), el("span", { class: "gap" }),
+      this.may() ? button(t("Record a contact"), () => this.acts.record(), { key: "R" }) : null, this.mayAddress() ? button(t("Calendar address"), () => calendars(), { key: "V" }) : null);
+    fill(root, livery(el("header", null, this.heading), line), this.wrong, el("div", { class: "left" }, this.place, acts), this.side);
+    this.offs = [
+      this.live.on("entry", ({ line: at, entry }) => at.line === line.line && /^(contact|countersign|test|message|assent|propose)$/.test(entry.kind) && this.soon()),
+      this.live.on("noticed", ({ line: at }) => at.line === line.line && this.soon()),
+    ];
+    this.timer = setInterval(() => this.load(), AGAIN_MS);
+  }
+
+  stop() {
+    this.asked += 1;
+    clearInterval(this.timer);
+    clearTimeout(this.later);
+    this.offs.forEach((off) => off());
+  }
+
+  may() {
+    return this.live.may("watch-officer");
+  }
+
+  mayAddress() {
+    return this.live.may("watch-officer", "principal", "interpreter", "administrator");
+  }
+
+  soon() {
+    clearTimeout(this.later);
+    this.later = setTimeout(() => this.load(), 400);
+  }
+
+  async load() {
+    const { api } = this.context;
+    const mine = (this.asked += 1);
+    const { from, to } = spanOf(this.month);
+    const now = this.live.now();
+    const ahead = this.month === monthOf(now) ? Math.max(to, Math.round(now) + AHEAD_MS) : to;
+    try {
+      const [found, figures] = await Promise.all([api.get(api.ofLine(this.line, `/contacts${api.query({ from, to: ahead })}`)), api.get(api.ofLine(this.line, `/figures${api.query({ days: DAYS })}`))]);
+      if (mine !== this.asked) return;
+      this.found = found;
+      fill(this.wrong);
+      fill(this.figures, figuresPanel(this.line, figures, DAYS));
+      this.draw();
+    } catch (error) {
+      if (mine === this.asked) fill(this.wrong, failure(error, api.explain));
+      return;
+    }
+    try {
+      const node = await proposals(this.line, { assented: () => this.load(), may: this.live.may("administrator") });
+      if (mine === this.asked) fill(this.proposal, node);
+    } catch { /* who may not read entries sees no proposals */ }
+  }
+
+  /** The latest that is over, else the first ahead: what one wants to see first. */
+  #usual() {
+    const { occurrences } = this.found;
+    const waits = occurrences.filter((each) => this.#unsigned(each)).at(-1);
+    const over = occurrences.filter((each) => each.start <= this.live.now() && each.state !== "kept").at(-1);
+    return waits ?? over ?? occurrences.find((each) => each.state === "due" || each.state === "upcoming") ?? occurrences.at(-1);
+  }
+
+  #unsigned(each) {
+    const me = own(this.line).name;
+    return each.words.find((word) => word.author !== me && !word.agreed.includes(me) && !word.differs.includes(me));
+  }
+
+  draw() {
+    const { found } = this;
+    const within = this.place.contains(document.activeElement);
+    const each = found.occurrences.find((one) => nameOf(one) === this.chosen) ?? this.#usual();
+    this.chosen = each ? nameOf(each) : "";
+    this.each = each;
+    fill(this.heading, this.#sentence());
+    fill(this.place, monthTable({ month: this.month, now: this.live.now(), occurrences: found.occurrences.filter((one) => one.start <= spanOf(this.month).to), outside: found.outside, chosen: this.chosen,
+      choose: (one) => this.choose(one) }));
+    const options = { now: this.live.now(), acts: this.acts, may: this.may() };
+    fill(this.mine, each ? account(this.line, each, options) : el("section", { class: "panel" }, el("p", null, t("No contact is due in this month."))));
+    const outside = found.outside.length ? el("section", { class: "panel outside" }, el("h2", null, t("Contacts outside the schedule")), found.outside.map((word) => el("div", null,
+      el("p", null, el("b", null, mediumWord(word.medium)), ", ", el("span", { class: "fig" }, `${new Date(word.at).getUTCDate()}`), " ", said(word.at, { month: "long" }), ", ", el("time", null, hm(word.at))),
+      spoken(this.line, word, this.acts, this.may())))) : null;
+    fill(this.side, this.proposal, this.mine, outside, this.figures,
+      schedulePanel(found, this.live.may("administrator") ? () => this.propose() : null), marksKey());
+    if (within) this.#pressed()?.focus({ preventScroll: true });
+  }
+
+  #pressed() {
+    return this.place.querySelector("[aria-pressed=true]");
+  }
+
+  #sentence() {
+    const { from, to } = { from: this.month, to: monthOf(this.month, 1) - 1 };
+    const here = this.found.occurrences.filter((each) => each.start >= from && each.start <= to);
+    const count = (state, cause) => here.filter((each) => each.state === state && (cause === undefined || each.cause === cause)).length;
+    const parts = [lineName(this.line), ". ", this.line.policy?.exercise ? [exercise(), " "] : "", said(this.month, { month: "long", year: "numeric" }), ". "];
+    if (!this.found.schedule.length) parts.push(t("No regular contact is agreed."), " ");
+    else if (!here.length) parts.push(t("No contact is due in this month."), " ");
+    const kept = count("kept");
+    if (kept) parts.push(richN(kept, "One contact was *kept*.", "{count} contacts were *kept*."), " ");
+    for (const [cause, words] of [
+      ["unattended", (many) => richN(many, "One was *missed*: a floor was unattended.", "{count} were *missed*: a floor was unattended.")],
+      ["fault", (many) => richN(many, "One was *missed* by a link fault.", "{count} were *missed* by a link fault.")],
+      ["no call", (many) => richN(many, "One was *missed*: nobody called.", "{count} were *missed*: nobody called.")],
+      ["declined", (many) => richN(many, "One was *declined*.", "{count} were *declined*.")],
+    ]) if (count("missed", cause)) parts.push(words(count("missed", cause)), " ");
+    const waits = this.found.occurrences.filter((each) => this.#unsigned(each)).length + this.found.outside.filter((word) => this.#unsigned({ words: [word] })).length;
+    if (waits) parts.push(el("span", { class: "look" }, n(waits, "One word of theirs waits for your signature.", "{count} words of theirs wait for your signature.")), " ");
+    const next = this.found.occurrences.find((each) => each.state === "due") ?? this.found.occurrences.find((each) => each.state === "upcoming");
+    if (next) parts.push(rich("Next: *{moment}*, {name}.", { moment: `${said(next.start, { weekday: "long" })} ${hm(next.start)}`, name: inertLine(next.name, 64) }));
+    return parts;
+  }
+
+  choose(each) {
+    this.chosen = nameOf(each);
+    this.draw();
+    this.mine.scrollIntoView({ block: "nearest" });
+  }
+
+  step(by) {
+    const { occurrences } = this.found ?? { occurrences: [] };
+    const shown = occurrences.filter((each) => each.start <= spanOf(this.month).to);
+    const at = shown.findIndex((each) => nameOf(each) === this.chosen) + by;
+    if (at < 0 || at >= shown.length) return void this.turn(by);
+    this.choose(shown[at]);
+    this.#pressed()?.focus();
+  }
+
+  async turn(by) {
+    this.month = monthOf(this.month, by);
+    this.chosen = "";
+    await this.load();
+    this.context.say(this.heading.textContent);
+  }
+
+  today() {
+    this.month = monthOf(this.live.now());
+    this.chosen = "";
+    this.load();
+  }
+
+  say(outcome) {
+    if (this.may() && this.each && offered(this.each).some(([, , each]) => each === outcome)) this.acts.say(this.each, outcome);
+  }
+
+  sign(agreed) {
+    if (!this.may() || !this.found) return;
+    const word = (this.each && this.#unsigned(this.each)) ?? this.found.outside.find((each) => this.#unsigned({ words: [each] }));
+    if (word) this.acts.countersign(word, agreed);
+  }
+
+  async propose() {
+    if (this.found && this.live.may("administrator") && (await proposeSchedule(this.line, this.found.schedule))) this.load();
+  }
+}
