@@ -290,3 +290,15 @@ def test_a_flash_rings_on_a_locked_page_and_is_not_shown_there(room: Room, homes
     assert "FLASH" in text
     assert not status(bravo, ref, "ALPHA")["presented"]
     say(alpha, kind="receipt", of={name: ref[name] for name in ("lane", "generation", "index")}, step="read")
+
+
+def test_a_role_that_may_not_read_is_told_so_in_plain_words(room: Room, homes: list[Home]) -> None:
+    watches(homes)
+    seat = room.seat(homes[0], "R7", "technician")
+    seat.allow("status of 403")
+    seat.page.get_by_role("button", name="Not now").click()
+    seat.shows("Your role does not read messages.")
+    seat.shows("IN SERVICE")
+    seat.page.keyboard.press("2")
+    seat.shows("Your role may not do this.")
+    assert "has failed" not in seat.text()

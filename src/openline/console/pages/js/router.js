@@ -1,5 +1,6 @@
 // One module a view, chosen by the hash: #/floor, #/line/LABEL, #/compose/LABEL?answers=…, and so on.
 
+import { explain, Failed } from "./api.js";
 import { el, fill } from "./dom.js";
 import { bind } from "./keys.js";
 import { pickLine } from "./picking.js";
@@ -68,8 +69,11 @@ export function route(main, context, changed) {
       else if (known.line && !line) leave = pickLine(root, scoped, params) ?? leave;
       else leave = (await opened(root, scoped, params, line)) ?? leave;
     } catch (error) {
-      console.error(error);
-      broken(root);
+      if (error instanceof Failed) refused(root, error);
+      else {
+        console.error(error);
+        broken(root);
+      }
     }
     if (mine !== turn) leave();
     else named(root, main);
@@ -125,6 +129,12 @@ function nothing(root, params) {
     el("p", null, t("This version of the console has no view of that name. Key 1 leads back to the floor.")),
     el("p", { class: "ref" }, params.name)));
   return () => {};
+}
+
+/** The station did not give what the view needs: that is no fault of the view. */
+function refused(root, error) {
+  const { what, next, said } = explain(error);
+  fill(root, el("div", { class: "empty", role: "alert" }, el("h1", { tabindex: -1 }, what), el("p", null, next), said ? el("p", { class: "second", lang: "en" }, said) : null));
 }
 
 function broken(root) {

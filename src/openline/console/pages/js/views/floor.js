@@ -11,6 +11,7 @@ import { n, t } from "../words.js";
 
 export const styles = ["floor"];
 const SHOWN = 40;
+const READERS = ["watch-officer", "principal", "interpreter", "auditor"];
 /** An instrument grows with the screen, up to this: its words stay together. */
 const TALL = 210;
 
@@ -54,7 +55,7 @@ export function open(root, context) {
     const focused = queue.contains(document.activeElement);
     place.strips = waiting.slice(0, SHOWN).map((each) => strip(context, each));
     fill(queue, el("h2", null, el("span", null, t("Waits for this watch, first clock first")), el("span", { class: "fig" }, waiting.length)),
-      place.strips.length ? place.strips : el("p", { class: "nothing" }, live.inbox.loaded ? t("Nothing waits. The lines are watched.") : t("Looking through the lines…")),
+      place.strips.length ? place.strips : el("p", { class: "nothing" }, !live.may(...READERS) ? t("Your role does not read messages. The lines are live.") : live.inbox.loaded ? t("Nothing waits. The lines are watched.") : t("Looking through the lines…")),
       waiting.length > SHOWN ? el("p", { class: "second small" }, n(waiting.length - SHOWN, "{count} more waits.", "{count} more wait.")) : null);
     place.at = Math.max(0, place.strips.findIndex((each) => each.dataset.place === chosen));
     select(place.at, focused);
