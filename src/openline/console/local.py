@@ -1,8 +1,8 @@
 """The station's local API for whoever is signed in: the same operations, checked by the same roles below the page.
 
-What a locked page may see (and an officer who may not read what is said) is the
-state of the lines, and alarms, which never
-say what anybody said; of a FLASH that comes in, that one came and where.
+What a locked page may see, and an officer who may not read what is said, is
+the state of the lines, and alarms, which never say what anybody said; of a
+FLASH that comes in, that one came and where.
 """
 
 import asyncio
