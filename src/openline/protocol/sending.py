@@ -225,7 +225,7 @@ class Sending:
             peer.control.popleft()
         for state in self._own_states():
             yield from self._lane(peer, state, now)
-        for key in list(peer.asked):
+        for key in sorted(peer.asked):
             state = self.book.state(self.book.lane(*key))
             yield from self._lane(peer, state, now)
             if peer.sent[key] >= state.durable:
