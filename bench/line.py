@@ -46,7 +46,7 @@ class Size:
 
 
 FULL = Size(messages=1_000, flow_s=5.0, large_store=100_000, export=verify.MILLION, starts=5)
-QUICK = Size(messages=40, flow_s=0.3, large_store=600, export=400, starts=1)
+QUICK = Size(messages=100, flow_s=0.3, large_store=600, export=400, starts=1)
 WINDOWS = (1, 16, 256)
 
 
