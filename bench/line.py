@@ -121,6 +121,7 @@ class Bench:
         self.found["envelope_bytes_per_message"] = round(statistics.median(envelope), 1)
         self.found["wire_bytes_per_message"] = round(statistics.median(wire), 1)
         self.found["bytes_per_message"] = {
+            "envelope_least": round(min(envelope), 1),  # of a turn without repetitions
             "envelope_mean": round(statistics.mean(envelope), 1),
             "wire_mean": round(statistics.mean(wire), 1),
             "acknowledgement_envelope": round(statistics.median(each_turn(1, "envelope_bytes")), 1),
