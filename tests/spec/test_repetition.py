@@ -178,6 +178,19 @@ def test_9_21_flash_goes_over_all_bearers_and_the_rest_over_the_cheapest() -> No
     assert offered([Way("burst", 0, 270), Way("slow", 10)], 3, size=1_024) == ["slow"]
 
 
+def test_9_21_the_third_and_fourth_offer_begin_at_the_second_best_bearer_and_so_on_round() -> None:
+    ways = [Way("fibre", 0), Way("slow", 10), Way("slower", 20)]
+    links = Links(lambda: 0, lambda: 0, lambda _, __: None)
+    for way in ways:
+        links.add(way)
+    went = []
+    for tries in range(8):
+        before = [way.offered for way in ways]
+        links.transmit("ff", Transmit(party=1, envelope=bytes(256), precedence=3, tries=tries))
+        went += [way.traits.name for way, seen in zip(ways, before, strict=True) if way.offered > seen]
+    assert went == ["fibre", "fibre", "slow", "slow", "slower", "slower", "fibre", "fibre"]
+
+
 def test_9_22_a_metered_bearer_carries_no_bulk() -> None:
     assert METERED_COST == 100
     assert offered([Way("burst", 100)], 3, bulk=True) == []

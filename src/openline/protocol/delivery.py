@@ -357,11 +357,12 @@ class Peer:
         self.progress_at, self.reseal_ms = now, min(2 * self.reseal_ms, RESEAL_MOST_MS)
         return True
 
-    def tell(self, frame: bytes) -> bool:
+    def tell(self, frame: bytes, *, haste: bool = False) -> bool:
         """Queue a control frame. Returns False, and it is not queued, while too many wait: who does not listen fills nothing."""
-        if len(self.control) >= MAX_CONTROL:
+        waiting = self.haste.wants if haste else self.control
+        if len(waiting) >= MAX_CONTROL:
             return False
-        self.control.append(frame)
+        waiting.append(frame)
         return True
 
     # --- fragments ---

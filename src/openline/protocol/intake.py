@@ -292,13 +292,15 @@ class Intake:
             self.hearing.again(peer, now)
         for key, due in list(peer.gaps.items()):
             state = self.book.state(self.book.lane(*key))
-            waiting = any(lane == key and first > state.size for _, lane, first in self._early)
+            waiting = [frame for (_, lane, first), frame in self._early.items() if lane == key and first > state.size]
             if not waiting and key not in peer.cropped:
                 del peer.gaps[key]
             elif due <= now.steady:
                 peer.cropped.discard(key)
                 peer.gaps[key] = now.steady + peer.pace.long_patience(WANT_AGAIN_MS, now.steady)
-                self.gathering.want(peer, state.lane, state.size, now, full=False)
+                # Over all bearers for FLASH: what lacks may have gone over one that does not say that it is dead.
+                haste = any(shows_haste(frame) for frame in waiting)
+                self.gathering.want(peer, state.lane, state.size, now, full=False, haste=haste)
 
     def _repeated(self, peer: Peer, state: LaneState, frame: Entries, now: Now) -> None:
         """Entries we hold already: the owner's signature tells whether they are the same ones."""

@@ -114,7 +114,7 @@ def chosen(ways: list[Way], sent: Transmit) -> tuple[list[Way], int]:
     candidates = both or fitting
     if not candidates:
         return [], 0
-    start = max(0, sent.tries - 1) // 2 % len(candidates)
+    start = sent.tries // 2 % len(candidates)
     turned = candidates[start:] + candidates[:start]
     if sent.precedence == 1:
         second = next((way for way in turned[1:] if way.kind != turned[0].kind and not way.metered), None)
