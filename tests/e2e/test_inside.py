@@ -197,7 +197,7 @@ def test_both_sides_test_on_their_rhythm_and_keep_results(tmp_path: Path) -> Non
                 line = station.find("relay")
 
                 async def done(station: Station = station, line: LineRunner = line) -> LineTest | None:
-                    tests = station.gate.call(station.store.tests, line.line, 1)
+                    tests = station.store.tests(line.line, 1)
                     return tests[0] if tests and tests[0].held is not None else None
 
                 result = await eventually(done)
@@ -231,7 +231,7 @@ def test_no_rhythm_no_tests(tmp_path: Path) -> None:
             await submit(both[0], "relay", "said by a person")
             assert await held(both[0], "relay")
             for station in both:
-                assert not station.gate.call(station.store.tests, station.find("relay").line, 1)
+                assert not station.store.tests(station.find("relay").line, 1)
 
     asyncio.run(scene())
 

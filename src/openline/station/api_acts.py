@@ -105,7 +105,7 @@ async def drafts(call: Call) -> Reply | None:
     station, line = call.station, call.line
     state = call.query(DraftsQuery).state
     states = (WAITING, HELD) if state is None else (state,)
-    found = [each for one in states for each in station.gate.call(station.store.drafts, one)]
+    found = [each for one in states for each in station.store.drafts(one)]
     return reply(DraftsView(drafts=[draft_view(station, each) for each in found if each.line == line.line]))
 
 
@@ -114,7 +114,7 @@ async def draft(call: Call) -> Reply | None:
     request = decoded(_DRAFT, await call.body())
     line, station = call.line, call.station
     number = keep_draft(station, line, call.actor, request)
-    return reply(draft_view(station, station.gate.call(station.store.draft, number)), 201)
+    return reply(draft_view(station, station.store.draft(number)), 201)
 
 
 async def release_draft(call: Call) -> Reply | None:
@@ -123,7 +123,7 @@ async def release_draft(call: Call) -> Reply | None:
     station, number = call.station, _number(call)
     considered = request.minimize_considered
     accepted = await release(station, number, call.actor, request.role, request.sign, considered=considered)
-    line = station.lines[station.gate.call(station.store.draft, number).line]
+    line = station.lines[station.store.draft(number).line]
     call.noted = line.label
     return reply(Placed(ref=placed_ref(line, accepted, is_message=True)), 201)
 

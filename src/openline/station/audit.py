@@ -15,7 +15,6 @@ from openline.kernel.errors import Unavailable
 from openline.ports import AuditRow, Store
 from openline.station.answers import AuditActView, AuditRowView
 from openline.station.clock import StationClock
-from openline.station.committer import Gate
 from openline.station.people import Actor
 
 GATHER_S = 0.1
@@ -42,8 +41,8 @@ _DECODER = msgspec.json.Decoder(list[_Act])
 class AuditLog:
     """The acts of one station."""
 
-    def __init__(self, store: Store, gate: Gate, clock: StationClock) -> None:
-        self._store, self._gate, self._clock = store, gate, clock
+    def __init__(self, store: Store, clock: StationClock) -> None:
+        self._store, self._clock = store, clock
         self._waiting: list[_Act] = []
         self._timer: asyncio.TimerHandle | None = None
 
@@ -84,13 +83,13 @@ class AuditLog:
             self._timer = None
         while self._waiting:
             some = self._waiting[:GATHER_ACTS]
-            self._gate.call(self._store.append_audit, _ENCODER.encode(some))
+            self._store.append_audit(_ENCODER.encode(some))
             del self._waiting[: len(some)]
 
     def read(self, after: int, count: int) -> list[AuditRowView]:
         """Rows with number > `after`, in order, with what still waited. Raises Unavailable."""
         self.flush()
-        return [_view(row) for row in self._gate.call(self._store.audit, after, count)]
+        return [_view(row) for row in self._store.audit(after, count)]
 
 
 def _view(row: AuditRow) -> AuditRowView:

@@ -67,11 +67,11 @@ def keep_draft(station: Station, line: LineRunner, actor: Actor, request: Messag
     state = HELD if held else WAITING
     _, sign = station.people.speaking(actor, request.role, request.sign, frozenset({WATCH}))
     encode_body(message_of(request, line, language=station.config.language, drafter=sign))  # refused now or never
-    waiting = station.gate.call(station.store.drafts, state)
+    waiting = station.store.drafts(state)
     if len(waiting) >= MAX_DRAFTS:
         raise Conflict("too many drafts wait already: release or discard some")
     kept = Kept(uid=actor.uid, sign=sign, made=station.clock.wall(), request=request, held=held)
-    return station.gate.call(station.store.add_draft, line.line, state, _ENCODER.encode(kept))
+    return station.store.add_draft(line.line, state, _ENCODER.encode(kept))
 
 
 async def release(
@@ -82,7 +82,7 @@ async def release(
     Raises Forbidden (one's own; the same sign), Conflict (MINIMIZE stands, and it was not considered), Unknown or
     Unavailable.
     """
-    draft = station.gate.call(station.store.draft, number)
+    draft = station.store.draft(number)
     kept = read_draft(draft)
     line = station.lines.get(draft.line)
     if line is None:
@@ -103,28 +103,28 @@ async def _say(station: Station, line: LineRunner, draft: Draft, kept: Kept, rel
     state = HELD if kept.held else WAITING
     message = message_of(kept.request, line, language=station.config.language, drafter=kept.sign)
     message = replace(message, releaser=releaser)
-    station.gate.call(station.store.move_draft, draft.number, state, RELEASING)
+    station.store.move_draft(draft.number, state, RELEASING)
     try:
         time = kept.request.time
         accepted = await line.submit(message, station.clock.wall() if time is None else Instant(time))
     except Refused:
-        station.gate.call(station.store.move_draft, draft.number, RELEASING, state)
+        station.store.move_draft(draft.number, RELEASING, state)
         raise
-    station.gate.call(station.store.move_draft, draft.number, RELEASING, RELEASED)
+    station.store.move_draft(draft.number, RELEASING, RELEASED)
     return accepted
 
 
 async def release_held(station: Station, line: LineRunner) -> None:
     """MINIMIZE has ended: say what it held back, in the order in which it was written. Raises Refused or Unavailable."""
-    for draft in station.gate.call(station.store.drafts, HELD):
+    for draft in station.store.drafts(HELD):
         if draft.line == line.line and not line.strained:
             await _say(station, line, draft, read_draft(draft), "")
 
 
 def discard(station: Station, number: int) -> None:
     """Let a draft go unsaid. Raises Unknown, Conflict or Unavailable."""
-    held = station.gate.call(station.store.draft, number).state == HELD
-    station.gate.call(station.store.move_draft, number, HELD if held else WAITING, DISCARDED)
+    held = station.store.draft(number).state == HELD
+    station.store.move_draft(number, HELD if held else WAITING, DISCARDED)
 
 
 def read_draft(draft: Draft) -> Kept:
@@ -151,14 +151,14 @@ def draft_view(station: Station, draft: Draft) -> DraftView:
 
 def settle(station: Station) -> None:
     """After a start: a release that was under way has happened or has not."""
-    for draft in station.gate.call(station.store.drafts, RELEASING):
+    for draft in station.store.drafts(RELEASING):
         line = station.lines.get(draft.line)
         if line is None or line.engine is None:
             continue
         kept = read_draft(draft)
         unsaid = HELD if kept.held else WAITING
         said = _was_said(line, kept)
-        station.gate.call(station.store.move_draft, draft.number, RELEASING, RELEASED if said else unsaid)
+        station.store.move_draft(draft.number, RELEASING, RELEASED if said else unsaid)
 
 
 def _was_said(line: LineRunner, kept: Kept) -> bool:

@@ -25,7 +25,6 @@ from openline.protocol.events import Accepted
 from openline.protocol.fields import decode_time
 from openline.protocol.lanes import read_body
 from openline.station.clock import StationClock
-from openline.station.committer import Gate
 from openline.station.line_runner import LineRunner, State
 from openline.station.links import Links
 from openline.station.log import Log
@@ -56,7 +55,6 @@ class Floor(Protocol):
 
     clock: StationClock
     store: Store
-    gate: Gate
     log: Log
     links: Links
     lines: dict[bytes, LineRunner]
@@ -114,7 +112,7 @@ class Minimize:
         self._apply(line)
         kept = {str(number): [word.on, word.time, word.text, word.sign] for number, word in words.items()}
         with contextlib.suppress(Unavailable):
-            self._floor.gate.call(self._floor.store.put_setting, _setting(line), json.dumps(kept).encode())
+            self._floor.store.put_setting(_setting(line), json.dumps(kept).encode())
 
     def _apply(self, line: LineRunner) -> None:
         strained = bool(self.words(line))
@@ -167,7 +165,7 @@ class Minimize:
     def _recall(self, line: LineRunner) -> None:
         """What was kept, and what was said in the moment after that was written."""
         words = self._words.setdefault(line.line, {})
-        kept = self._floor.gate.call(self._floor.store.setting, _setting(line))
+        kept = self._floor.store.setting(_setting(line))
         if kept is not None:
             for party, (on, time, text, sign) in json.loads(kept).items():
                 words[int(party)] = Word(on=on, time=time, text=text, sign=sign)

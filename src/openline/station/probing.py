@@ -21,7 +21,6 @@ from openline.protocol.probing import End, Probe, Sort
 from openline.station.bearer_state import BearerState
 from openline.station.bearers import Bearers
 from openline.station.clock import StationClock
-from openline.station.committer import Gate
 from openline.station.line_runner import LineRunner
 from openline.station.links import Links
 from openline.station.log import Log
@@ -57,7 +56,6 @@ class Floor(Protocol):
     clock: StationClock
     entropy: Entropy
     store: Store
-    gate: Gate
     log: Log
     links: Links
     bearers: Bearers
@@ -312,11 +310,11 @@ class Probes:
         }
         text = json.dumps(known, sort_keys=True)
         if text != self._kept:
-            self._floor.gate.call(self._floor.store.put_setting, SETTING, text.encode())
+            self._floor.store.put_setting(SETTING, text.encode())
             self._kept = text
 
     def _recall(self) -> None:
-        kept = self._floor.gate.call(self._floor.store.setting, SETTING)
+        kept = self._floor.store.setting(SETTING)
         if kept is None:
             return
         known = json.loads(kept)
