@@ -9,6 +9,7 @@ over one connection.
 
 import argparse
 import json
+import math
 import os
 import shutil
 import signal
@@ -24,7 +25,7 @@ from tests.e2e.chaos.rig import make_template, rig
 from tests.e2e.chaos.sites import sites, unavailable
 from tests.e2e.chaos.storm import Storm
 
-MANY = 100_000
+STEPS_A_MINUTE = 60
 """Steps of a run that ends by the clock."""
 
 
@@ -78,7 +79,7 @@ def _run(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
             return (
                 Campaign(two, asked.seed, _progress).run(asked.kills, senders=asked.senders, pause_s=pause_s).as_json()
             )
-    count = MANY if asked.minutes else asked.steps or len(FAULTS)
+    count = math.ceil(asked.minutes * STEPS_A_MINUTE) if asked.minutes else asked.steps or len(FAULTS)
     only = tuple(filter(None, asked.only.split(",")))
     steps = plan(asked.seed, count, shortest_s=asked.shortest, longest_s=asked.longest, only=only)
     with sites(template, folder / "pair", asked.seed) as made:

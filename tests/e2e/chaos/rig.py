@@ -225,6 +225,10 @@ class Station:
         path = f"lines/{self.peer}/wait"
         return bool(self.client.get(path, **query, **{"for": "held"}, timeout_ms=timeout_ms)["done"])
 
+    def shows_up(self, bearer: str) -> bool:
+        """Whether that bearer is up, as it is shown here."""
+        return any(each["bearer"] == bearer and each["up"] for each in self.line()["bearers"])
+
     def reaches(self, bearer: str) -> bool:
         """Whether a probe over that bearer alone comes back."""
         with self.caller(70.0) as client:

@@ -181,6 +181,8 @@ class Storm:
         """Until each of these bearers carries there and back by itself."""
         for bearer in (bearer for bearer in bearers if bearer in self._awaited):
             station = self._sites.stations[asking]
+            for each in self._sites.stations:  # a probe that nobody can answer yet is waited for in vain
+                until(partial(each.shows_up, bearer), deadline_s=RECOVER_S)
             until(partial(station.reaches, bearer), deadline_s=RECOVER_S)
             took = (time.monotonic() - began) * 1_000
             self.report.back_ms.setdefault(f"{kind} {bearer}", []).append(took)
