@@ -122,6 +122,7 @@ MAP: dict[str, str] = {
     "station/doctor.py": "station",
     "station/erasing.py": "station",
     "station/config.py": "station",
+    "station/config_places.py": "station",
     "station/log.py": "station",
     "station/runtime.py": "station",
     "station/alarms.py": "station",

@@ -16,6 +16,7 @@ import msgspec
 from openline.kernel.errors import Malformed, TooLarge, Unavailable, Unknown
 from openline.kernel.terms import check_language, check_name
 from openline.station.bearer_tables import Drop, Mail, Nats, Serial
+from openline.station.config_places import check_places
 from openline.station.people import ROLES, Actor, People
 
 FILE = "config.toml"
@@ -153,6 +154,7 @@ def parse_config(text: str) -> Config:
     if len({each.name for each in config.serials}) < len(config.serials):
         raise Malformed("config.toml: serial: each line needs a name of its own")
     people_of(config)
+    check_places(config)
     return config
 
 
