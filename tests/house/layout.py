@@ -120,6 +120,7 @@ MAP: dict[str, str] = {
     "station/sticks.py": "station",
     "station/backup.py": "station",
     "station/doctor.py": "station",
+    "station/data_key.py": "station",
     "station/erasing.py": "station",
     "station/config.py": "station",
     "station/config_places.py": "station",

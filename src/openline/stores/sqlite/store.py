@@ -126,6 +126,24 @@ class SqliteStore:
             sealed = self._seal.seal(_line_place(number, record.line), sealing.line_row(key, record))
             connection.execute("UPDATE lines SET sealed = ? WHERE number = ?", (sealed, number))
 
+    def renew(self, key: bytes) -> None:
+        """Seal by a new key from now on, which stands before those of before in `key`; each line gets a new one too.
+
+        For a store that nothing else uses.
+        """
+        seal = Seal(key)
+        with self._database.transaction() as connection:
+            connection.execute("UPDATE about SET value = ? WHERE name = 'check'", (seal.seal(b"about", _CHECK),))
+            rows = self._database.rows((int, bytes, bytes), "SELECT number, line, sealed FROM lines")
+            for number, line, sealed in rows:
+                old, record = self._opened(number, line, sealed)
+                row = sealing.line_row(os.urandom(KEY) + old, record)
+                connection.execute(
+                    "UPDATE lines SET sealed = ? WHERE number = ?", (seal.seal(_line_place(number, line), row), number)
+                )
+        self._seal = seal
+        self._lines.clear()
+
     def line(self, line: bytes) -> SqliteLine:
         """One line's store, the same object each time. Raises Unknown."""
         if line not in self._lines:
