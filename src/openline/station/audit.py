@@ -7,6 +7,8 @@ several acts together, so that a message does not wait for a second commit.
 """
 
 import asyncio
+import threading
+from collections.abc import Callable
 from typing import Annotated
 
 import msgspec
@@ -15,6 +17,7 @@ from openline.kernel.errors import Unavailable
 from openline.ports import AuditRow, Store
 from openline.station.answers import AuditActView, AuditRowView
 from openline.station.clock import StationClock
+from openline.station.committer import Committer
 from openline.station.people import Actor
 
 GATHER_S = 0.1
@@ -41,8 +44,9 @@ _DECODER = msgspec.json.Decoder(list[_Act])
 class AuditLog:
     """The acts of one station."""
 
-    def __init__(self, store: Store, clock: StationClock) -> None:
-        self._store, self._clock = store, clock
+    def __init__(self, store: Store, committer: Committer, clock: StationClock) -> None:
+        self._store, self._committer, self._clock = store, committer, clock
+        self._writing = threading.Lock()
         self._waiting: list[_Act] = []
         self._timer: asyncio.TimerHandle | None = None
 
@@ -54,10 +58,10 @@ class AuditLog:
         elif self._timer is None:
             self._later(GATHER_S)
 
-    def before(self, actor: Actor, act: str, line: str = "") -> None:
+    async def before(self, actor: Actor, act: str, line: str = "") -> None:
         """An act that is about to be done: durable when this returns. Raises Unavailable: then do not do it."""
         self._waiting.append(self._act(actor, act, line, "begun"))
-        self.flush()
+        await self._committer.done(self._write)
 
     def _act(self, actor: Actor, act: str, line: str, outcome: str) -> _Act:
         sign = actor.signs[0] if actor.signs else ""
@@ -70,8 +74,11 @@ class AuditLog:
 
     def _try(self) -> None:
         self._timer = None
+        self._committer.commit(self._write, self._tried)
+
+    def _tried(self, result: Callable[[], None]) -> None:
         try:
-            self.flush()
+            result()
         except Unavailable:
             del self._waiting[:-MAX_WAITING]
             self._later(1.0)
@@ -81,14 +88,19 @@ class AuditLog:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        while self._waiting:
-            some = self._waiting[:GATHER_ACTS]
-            self._store.append_audit(_ENCODER.encode(some))
-            del self._waiting[: len(some)]
+        self._write()
 
-    def read(self, after: int, count: int) -> list[AuditRowView]:
+    def _write(self) -> None:
+        """On the loop or in the commit thread."""
+        with self._writing:
+            while self._waiting:
+                some = self._waiting[:GATHER_ACTS]
+                self._store.append_audit(_ENCODER.encode(some))
+                del self._waiting[: len(some)]
+
+    async def read(self, after: int, count: int) -> list[AuditRowView]:
         """Rows with number > `after`, in order, with what still waited. Raises Unavailable."""
-        self.flush()
+        await self._committer.done(self._write)
         return [_view(row) for row in self._store.audit(after, count)]
 
 

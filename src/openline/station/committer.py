@@ -52,6 +52,17 @@ class Committer:
             self._scheduled = True
             self._loop.call_soon(self._drain)
 
+    async def done(self, work: Callable[[], None]) -> None:
+        """Do `work` after what was asked for before. Raises what it raises."""
+        over: asyncio.Future[Callable[[], None]] = self._loop.create_future()
+
+        def tell(result: Callable[[], None]) -> None:
+            if not over.done():
+                over.set_result(result)
+
+        self.commit(work, tell)
+        (await over)()
+
     def _drain(self) -> None:
         self._scheduled = False
         for _ in range(len(self._waiting)):
@@ -80,6 +91,8 @@ class Committer:
         future.add_done_callback(over)
 
     def _finish(self, finished: "Future[None]", done: Done, seconds: float) -> None:
+        if finished.cancelled():  # dropped by `close`
+            return
         self._note(seconds)
         done(finished.result)
 

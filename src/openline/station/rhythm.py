@@ -20,6 +20,7 @@ from openline.ports import LineTest, Store
 from openline.protocol.entries import Test
 from openline.protocol.events import Accepted, Noticed
 from openline.station.clock import StationClock
+from openline.station.committer import Committer
 from openline.station.config import Config
 from openline.station.line_runner import LineRunner, State
 from openline.station.log import Log
@@ -70,6 +71,7 @@ class Floor(Protocol):
     clock: StationClock
     entropy: Entropy
     store: Store
+    committer: Committer
     log: Log
     lines: dict[bytes, LineRunner]
 
@@ -121,7 +123,7 @@ class Rhythm:
         accepted = await line.submit(entry, sent)
         for party in engine.peers:
             result = LineTest(line=line.line, party=party, number=number, sent=sent, held=None, round_trip_ms=None)
-            floor.store.put_test(result)
+            await floor.committer.done(partial(floor.store.put_test, result))
             task = asyncio.create_task(self._follow(line, result, accepted, began))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -152,7 +154,7 @@ class Rhythm:
                 held=self._floor.clock.wall(),
                 round_trip_ms=at - began,
             )
-            self._floor.store.put_test(done)
+            await self._floor.committer.done(partial(self._floor.store.put_test, done))
 
     async def _run(self) -> None:
         while True:

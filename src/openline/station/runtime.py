@@ -93,7 +93,7 @@ class Station:
         self.marks = Marks(places.marks)
         self.store: Store = parts.open_store(places.store, keystore.data_key)
         self.links = Links(self.clock.wall, self.clock.steady, self._link_changed)
-        self.audit = AuditLog(self.store, self.clock)
+        self.audit = AuditLog(self.store, self.committer, self.clock)
         self.lines: dict[bytes, LineRunner] = {}
         self.refused: dict[str, str] = {}
         """Labels of lines that could not be opened, as their keys or records are damaged, and the error's code."""
