@@ -161,17 +161,19 @@ def test_a_bug_stops_one_line_visibly_and_the_others_go_on(tmp_path: Path) -> No
 async def standing_disk(tmp_path: Path) -> AsyncIterator[tuple[Station, Station, SlowDisk, asyncio.Future[object]]]:
     """ALPHA, whose disk stands in the commit of what it says ("said into it"), in its thread; and BRAVO."""
 
+    homes = made(tmp_path)
+
     def trouble(writes: Sequence[Write]) -> None:
         if speaks(writes, b"the first slow one"):
             threading.Event().wait(1.0)  # as a flush does, without the interpreter's lock
+        if speaks(writes, b"said into it"):
+            disk.stop(lambda file: file.startswith(str(homes[0].folder)))
 
-    homes = made(tmp_path)
     with slow_disk() as disk:
         async with stations(homes, bad(trouble)) as (alpha, bravo):
             await linked(alpha, bravo)
             await submit(alpha, "relay", "the first slow one, still on the loop")
             assert alpha.committer.in_thread
-            disk.stop(lambda file: file.startswith(str(homes[0].folder)))
             said = asyncio.ensure_future(submit(alpha, "relay", "said into it"))
             try:
                 await eventually(partial(truth, lambda: disk.stopped))
