@@ -82,15 +82,6 @@ class Links:
             routes.append(_Route(line, party))
         self.tell(station)
 
-    def unroute(self, line: Line) -> list[str]:
-        """Forget a line; returns the stations that no line speaks with any more."""
-        for routes in self._routes.values():
-            routes[:] = [each for each in routes if each.line is not line]
-        left = [station for station, routes in self._routes.items() if not routes]
-        for station in left:
-            del self._routes[station]
-        return left
-
     def tell(self, station: str) -> None:
         """Tell the lines what the bearers to a station can carry now."""
         ways = self.ways(station)

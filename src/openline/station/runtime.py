@@ -203,13 +203,6 @@ class Station:
             raise Malformed("the line's record does not fit together")
         return line
 
-    def close_line(self, line: LineRunner) -> None:
-        """Stop one line for good: before it is destroyed. Raises Unavailable."""
-        for station in self.links.unroute(line):
-            self.bearers.drop(station)
-        self.lines.pop(line.line, None)
-        line.close()
-
     def _start_line(self, record: LineRecord) -> LineRunner | None:
         try:
             history = self.store.line(record.line)
