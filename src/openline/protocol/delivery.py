@@ -294,7 +294,7 @@ class Peer:
         """The bearers changed; on a link that came back, or a better one (True), everything unopened is due at once."""
         was_down, slow_ms = not self.largest, self.pace.slow_ms
         quicker = self.pace.link(link, now)
-        came_up = link.largest > self.largest or (quicker and link.largest > 0)
+        came_up = link.largest > self.largest or ((quicker or link.anew) and link.largest > 0)
         self.largest, self.smallest, self.widest = link.largest, link.smallest, max(link.widest, link.largest)
         self.bulky, self.one_way = link.largest if link.bulk is None else link.bulk, link.one_way
         if was_down or link.slow_ms != slow_ms:  # what a courier took in the meantime says nothing of this one
