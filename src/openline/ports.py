@@ -215,6 +215,9 @@ class Alarm(Protocol):
 class Store(Protocol):
     """All that one station keeps. One writer: a second process that opens it gets Unavailable.
 
+    For any thread. A write waits for those before it; a reading, also of one line, waits for none:
+    it sees what was committed, whole, and nothing of the commit that another thread is in.
+
     Every method may raise Unavailable (disk full, read-only or failing, store
     damaged); nothing is half-written then, and the same call works later.
     """

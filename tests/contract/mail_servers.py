@@ -5,6 +5,7 @@ takes mails (SMTP) and can be told to refuse; Postfix is what stands at a provid
 gets a Dovecot that runs as nobody; otherwise it runs as oneself.
 """
 
+import asyncio
 import atexit
 import contextlib
 import datetime
@@ -81,7 +82,7 @@ protocols = imap lmtp
 base_dir = {folder}/run
 state_dir = {folder}/state
 log_path = {folder}/log
-listen = 127.0.0.1
+listen = {listen}
 default_internal_user = {user}
 default_internal_group = {group}
 default_login_user = {user}
@@ -135,8 +136,8 @@ service lmtp {{
 class Dovecot:
     """The server that holds mailboxes; any user name opens one, with PASSWORD."""
 
-    def __init__(self, extra: str = "") -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="dovecot-"))
+    def __init__(self, extra: str = "", *, listen: str = "127.0.0.1", folder: Path | None = None) -> None:
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="dovecot-"))
         self._owner = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
         self.certificate = Certificate(self.folder)
         self.imap, self.imaps, self.lmtp_port = free_port(), free_port(), free_port()
@@ -145,6 +146,7 @@ class Dovecot:
         written = CONFIG.format(
             folder=self.folder, user=self._owner.pw_name, group=group.strip(), certificate=self.certificate.file,
             password=PASSWORD, imap=self.imap, imaps=self.imaps, lmtp=self.lmtp_port, extra=extra,
+            listen=listen,
         )  # fmt: skip
         (self.folder / "dovecot.conf").write_text(written)
         for path in (self.folder, *self.folder.iterdir()):
@@ -156,12 +158,25 @@ class Dovecot:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
+        self._process = self._spawned()
+        until(self._answers, deadline_s=30)
+
+    @property
+    def command(self) -> list[str]:
+        """What runs it."""
+        return ["/usr/sbin/dovecot", "-F", "-c", str(self.folder / "dovecot.conf")]
+
+    @property
+    def owner(self) -> pwd.struct_passwd:
+        """The user that it must run as."""
+        return self._owner
+
+    def _spawned(self) -> "subprocess.Popen[bytes]":
         who = {"user": self._owner.pw_uid, "group": self._owner.pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
-        self._process = subprocess.Popen(
-            ["/usr/sbin/dovecot", "-F", "-c", str(self.folder / "dovecot.conf")],
+        return subprocess.Popen(
+            self.command,
             start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **who,  # type: ignore[call-overload]
         )  # fmt: skip
-        until(self._answers, deadline_s=30)
 
     def kill(self) -> None:
         """End it as a power cut would."""
@@ -205,13 +220,37 @@ def dovecot() -> Dovecot:
     return server
 
 
+class _Counter(Controller):
+    """Ends its connections too when it ends: aiosmtpd leaves them to the garbage collector."""
+
+    def factory(self) -> SMTP:
+        """Keep account of whom it serves."""
+        made: SMTP = super().factory()  # type: ignore[no-untyped-call]
+        self._made = [*getattr(self, "_made", []), made]
+        return made
+
+    def stop(self, *arguments: bool, **more: bool) -> None:
+        """Harmless when it has ended."""
+        if self.loop.is_running():
+            asyncio.run_coroutine_threadsafe(self._hang_up(), self.loop).result(10)
+        super().stop(*arguments, **more)
+
+    async def _hang_up(self) -> None:
+        for made in getattr(self, "_made", []):
+            if made.transport is not None:
+                made.transport.abort()
+        for _ in range(5):  # TLS ends in steps
+            await asyncio.sleep(0)
+
+
 class PostOffice:
     """An SMTP server that hands on what it takes, and refuses what it is told to refuse."""
 
     def __init__(
-        self, target: Dovecot, *, login: bool = True, implicit_tls: bool = False, starttls: bool = False
-    ) -> None:
-        self._target = target
+        self, target: Dovecot, *, login: bool = True, implicit_tls: bool = False, starttls: bool = False,
+        host: str = "127.0.0.1",
+    ) -> None:  # fmt: skip
+        self._target, self._host = target, host
         self.refuse_recipient = self.refuse_mail = ""
         """What to answer instead of accepting; empty: accept."""
         self.mails: list[bytes] = []
@@ -231,9 +270,9 @@ class PostOffice:
 
     def start(self) -> None:
         """Begin to listen, again if it has ended."""
-        self._controller = Controller(
+        self._controller = _Counter(
             self,
-            "127.0.0.1",
+            self._host,
             self._port,
             server_hostname="mail.example",
             require_starttls=self._starttls,

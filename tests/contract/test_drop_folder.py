@@ -4,15 +4,19 @@ All on a real folder; disks that are full or read-only are real ones where the m
 """
 
 import asyncio
+import contextlib
+import fcntl
 import gc
 import hashlib
 import os
 import random
+import signal
 import socket
 import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -233,6 +237,50 @@ async def test_9_62_a_file_of_an_envelopes_name_with_other_bytes_makes_way() -> 
             await until_there(lambda: not torn.exists())
             post.receives(noise(1))
             await post.heard(noise(1))
+
+
+@contextlib.contextmanager
+def leased(path: Path) -> Iterator[None]:
+    """The system lets nobody open that file now, as a share does while another one has it."""
+    before = signal.signal(signal.SIGIO, signal.SIG_IGN)  # how the holder would hear that somebody asks
+    holder = os.open(path, os.O_RDWR)
+    fcntl.fcntl(holder, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+    try:
+        yield
+    finally:
+        os.close(holder)
+        signal.signal(signal.SIGIO, before)
+
+
+def test_9_62_what_cannot_be_read_now_stays_and_is_read_when_its_time_is_renewed(tmp_path: Path) -> None:
+    seen, counted = Seen(100), list[Event]()
+    with files.opened(tmp_path, "sub", make=True) as handle:
+        assert files.put(handle, noise(1))
+        look = partial(files.take, handle, seen, counted.append, files=5, size=10**6)
+        with leased(tmp_path / "sub" / file_name(noise(1))):
+            assert look() == ([], [])
+            assert counted == [Event.BROKEN]
+            assert look() == ([], [])  # and it is not tried again and again
+            assert counted == [Event.BROKEN]
+        assert not files.put(handle, noise(1))  # its sender repeats it
+        found, broken = look()
+    assert [each.envelope for each in found] == [noise(1)]
+    assert broken == []
+
+
+@play
+async def test_9_62_the_bearer_does_not_delete_what_it_cannot_read_now() -> None:
+    with a_folder() as folder:
+        post = Post(folder)
+        post.into.mkdir()
+        path = post.into / file_name(noise(1))
+        path.write_bytes(noise(1))
+        with leased(path):
+            async with running(post):
+                await post.counts(Event.BROKEN)
+                post.receives(noise(2))
+                await post.heard(noise(2))
+        assert path.read_bytes() == noise(1)
 
 
 @play

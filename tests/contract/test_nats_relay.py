@@ -9,6 +9,7 @@ import ipaddress
 import json
 import os
 import random
+import socket
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -20,10 +21,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import NameOID
 
-from openline.bearers.nats import Event, NatsBearer, NatsConfig
+from openline.bearers.nats import Event, NatsBearer, NatsConfig, Pace
 from openline.bearers.nats.credentials import Credentials, _check, _nkey, read_credentials
 from openline.bearers.nats.jetstream import _members
 from openline.bearers.nats.limits import inbox, subject
+from openline.bearers.nats.wire import Lost, dial, parse_server
 from openline.kernel.errors import Malformed
 from tests.contract.bearer_contract import FAR, NEAR, Recorder
 from tests.contract.nats_rig import QUICK, Post, Server, administrator, needs_nats, running, server
@@ -338,6 +340,28 @@ def test_9_52_the_inbox_is_made_as_the_specification_says() -> None:
 
 @needs_nats
 @pytest.mark.full
+def test_9_54_a_relay_that_is_not_reached_is_dialled_again_soon_and_one_that_refuses_us_is_left_in_peace() -> None:
+    """Five seconds for an attempt and five between two were ten after a long cut until the relay was found again."""
+    pace = Pace()
+    for event in (Event.DIAL_FAILED, Event.LOST, Event.SILENT):
+        assert pace.reach_s + pace.longest(event) <= 3
+    for event in (Event.NOT_ADMITTED, Event.NOT_SECURED, Event.NO_JETSTREAM, Event.GARBLED):
+        assert pace.longest(event) == 5
+
+    async def unreached() -> None:
+        with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf, contextlib.ExitStack() as callers:
+            for _ in range(3):  # its queue is full: what else is said to it is lost
+                caller = callers.enter_context(socket.socket())
+                caller.setblocking(False)
+                caller.connect_ex(deaf.getsockname())
+            server = parse_server(f"127.0.0.1:{deaf.getsockname()[1]}")
+            with pytest.raises(Lost) as failure:
+                await dial(server, None, "", Credentials(), replace(pace, connect_s=600, reach_s=0.05))
+            assert failure.value.event is Event.DIAL_FAILED
+
+    asyncio.run(asyncio.wait_for(unreached(), 60))
+
+
 def test_9_54_an_inbox_deleted_under_us_is_made_again() -> None:
     with server() as relay:
 

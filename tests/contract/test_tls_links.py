@@ -339,8 +339,9 @@ def test_the_outbox_moves_without_loss_and_keeps_its_order() -> None:
 
 @pytest.mark.full
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may make a network namespace")
-def test_another_connection_is_tried_beside_one_on_which_nothing_gets_through() -> None:
+@pytest.mark.parametrize("fault", ["swallows", "pulled"])
+def test_another_connection_is_tried_beside_one_on_which_nothing_gets_through(fault: str) -> None:
     """TCP waits ever longer between its own attempts: after a cut of six seconds up to six more."""
-    command = ["unshare", "--net", sys.executable, "-m", "tests.contract.stalled_path"]
+    command = ["unshare", "--net", sys.executable, "-m", "tests.contract.stalled_path", fault]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.stdout.endswith("passed\n"), done.stderr[-2_000:]

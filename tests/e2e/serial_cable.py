@@ -3,7 +3,7 @@
 import asyncio
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from tests.contract.serial_rig import Plug, Wire
@@ -18,6 +18,10 @@ class Cable:
         self.there, self.back = Wire(bits_per_second, *plugs), Wire(bits_per_second, *reversed(plugs))
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
+
+    def call(self, work: Callable[[], object]) -> None:
+        """Let the cable's own thread do it."""
+        self._loop.call_soon_threadsafe(work)
 
     def start(self) -> None:
         self._thread.start()

@@ -216,7 +216,7 @@ def test_below_flash_nothing_is_signed_until_its_grace_ends(tmp_path: Path) -> N
     async def after(station: Station, ask: Ask) -> None:
         await said(ask, 1)
         assert (await ask("GET", "lines/relay/drafts")).json["drafts"] == []
-        assert len(station.gate.call(station.store.drafts, RELEASED)) == 1
+        assert len(station.store.drafts(RELEASED)) == 1
 
     homes = scene(tmp_path, play)
     scene(tmp_path, after, homes=homes, grace_ms=1)  # after a restart past its time it is said, once
@@ -226,15 +226,15 @@ def test_a_message_that_was_to_be_signed_long_ago_is_a_persons_to_decide(tmp_pat
     async def play(station: Station, ask: Ask) -> None:
         made = await composed(ask)
         await ask("POST", send_path(made), {"version": 1})
-        draft = station.gate.call(station.store.draft, made["compose"])
+        draft = station.store.draft(made["compose"])
         long_ago = msgspec.structs.replace(read_draft(draft), due=int(station.clock.wall()) - 2 * HOUR)
-        station.gate.call(station.store.rewrite_draft, draft, GRACE, msgspec.json.encode(long_ago))
+        station.store.rewrite_draft(draft, GRACE, msgspec.json.encode(long_ago))
 
     async def after(station: Station, ask: Ask) -> None:
         (back,) = (await ask("GET", "lines/relay/compose")).json["drafts"]
         assert back["problem"].startswith("the station was down")
         assert back["draft"]["text"] == "We see three ships."
-        assert station.gate.call(station.store.drafts, GRACE) == []
+        assert station.store.drafts(GRACE) == []
         assert await messages(ask) == []
 
     homes = scene(tmp_path, play)
@@ -259,7 +259,7 @@ def test_any_officer_takes_a_message_back_and_nothing_of_it_is_lost(tmp_path: Pa
         back = await ask("POST", f"drafts/{number}/withdraw", by=TWO)
         assert (back.status, back.json["compose"], back.json["draft"]) == (200, number, made["draft"])
         assert (await ask("POST", f"drafts/{number}/withdraw", by=TWO)).status == 409
-        assert station.gate.call(station.store.drafts, GRACE) == []
+        assert station.store.drafts(GRACE) == []
         await ask("POST", send_path(made), {"version": back.json["version"]})
         assert (await ask("GET", f"drafts/{number}")).json["state"] == "grace"
 
@@ -372,7 +372,7 @@ def test_a_grace_that_ends_where_the_terms_have_come_to_ask_for_release_waits_fo
     async def play(station: Station, ask: Ask) -> None:
         made = await composed(ask)
         await ask("POST", send_path(made), {"version": 1})
-        draft = station.gate.call(station.store.draft, made["compose"])
+        draft = station.store.draft(made["compose"])
         waiting = made["compose"]
         assert draft.state == GRACE
         # As if the terms had been another when it was sent: the same draft under terms that ask for release.
@@ -381,7 +381,7 @@ def test_a_grace_that_ends_where_the_terms_have_come_to_ask_for_release_waits_fo
         station.grace.begin(waiting, 0)
 
         async def moved() -> bool | None:
-            return True if station.gate.call(station.store.draft, waiting).state == WAITING else None
+            return True if station.store.draft(waiting).state == WAITING else None
 
         assert await eventually(moved)
         assert await messages(ask) == []

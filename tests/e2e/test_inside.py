@@ -1,8 +1,10 @@
 """What one loop with all lines promises: a bad disk, a bug, a slow disk and a silent peer each stay where they are."""
 
 import asyncio
+import contextlib
+import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,13 @@ from openline.kernel.terms import Policy
 from openline.ports import LineTest
 from openline.protocol.entries import Service
 from openline.protocol.records import Append, Write
-from openline.station.line_runner import LineRunner, State
+from openline.station.line_runner import RETRY_S, LineRunner, State
 from openline.station.rhythm import Pace
 from openline.station.runtime import Parts, Station
 from openline.stores.sqlite import SqliteStore
+from tests.contract.slow_disk import SlowDisk, slow_disk
 from tests.e2e.homes import join, new_home
-from tests.e2e.inside import eventually, linked, made, stations
+from tests.e2e.inside import call, eventually, linked, made, stations
 
 Commit = Callable[[Sequence[Write]], None]
 
@@ -154,34 +157,83 @@ def test_a_bug_stops_one_line_visibly_and_the_others_go_on(tmp_path: Path) -> No
     asyncio.run(scene())
 
 
-def test_a_slow_disk_does_not_stop_the_loop(tmp_path: Path) -> None:
-    """After one slow commit the next go to a thread: meanwhile the loop turns."""
+@contextlib.asynccontextmanager
+async def standing_disk(tmp_path: Path) -> AsyncIterator[tuple[Station, Station, SlowDisk, asyncio.Future[object]]]:
+    """ALPHA, whose disk stands in the commit of what it says ("said into it"), in its thread; and BRAVO."""
 
-    turned = threading.Event()
-    blocked: list[bool] = []
+    homes = made(tmp_path)
 
     def trouble(writes: Sequence[Write]) -> None:
-        if speaks(writes, b"slow, the first"):
-            threading.Event().wait(1.0)  # as fsync does, without the interpreter's lock
-        if speaks(writes, b"slow, now"):
-            blocked.append(not turned.wait(20))  # the disk is as slow as it takes the loop to turn a hundred times
+        if speaks(writes, b"the first slow one"):
+            threading.Event().wait(1.0)  # as a flush does, without the interpreter's lock
+        if speaks(writes, b"said into it"):
+            disk.stop(lambda file: file.startswith(str(homes[0].folder)))
 
-    async def scene() -> None:
-        homes = made(tmp_path)
+    with slow_disk() as disk:
         async with stations(homes, bad(trouble)) as (alpha, bravo):
             await linked(alpha, bravo)
-            await submit(alpha, "relay", "slow, the first time on the loop")
+            await submit(alpha, "relay", "the first slow one, still on the loop")
             assert alpha.committer.in_thread
-            again = asyncio.ensure_future(submit(alpha, "relay", "slow, now in the thread"))
-            for _ in range(100):
-                await asyncio.sleep(0)
-            turned.set()
-            await again
-            assert blocked  # here, and at the other station after it
-            assert not any(blocked)
+            said = asyncio.ensure_future(submit(alpha, "relay", "said into it"))
+            try:
+                await eventually(partial(truth, lambda: disk.stopped))
+                yield alpha, bravo, disk, said
+            finally:
+                disk.go_on()
+            assert not disk.gave_up, "the loop waited for the disk"
+
+
+async def told(station: Station, words: str) -> int:
+    """How often the line's entries have these words, as the API tells them."""
+    answer = await call(station, "GET", "lines/relay/entries", uid=os.getuid(), limit=500)
+    assert answer.status == 200, answer.json
+    return answer.data.decode().count(words)
+
+
+def test_a_slow_disk_does_not_stop_the_loop(tmp_path: Path) -> None:
+    """After one slow commit the next go to a thread: meanwhile the loop turns, and whoever reads is answered."""
+
+    async def scene() -> None:
+        async with standing_disk(tmp_path) as (alpha, bravo, disk, said):
+            line = alpha.find("relay")
+            before = line.history.last_seq()
+            assert len(line.history.since(0, 1_000)) == before
+            assert await told(alpha, "the first slow one, still on the loop") == 1
+            for path in ("status", "lines", "lines/relay", "lines/relay/drafts"):
+                assert (await call(alpha, "GET", path, uid=os.getuid())).status == 200
+            await submit(bravo, "relay", "the other side goes on")
+            assert disk.stopped
+            assert not said.done()
+            assert line.history.last_seq() == before
+            disk.go_on()
+            await said
             for number in range(40):
                 await submit(alpha, "relay", f"quick {number}")
             assert await held(alpha, "relay")
+            assert await held(bravo, "relay")
+            for words in ("said into it", "the other side goes on"):
+                assert await told(alpha, words) == 1
+
+    asyncio.run(scene())
+
+
+def test_a_line_is_not_made_again_while_a_commit_of_before_is_under_way(tmp_path: Path) -> None:
+    """Else it would not know what that commit is about to add, and would stop again over it."""
+
+    async def scene() -> None:
+        async with standing_disk(tmp_path) as (alpha, _, disk, said):
+            line, due = alpha.find("relay"), asyncio.Event()
+            line.fail(State.DISK)
+            asyncio.get_running_loop().call_later(RETRY_S[0], due.set)
+            await due.wait()  # set after the line looked whether it may be made again
+            assert line.engine is None
+            assert isinstance(said.exception(), Unavailable)
+            disk.go_on()
+            await eventually(partial(truth, lambda: line.engine is not None))
+            await submit(alpha, "relay", "after")
+            assert await held(alpha, "relay")
+            assert await told(alpha, "said into it") == 1
+            assert not alpha.counters["line-disk"]
 
     asyncio.run(scene())
 
@@ -197,7 +249,7 @@ def test_both_sides_test_on_their_rhythm_and_keep_results(tmp_path: Path) -> Non
                 line = station.find("relay")
 
                 async def done(station: Station = station, line: LineRunner = line) -> LineTest | None:
-                    tests = station.gate.call(station.store.tests, line.line, 1)
+                    tests = station.store.tests(line.line, 1)
                     return tests[0] if tests and tests[0].held is not None else None
 
                 result = await eventually(done)
@@ -231,7 +283,7 @@ def test_no_rhythm_no_tests(tmp_path: Path) -> None:
             await submit(both[0], "relay", "said by a person")
             assert await held(both[0], "relay")
             for station in both:
-                assert not station.gate.call(station.store.tests, station.find("relay").line, 1)
+                assert not station.store.tests(station.find("relay").line, 1)
 
     asyncio.run(scene())
 

@@ -1,8 +1,10 @@
 """Keys changed by command on a line between two real stations: what both sides see, and what their exports prove. Spec 3, 9, 10, 11."""
 
+import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +12,10 @@ from typing import Any
 
 import pytest
 
+from openline.kernel.units import Instant
+from openline.station.card import certify
+from openline.station.keystore import Keystore
+from openline.station.unlock import KeyFile
 from tests.e2e.cli_rig import COMMAND, Floor, founded, paired
 from tests.waiting import until
 
@@ -110,6 +116,33 @@ def test_3_10_the_new_key_outlives_a_restart_and_a_renewal(floors: tuple[Floor, 
     speak(alpha, bravo, "twice changed")
     assert len(keys(alpha, "lane", line="", state="retired")) == 2
     proved(bravo, "ALPHA", tmp_path / "export", alpha)
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["before its card is kept", "before the lines have heard"])
+def test_3_10_a_change_that_was_killed_halfway_leaves_a_line_that_speaks_and_is_made_again(
+    tmp_path: Path, *, kept: bool
+) -> None:
+    """kill -9 between the steps of it: what lies on the disk then is made here, step by step."""
+    alpha, bravo = founded(tmp_path, "ALPHA"), founded(tmp_path, "BRAVO")
+    with bravo.up():
+        with alpha.up():
+            paired(tmp_path, alpha, bravo)
+            speak(alpha, bravo, "before the change")
+        unlock = KeyFile(alpha.home / "unlock.key")
+        store = Keystore.open(alpha.home / "keys", unlock, os.urandom)
+        store.next_lane(Instant(time.time_ns() // 1_000_000))
+        store.use_next_lane()
+        if kept:
+            now = Instant(time.time_ns() // 1_000_000)
+            certify(alpha.home, store, store.root(unlock), name="ALPHA", addresses=(), now=now)
+        with alpha.up():
+            speak(alpha, bravo, "halfway")
+            speak(bravo, alpha, "heard you")
+            alpha.good("keys", "rotate", "lane", *with_root(alpha))
+            speak(alpha, bravo, "after the change")
+            now_used = keys(alpha, "lane", line="", state="in-use")[0]["name"]
+            assert keys(bravo, "lane", line="ALPHA", party="ALPHA", state="in-use")[0]["name"] == now_used
+            proved(bravo, "ALPHA", tmp_path / "export", alpha)
 
 
 def test_3_14_another_root_key_changes_nothing(floors: tuple[Floor, Floor]) -> None:

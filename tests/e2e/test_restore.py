@@ -166,7 +166,7 @@ def test_13_6_a_backup_restored_again_opens_another_generation_each_time(two: Ri
     causes = [[each["cause"] for each in told(station, two.alpha)] for station in two.both]
     assert causes[0] == causes[1]
     assert Counter(causes[0])["restored"] == 3
-    assert set(causes[0][3:]) == {"superseded"}
+    assert set(causes[0]) == {"restored", "superseded"}  # in the order of counters, of which two may be alike
 
 
 def test_13_10_what_waited_in_the_backup_reaches_the_other_side_after_the_restore(two: Rig) -> None:

@@ -265,7 +265,7 @@ class Checkers:
         )
         if heard.reused:
             self.fail("one key, one envelope", f"station {station.name} used index {heard.index} twice")
-        for opened in self._world.tap.called_opened(station.party, sent.party, heard.attempt, content.first_unopened):
+        for opened in self._world.tap.called_opened(station.party, sent.party, heard.root, content.first_unopened):
             if self.honest(sent.party) and (station.party, opened) not in self._world.delivered:
                 self.fail("opened means opened", f"station {station.name} says it opened what never came")
         self._reserved(station, sent.party, heard.attempt, heard.index, heard.content.first_unopened)
@@ -376,7 +376,7 @@ class Checkers:
         lanes = sum(len(engine.book.generations(party)) for party in range(self._world.parties)) * 2
         bounds = {
             "unknown envelopes": (len(engine._unknown), 256),
-            "early frames": (len(engine.intake._early), 64 * len(engine.peers)),
+            "early frames": (len(engine.intake._early), 256 * len(engine.peers)),
             "lane states": (len(engine.book._states), lanes + 2 * self._world.parties),
             "fetches": (len(engine.transfers._fetches), 4_096),
         }

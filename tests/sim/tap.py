@@ -43,6 +43,8 @@ class Heard:
     """An envelope of an epoch, opened."""
 
     attempt: int
+    root: bytes = field(repr=False)
+    """Its epoch's: after two restores two epochs may have one attempt."""
     index: int
     content: Content
     reused: bool
@@ -71,29 +73,29 @@ class Tap:
         """Every epoch root seen: secrets that no bearer may carry."""
         return [root for ways in self._ways.values() for root in ways]
 
-    def called_opened(self, party: int, other: int, attempt: int, below: int) -> list[bytes]:
-        """Envelopes of `other` of which `party` says here for the first time that it opened them."""
-        for way in self._ways.get((other, party), {}).values():
-            if way.attempt == attempt and below > way.told:
-                new = [way.used[index] for index in range(max(way.told, way.floor), below) if index in way.used]
-                way.told = below
-                return new
-        return []
+    def called_opened(self, party: int, other: int, root: bytes, below: int) -> list[bytes]:
+        """Envelopes of `other` in the epoch of that root of which `party` says here for the first time that it opened them."""
+        way = self._ways.get((other, party), {}).get(root)
+        if way is None or below <= way.told:
+            return []
+        new = [way.used[index] for index in range(max(way.told, way.floor), below) if index in way.used]
+        way.told = below
+        return new
 
     def open(self, party: int, other: int, envelope: bytes) -> Heard | None:
         """What `party` says to `other` in this envelope; None if it is of no epoch (a handshake)."""
-        for way in reversed(self._ways.get((party, other), {}).values()):
+        for root, way in reversed(self._ways.get((party, other), {}).items()):
             for horizon in (way.next, way.next + 64, way.next + 256):
                 way.derive_to(horizon)
                 if envelope[1:7] in way.keys:
-                    return self._opened(way, envelope)
+                    return self._opened(root, way, envelope)
         return None
 
-    def _opened(self, way: _Way, envelope: bytes) -> Heard:
+    def _opened(self, root: bytes, way: _Way, envelope: bytes) -> Heard:
         index, key = way.keys[envelope[1:7]]
         padded = open_key(key, envelope[7:], envelope[:7])
         content = decode_content(self._line, padded[2 : 2 + int.from_bytes(padded[:2], "big")])
         way.floor = max(way.floor, content.floor)
         name = named(envelope)
         before = way.used.setdefault(index, name)
-        return Heard(attempt=way.attempt, index=index, content=content, reused=before != name)
+        return Heard(attempt=way.attempt, root=root, index=index, content=content, reused=before != name)

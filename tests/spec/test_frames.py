@@ -8,6 +8,7 @@ from openline.kernel.lane import GENERATION_ZERO
 from openline.protocol.events import Renew
 from openline.protocol.fragments import Streams
 from openline.protocol.frames import Cosignature, Fragment, GenerationSeed, HeadNote, Last, Want, decode_content
+from openline.protocol.under_way import WANT_ANSWER_MS
 from tests.spec import parties
 from tests.spec.line import Host, Line, message, watch
 
@@ -109,6 +110,36 @@ def test_8_5_a_want_from_the_size_held_asks_for_what_follows() -> None:
     alpha.say(message("what followed"))
     line.settle()
     assert bravo.texts() == ["what followed"]
+
+
+def test_7_12_the_same_want_is_answered_once_in_half_a_second() -> None:
+    """256 bytes brought a lane of two thousand entries, as often as they were said."""
+    line = outage(2, 300)
+    line.join(0, 1)
+    line.settle(rounds=2_000)
+    alpha, bravo = line.hosts
+    lane = alpha.engine.book.own(urgent=True).lane
+
+    def brought(*wants: Want) -> int:
+        alpha.outputs.clear()
+        for want in wants:
+            bravo.lie(0, want)
+            while line.deliver():
+                pass  # and no time goes by
+        return len(alpha.transmitted())
+
+    want = Want(lane=lane, first=0, full=True)
+    once = brought(want)
+    assert once > 2
+    assert not brought(*[want] * 20)
+    assert brought(Want(lane=lane, first=1, full=True)) > 2  # another one
+    line.steady += WANT_ANSWER_MS
+    assert brought(want) >= once
+    assert not brought(*[want] * 20)
+    for again in (line.cut, line.join):  # what was on its way is gone with the link
+        again(0, 1)
+    line.settle(rounds=2_000)
+    assert brought(want) >= once
 
 
 def test_8_7_what_is_said_to_be_held_proves_nothing() -> None:

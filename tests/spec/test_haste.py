@@ -94,6 +94,39 @@ def test_7_5_the_answer_passes_what_waits_for_a_thin_bearer_and_does_not_wait_fo
     assert len(alpha.holds(1)) > before
 
 
+def test_7_12_what_a_flash_waits_for_is_asked_for_over_all_bearers_and_what_others_wait_for_is_not() -> None:
+    """What lacks went over a bearer that is dead and does not say so: a want by the best one went there too."""
+    for said, wanted in ((FLASH, 0), (DRILL, 0), (watch(), 2)):
+        line = Line()
+        alpha, bravo = line.hosts
+        line.pass_time(10_000)
+        alpha.say(watch())
+        line.under_way.clear()  # lost
+        alpha.say(said)
+        bravo.outputs.clear()
+        line.pass_time(500, step=100, keep=lambda sender, _: sender == 0)
+        asked = [each for each in bravo.transmitted() if each.tries == 0]
+        assert [each.precedence for each in asked] == [wanted]
+        assert len(asked[0].envelope) == 256
+        lane = alpha.engine.book.own(urgent=True).lane
+        assert bravo.store.size(lane) < alpha.store.size(lane)
+        line.pass_time(3_000, step=100)
+        assert bravo.store.size(lane) == alpha.store.size(lane)
+
+
+def test_7_12_a_want_in_haste_is_repeated_as_seldom_as_any() -> None:
+    """Over a bearer that is paid for it would cost: and who never answers it must not cost more."""
+    line = Line()
+    alpha, bravo = line.hosts
+    line.pass_time(10_000)
+    alpha.say(watch())
+    line.under_way.clear()
+    bravo.give(Arrived(flash(line)))
+    bravo.outputs.clear()
+    line.pass_time(120_000, step=100, keep=lambda *_: False)
+    assert 5 <= len(answers(bravo)) <= 9
+
+
 def test_4_14_an_answer_leaves_out_its_authors_traffic_lane_while_that_is_not_acknowledged() -> None:
     line = Line()
     _, bravo = line.hosts

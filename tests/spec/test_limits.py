@@ -24,6 +24,7 @@ from openline.protocol import (
     pacing,
     rekeying,
     sending,
+    under_way,
 )
 from openline.protocol.frames import decode_content, encode_content
 from openline.station import bearer_state, meeting, minimize, probing, ways
@@ -90,6 +91,7 @@ TIMES = {
     "WANT_AFTER_MS": delivery.GAP_MS,
     "WANT_RETRY_MS": gathering.WANT_AGAIN_MS,
     "WANT_RETRY_MOST_MS": gathering.WANT_MOST_MS,
+    "WANT_ANSWER_MS": under_way.WANT_ANSWER_MS,
     "HAND_ON_MS": sending.HAND_ON_MS,
     "RESEAL_MS": delivery.RESEAL_MS,
     "ECHO_MOST_MS": sending.ECHO_MOST_MS,

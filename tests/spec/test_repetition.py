@@ -68,6 +68,44 @@ def test_9_17_a_link_that_comes_back_repeats_at_once() -> None:
     assert envelope in {o.envelope for o in alpha.transmitted()}
 
 
+def test_9_17_what_went_with_the_best_bearer_is_repeated_at_once_when_it_is_gone_or_back() -> None:
+    """Another as wide was up all the while: what the dead one had swallowed waited for up to half a minute."""
+    told: list[Link] = []
+
+    class Listening:
+        def envelope(self, envelope: bytes, bearer: str, *, stranger: bool = False) -> None:
+            raise AssertionError((envelope, bearer, stranger))
+
+        def linked(self, link: Link) -> None:
+            told.append(link)
+
+        def peer(self, party: int) -> None:
+            raise AssertionError(party)
+
+    fibre, relay = Way("fibre", 0), Way("relay", 5)
+    links = Links(lambda: 0, lambda: 0, lambda _, __: None)
+    for way in (fibre, relay):
+        links.add(way)
+    links.route("ff", Listening(), 1)
+    told.clear()
+    for bearer, up, anew in (
+        (fibre, False, True), (fibre, True, True), (relay, False, False), (relay, True, False), (fibre, True, True)
+    ):  # fmt: skip
+        bearer.is_up = up
+        links.link(bearer.traits.name, "ff", up=up)
+        links.tell("ff")  # a delay was measured: nothing is lost by that
+        assert [each.anew for each in told] == [anew, False], bearer.traits.name
+        told.clear()
+
+    line = Line()
+    alpha = line.hosts[0]
+    envelope = said(line, alpha, "swallowed", Precedence.ROUTINE)
+    for anew in (False, True):
+        alpha.outputs.clear()
+        alpha.give(Link(party=1, largest=16_384, smallest=16_384, anew=anew))
+        assert (envelope in {o.envelope for o in alpha.transmitted()}) is anew
+
+
 def test_9_19_what_there_is_to_say_goes_together_and_waits_for_nothing() -> None:
     line = Line()
     alpha, bravo = line.hosts
@@ -146,7 +184,7 @@ class Way:
 
     def __init__(self, name: str, cost: int, largest: int = 16_384, *, takes: bool = True) -> None:
         self.traits = BearerTraits(name=name, largest=largest, cost=cost, one_way=False)
-        self.takes, self.offered = takes, 0
+        self.takes, self.offered, self.is_up = takes, 0, True
 
     async def run(self) -> None:
         """Nothing to do: it only notes."""
@@ -156,7 +194,7 @@ class Way:
         return self.takes
 
     def up(self, station: str) -> bool:
-        return bool(station)
+        return bool(station) and self.is_up
 
 
 def offered(ways: list[Way], precedence: int, size: int = 256, *, bulk: bool = False) -> list[str]:
@@ -176,6 +214,19 @@ def test_9_21_flash_goes_over_all_bearers_and_the_rest_over_the_cheapest() -> No
     assert offered([Way("fibre-a", 0), Way("fibre-b", 1), Way("burst", 100, 270)], 1) == ["fibre-a"]
     assert offered([Way("fibre", 0, takes=False), Way("slow", 10)], 3) == ["fibre", "slow"]
     assert offered([Way("burst", 0, 270), Way("slow", 10)], 3, size=1_024) == ["slow"]
+
+
+def test_9_21_the_third_and_fourth_offer_begin_at_the_second_best_bearer_and_so_on_round() -> None:
+    ways = [Way("fibre", 0), Way("slow", 10), Way("slower", 20)]
+    links = Links(lambda: 0, lambda: 0, lambda _, __: None)
+    for way in ways:
+        links.add(way)
+    went = []
+    for tries in range(8):
+        before = [way.offered for way in ways]
+        links.transmit("ff", Transmit(party=1, envelope=bytes(256), precedence=3, tries=tries))
+        went += [way.traits.name for way, seen in zip(ways, before, strict=True) if way.offered > seen]
+    assert went == ["fibre", "fibre", "slow", "slow", "slower", "slower", "fibre", "fibre"]
 
 
 def test_9_22_a_metered_bearer_carries_no_bulk() -> None:

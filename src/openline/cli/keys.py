@@ -19,7 +19,7 @@ from openline.cli.output import Cell, table
 if TYPE_CHECKING:
     from openline.kernel.crypto import Signer
 
-_ROTATE = ("lane", "tls", "psk", "passphrase")
+_ROTATE = ("lane", "tls", "psk", "data", "passphrase")
 _STOLEN = ("lane", "tls", "psk", "data", "root")
 
 
@@ -30,7 +30,7 @@ _STOLEN = ("lane", "tls", "psk", "data", "root")
     more=(
         _("keys rotate lane | tls: a new lane key or TLS certificate, certified by the root key; the others accept it by"
           " themselves. keys rotate psk LINE: a new pairing key, by a spoken code on both floors. keys rotate"
-          " passphrase: what opens this station."),
+          " data: what seals the store; the station must not run. keys rotate passphrase: what opens this station."),
         _("keys card LINE FILE: take a newer card of the other side, brought by hand, where it could not come over the"
           " line."),
         _("keys compromised lane | tls | psk LINE | data | root: the same when a key is held for stolen. It is said on the"
@@ -79,6 +79,8 @@ def keys_(desk: Desk, *, words: tuple[str, ...], root: Path | None, root_key_fil
         _ask_stolen(role)
     if role == "passphrase":
         _passphrase(desk)
+    elif role == "data" and not stolen:
+        _data(desk)
     elif role in {"lane", "tls"}:
         _certified(desk, "lane" if role == "lane" else "certificate", root, root_key_file, stolen=stolen)
     elif stolen:
@@ -227,7 +229,8 @@ def _say_stolen(desk: Desk, role: str, line: str) -> None:
     after = {
         "psk": _("Now pair again, on both floors: openline keys rotate psk LINE"),
         "data": _(
-            "Now: keys compromised lane, keys compromised tls, keys rotate psk LINE on each line, and a new machine."
+            "Now: keys compromised lane, keys compromised tls, keys rotate psk LINE on each line; then stop the station, keys"
+            " rotate data, and best a new machine."
         ),
         "root": _("Now begin a new station and new lines. These lines go on; believe no new card of ours."),
     }
@@ -252,6 +255,24 @@ def _passphrase(desk: Desk) -> None:
     keystore = Keystore.open(desk.home / "keys", unlock, os.urandom)
     keystore.change_unlock(unlock, chosen(None, _("A new passphrase for this station")))
     desk.out.answer({"changed": "passphrase"}, [_("The station opens by the new passphrase from its next start on.")])
+
+
+def _data(desk: Desk) -> None:
+    """What seals the store, changed; the station must not run."""
+    import os
+
+    from openline.cli.unlocking import unlock_of
+    from openline.station.config import load_config
+    from openline.station.data_key import rotate_data_key
+
+    lines = rotate_data_key(desk.home, unlock_of(desk.home, load_config(desk.home)), os.urandom)
+    desk.out.answer(
+        {"changed": "data", "lines": lines},
+        [
+            _("The store has a new key. What is written from now on opens by no key of before."),
+            _("What was written before stays under its own key. Write a new backup, then: openline up"),
+        ],
+    )
 
 
 def _take_card(desk: Desk, line: str, file: Path) -> None:

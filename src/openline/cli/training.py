@@ -374,7 +374,9 @@ def train_(desk: Desk, *, pace: float, file: Path | None, chosen: Path | None) -
         training.stop()
     results = [{"asked": asked.replace("{line}", training.label), "took_ms": took} for asked, took in training.done]
     shown = [
-        _("The training is over. The line stays; to destroy it: openline archive {line} FOLDER").format(line=training.label)
+        _("The training is over. The line stays; to destroy it: openline archive {line} FOLDER").format(
+            line=training.label
+        )
     ]
     for asked, took in training.done:
         word = (

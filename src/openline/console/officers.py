@@ -96,10 +96,10 @@ class Officers:
     """All of them, in memory and in the store. Every change is durable when it returns. Raises Unavailable."""
 
     def __init__(self, station: Station) -> None:
-        self._rows, self._gate, self._entropy = station.store.console, station.gate, station.entropy
+        self._rows, self._entropy = station.store.console, station.entropy
         try:
-            officers = [_OFFICERS.decode(row) for row in self._gate.call(self._rows.all, _OFFICER)]
-            links = [_LINKS.decode(row) for row in self._gate.call(self._rows.all, _LINK)]
+            officers = [_OFFICERS.decode(row) for row in self._rows.all(_OFFICER)]
+            links = [_LINKS.decode(row) for row in self._rows.all(_LINK)]
         except msgspec.MsgspecError:
             raise Unavailable("the store is damaged: run openline doctor") from None
         self._by_sign = {officer.sign: officer for officer in sorted(officers, key=lambda each: each.number)}
@@ -150,7 +150,7 @@ class Officers:
         before = self._by_sign.get(officer.sign)
         if before is not None and _administers(before) and not any(map(_administers, [*others, officer])):
             raise Conflict("the last administrator stays one: make another one first")
-        self._gate.call(self._rows.put, _OFFICER, officer.sign.encode(), _ENCODER.encode(officer))
+        self._rows.put(_OFFICER, officer.sign.encode(), _ENCODER.encode(officer))
         self._by_sign[officer.sign] = officer
         return officer
 
@@ -160,7 +160,7 @@ class Officers:
         """A token that signs that officer in once, and until when; a link from before is void."""
         token = base64.urlsafe_b64encode(self._entropy(_TOKEN_BYTES)).decode().rstrip("=")
         link = Link(hash=sha256(token.encode()).digest(), sign=officer.sign, until=now + LINK_MS)
-        self._gate.call(self._rows.put, _LINK, officer.sign.encode(), _ENCODER.encode(link))
+        self._rows.put(_LINK, officer.sign.encode(), _ENCODER.encode(link))
         self._links[officer.sign] = link
         return token, link.until
 
@@ -172,7 +172,7 @@ class Officers:
                 found = link
         if found is None:
             return None
-        self._gate.call(self._rows.drop, _LINK, found.sign.encode())
+        self._rows.drop(_LINK, found.sign.encode())
         del self._links[found.sign]
         officer = self._by_sign.get(found.sign)
         return officer if officer is not None and not officer.disabled and now < found.until else None

@@ -98,26 +98,26 @@ class Console:
 
     def _authority(self) -> Pair:
         """The one that is kept, or a new one."""
-        store, gate, now = self._station.store, self._station.gate, _now()
-        kept = gate.call(store.setting, AUTHORITY)
+        store, now = self._station.store, _now()
+        kept = store.setting(AUTHORITY)
         if kept is not None:
             found = Pair.read(kept)
             if authority.vouches(found, self.host, now):
                 return found
         made = authority.new_authority(self.host, now)
-        gate.call(store.put_setting, AUTHORITY, made.kept)
+        store.put_setting(AUTHORITY, made.kept)
         self._station.log.event("console.authority", made=True)
         return made
 
     def _certify(self) -> None:
         """Use the certificate that is kept, or a new one if it expires or is another host's."""
-        store, gate, now = self._station.store, self._station.gate, _now()
+        store, now = self._station.store, _now()
         above = self._authority()
-        kept = gate.call(store.setting, _LEAF)
+        kept = store.setting(_LEAF)
         leaf = Pair.read(kept) if kept is not None else None
         if leaf is None or not authority.is_current(leaf, above, self.host, now):
             leaf = authority.new_leaf(above, self.host, now)
-            gate.call(store.put_setting, _LEAF, leaf.kept)
+            store.put_setting(_LEAF, leaf.kept)
             self._station.log.event("console.certificate", days=authority.LEAF_DAYS)
         authority.load(self._context, leaf)
 

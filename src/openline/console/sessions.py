@@ -86,11 +86,11 @@ class Sessions:
     """All sessions of one station. Raises Unavailable."""
 
     def __init__(self, station: Station, officers: Officers, now: Callable[[], int], lock_ms: int) -> None:
-        self._rows, self._gate, self._entropy = station.store.console, station.gate, station.entropy
+        self._rows, self._entropy = station.store.console, station.entropy
         self._officers, self._now, self._lock_ms = officers, now, lock_ms
         self._all: dict[bytes, Session] = {}
         try:
-            kept = [_DECODER.decode(row) for row in self._gate.call(self._rows.all, _SESSION)]
+            kept = [_DECODER.decode(row) for row in self._rows.all(_SESSION)]
         except msgspec.MsgspecError:
             raise Unavailable("the store is damaged: run openline doctor") from None
         for each in kept:
@@ -153,7 +153,7 @@ class Sessions:
         session.ended = True
         self._all.pop(session.hash, None)
         session.stir()
-        self._gate.call(self._rows.drop, _SESSION, session.hash)
+        self._rows.drop(_SESSION, session.hash)
 
     def stir(self, officer: Officer) -> None:
         """The officer's roles changed: their streams look anew; who may not sign in is signed out."""
@@ -191,5 +191,5 @@ class Sessions:
             hash=session.hash, officer=session.officer, made=session.made, seen=session.seen, locked=session.locked,
             browser=session.browser,
         )  # fmt: skip
-        self._gate.call(self._rows.put, _SESSION, session.hash, _ENCODER.encode(kept))
+        self._rows.put(_SESSION, session.hash, _ENCODER.encode(kept))
         session.noted = session.seen

@@ -24,7 +24,7 @@ from openline.protocol.open_epoch import Epoch
 from openline.protocol.pacing import Pace
 from openline.protocol.records import PutPeer
 from openline.protocol.secrets import Secrets
-from openline.protocol.under_way import Asked, Part, Sent, floor_told, opened_told
+from openline.protocol.under_way import Asked, Given, Part, Sent, floor_told, opened_told
 
 RETRY_MS = (1_000, 2_000, 4_000, 8_000, 16_000, 30_000)
 """Waits before an unopened envelope is offered again: a lost one costs a second, a dead link two an minute."""
@@ -102,6 +102,7 @@ class Peer:
         """Lanes of which it acknowledged more than was held here then: to be looked at again when they have grown."""
         self.told: dict[tuple[int, Generation], int] = {}
         self.wanted: dict[tuple[int, Generation], Asked] = {}
+        self.given: dict[tuple[int, Generation], Given] = {}
         self.gaps: dict[tuple[int, Generation], int] = {}
         self.cropped: set[tuple[int, Generation]] = set()
         """Lanes of which more came early than is kept: to be asked for, as its sender believes it is here."""
@@ -110,13 +111,21 @@ class Peer:
         self.audited: set[tuple[int, Generation]] = set()
         self.noted: dict[tuple[int, Generation], int] = {}
         self.behind: dict[tuple[int, Generation], int] = {}
-        self.smoothed_ms = 500
-        self.silent_for = 0
+        self.smoothed_ms, self.silent_for = 500, 0
 
     def forget(self, lanes: list[tuple[int, Generation]]) -> None:
         """Drop what is remembered of lanes that were only ever announced: announcing fills no memory."""
         for key in lanes:
-            for sizes in (self.sent, self.told, self.needed, self.wanted, self.gaps, self.noted, self.behind):
+            for sizes in (
+                self.sent,
+                self.told,
+                self.needed,
+                self.wanted,
+                self.given,
+                self.gaps,
+                self.noted,
+                self.behind,
+            ):
                 sizes.pop(key, None)
             for keys in (self.full, self.unheard, self.asked, self.audited, self.introduced, self.cropped):
                 keys.discard(key)
@@ -285,7 +294,7 @@ class Peer:
         """The bearers changed; on a link that came back, or a better one (True), everything unopened is due at once."""
         was_down, slow_ms = not self.largest, self.pace.slow_ms
         quicker = self.pace.link(link, now)
-        came_up = link.largest > self.largest or (quicker and link.largest > 0)
+        came_up = link.largest > self.largest or ((quicker or link.anew) and link.largest > 0)
         self.largest, self.smallest, self.widest = link.largest, link.smallest, max(link.widest, link.largest)
         self.bulky, self.one_way = link.largest if link.bulk is None else link.bulk, link.one_way
         if was_down or link.slow_ms != slow_ms:  # what a courier took in the meantime says nothing of this one
@@ -298,6 +307,7 @@ class Peer:
             self.progress_at = now
             # What lacks was to be asked for at the pace of the bearers before, and may have been lost with them.
             self.wanted.clear()
+            self.given.clear()
             for key, due in self.gaps.items():
                 self.gaps[key] = min(due, now + self.pace.patience(GAP_MS, now))
         return came_up
@@ -357,11 +367,12 @@ class Peer:
         self.progress_at, self.reseal_ms = now, min(2 * self.reseal_ms, RESEAL_MOST_MS)
         return True
 
-    def tell(self, frame: bytes) -> bool:
+    def tell(self, frame: bytes, *, haste: bool = False) -> bool:
         """Queue a control frame. Returns False, and it is not queued, while too many wait: who does not listen fills nothing."""
-        if len(self.control) >= MAX_CONTROL:
+        waiting = self.haste.wants if haste else self.control
+        if len(waiting) >= MAX_CONTROL:
             return False
-        self.control.append(frame)
+        waiting.append(frame)
         return True
 
     # --- fragments ---

@@ -14,7 +14,6 @@ Spec: spec/07-delivery.md, spec/13-restart.md.
 
 from openline.kernel.errors import Bug, Refused, Unknown
 from openline.kernel.keys import Keyring
-from openline.kernel.lane import SignedHead
 from openline.kernel.terms import parse_terms
 from openline.kernel.units import Entropy, Instant
 from openline.protocol.delivery import Peer
@@ -386,9 +385,3 @@ class Engine:
         self._policy = policy
         for party, quota in self.intake.quotas.items():
             self.intake.quotas[party] = quota.amended(policy, Instant(now.steady))
-
-    # --- reading ---
-
-    def signed_head(self, *, urgent: bool) -> SignedHead:
-        """One's own durable head, signed with both keys; for export and proofs."""
-        return self.milestones.sign(self.book.own(urgent=urgent))

@@ -79,6 +79,8 @@ class Link:
     """How fast the best one carries, where that decides how long an envelope takes; else 0."""
     one_way: bool = False
     """Nothing comes back from there."""
+    anew: bool = False
+    """The best one has just come up, or has just become it as another went down: what was under way may be lost."""
 
 
 @dataclass(frozen=True, slots=True)

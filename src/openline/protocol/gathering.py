@@ -75,7 +75,7 @@ class Gathering:
         """Tell people, once this is durable."""
         self.now.outputs.append(Noticed(what=what, party=party, number=number))
 
-    def want(self, peer: Peer, lane: Lane, first: int, now: Now, *, full: bool) -> None:
+    def want(self, peer: Peer, lane: Lane, first: int, now: Now, *, full: bool, haste: bool = False) -> None:
         """Ask a peer for entries; for the same ones after pauses that double from a second to a minute (spec 7.12)."""
         asked = peer.wanted.get(lane.key)
         again = asked is not None and asked.first == first and asked.full is full
@@ -84,7 +84,7 @@ class Gathering:
         if len(peer.wanted) >= MAX_WANTED:
             del peer.wanted[next(iter(peer.wanted))]
         pause = min(2 * asked.pause, WANT_MOST_MS) if asked is not None and again else WANT_AGAIN_MS
-        if peer.tell(encode(frame_value(Want(lane=lane, first=first, full=full)))):
+        if peer.tell(encode(frame_value(Want(lane=lane, first=first, full=full))), haste=haste):
             until = now.steady + peer.pace.long_patience(pause, now.steady)
             peer.wanted[lane.key] = Asked(first=first, full=full, until=until, pause=pause)
 

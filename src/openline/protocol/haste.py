@@ -8,7 +8,8 @@ else is answered so, and an answer is answered by nothing: no storm comes of it.
 Spec: spec/07-delivery.md (7.5, 7.6), spec/09-envelopes.md (9.18, 9.21, 9.23).
 """
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 
 from openline.kernel.codec import encode
 from openline.kernel.errors import Refused
@@ -65,6 +66,8 @@ class Haste:
     given: tuple[tuple[int, Generation], int] | None = None
     """The last one that has gone, and when."""
     given_at: int = 0
+    wants: deque[bytes] = field(default_factory=deque)
+    """What asks for entries that lie before something in haste (spec 7.12)."""
     shown: bool = False
     """What is being taken from it carries something in haste."""
     again: bool = False

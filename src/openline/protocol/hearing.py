@@ -15,7 +15,7 @@ from openline.protocol.lanes import LaneBook
 from openline.protocol.records import EntryRow
 
 MAX_CLAIMS = 256
-"""What a party said of ended generations and cannot be compared yet, remembered: two entries full; who claims more is late."""
+"""What a party said of our lanes or of ended generations and cannot be compared yet, remembered: two entries full."""
 
 
 class Hearing:
@@ -40,11 +40,11 @@ class Hearing:
             if row.entry.ack != last:
                 last = row.entry.ack
                 for item in decode_ack(last):
-                    self._item(author, lane, item, now)
+                    if not self._item(author, lane, item, now) and item.lane // 2 == self.book.party:
+                        self._claimed(author, item)  # its later entries may name another generation of ours
             for item in body.ended if isinstance(body, Ack) else ():
-                if not self._item(author, lane, item, now) and len(author.ended) < MAX_CLAIMS:
-                    author.ended[item.lane, item.generation] = item.size, item.root
-                    self._keep(author)
+                if not self._item(author, lane, item, now):
+                    self._claimed(author, item)
 
     def again(self, author: Peer, now: Now) -> None:
         """What a party said last, held against what is held here now: after a start, and when a lane has grown."""
@@ -53,19 +53,29 @@ class Hearing:
             if state.size and in_place(state.last_ack, state.lane, len(self.book.terms.parties)):
                 for item in decode_ack(state.last_ack):
                     self._item(author, state.lane, item, now)
-        urgent = self.book.lane(2 * author.party, self.book.current(author.party))
         for (number, generation), (size, root) in list(author.ended.items()):
             item = AckItem(lane=number, generation=generation, size=size, root=root)
-            if self._item(author, urgent, item, now):
+            if self._item(author, None, item, now):
                 del author.ended[number, generation]
                 self._keep(author)
+
+    def _claimed(self, author: Peer, item: AckItem) -> None:
+        """Remember what cannot be compared before more has come: nothing it says later need name this generation (4.18)."""
+        key = item.lane, item.generation
+        size, _ = author.ended.get(key, (0, b""))
+        if item.size > size and (size or len(author.ended) < MAX_CLAIMS):
+            author.ended[key] = item.size, item.root
+            self._keep(author)
 
     def _keep(self, author: Peer) -> None:
         """What is kept of it has changed."""
         self.gathering.now.peers.add(author.party)
 
-    def _item(self, author: Peer, by: Lane, item: AckItem, now: Now) -> bool:
-        """Whether there is an end to it: it counts, or never will; if not, it is looked at again when more has come."""
+    def _item(self, author: Peer, by: Lane | None, item: AckItem, now: Now) -> bool:
+        """Whether there is an end to it: it counts, or never will; if not, it is looked at again when more has come.
+
+        `by` is the lane that says it; None: it was remembered, and later words may have counted before it.
+        """
         lane = self.book.lane(item.lane, item.generation)
         if lane.party == author.party:
             return True
@@ -91,15 +101,18 @@ class Hearing:
             self._auditing.begin(author, lane, now)  # it may hold another history in good faith
         return True
 
-    def _counts(self, author: Peer, by: Lane, lane: Lane, item: AckItem, now: Now) -> None:
+    def _counts(self, author: Peer, by: Lane | None, lane: Lane, item: AckItem, now: Now) -> None:
         # Its two lanes arrive in any order, but within one lane generation what it said it holds never shrinks.
-        if item.size < author.heard.get((by.key, lane.key), 0):
-            self.gathering.suspect(author, "acknowledgement-went-back")
-            return  # not counted (spec 7.16)
-        author.heard[by.key, lane.key] = item.size
+        if by is not None:
+            if item.size < author.heard.get((by.key, lane.key), 0):
+                self.gathering.suspect(author, "acknowledgement-went-back")
+                return  # not counted (spec 7.16)
+            author.heard[by.key, lane.key] = item.size
         if item.size > author.holds.get(lane.key, 0):
             author.holds[lane.key] = item.size
             author.progress(now.steady)
+            if lane.generation != self.book.current(lane.party):
+                self._keep(author)  # after a start its last words say nothing of this generation
             if lane.party == self.book.party:
                 number, generation = lane.key
                 self.gathering.now.outputs.append(

@@ -42,12 +42,8 @@ from openline.protocol.hearing import Hearing
 from openline.protocol.lane_state import LaneState
 from openline.protocol.lanes import LaneBook
 from openline.protocol.quotas import HOUR_MS, PartyQuotas, full
-from openline.protocol.records import (
-    Append,
-    EntryRow,
-    PutGeneration,
-    PutHead,
-)
+from openline.protocol.records import Append, EntryRow, PutGeneration, PutHead
+from openline.protocol.under_way import Given
 
 _ACK = encode_kind(Kind.ACK)
 MAX_EARLY = 256
@@ -103,7 +99,7 @@ class Intake:
             case HeadNote():
                 self._auditing.head(peer, frame.signed, now)
             case Want():
-                self._want(peer, frame)
+                self._want(peer, frame, now)
             case Held():
                 self._held(peer, frame, now)
             case Cosignature():
@@ -292,13 +288,15 @@ class Intake:
             self.hearing.again(peer, now)
         for key, due in list(peer.gaps.items()):
             state = self.book.state(self.book.lane(*key))
-            waiting = any(lane == key and first > state.size for _, lane, first in self._early)
+            waiting = [frame for (_, lane, first), frame in self._early.items() if lane == key and first > state.size]
             if not waiting and key not in peer.cropped:
                 del peer.gaps[key]
             elif due <= now.steady:
                 peer.cropped.discard(key)
                 peer.gaps[key] = now.steady + peer.pace.long_patience(WANT_AGAIN_MS, now.steady)
-                self.gathering.want(peer, state.lane, state.size, now, full=False)
+                # Over all bearers for FLASH: what lacks may have gone over one that does not say that it is dead.
+                haste = any(shows_haste(frame) for frame in waiting)
+                self.gathering.want(peer, state.lane, state.size, now, full=False, haste=haste)
 
     def _repeated(self, peer: Peer, state: LaneState, frame: Entries, now: Now) -> None:
         """Entries we hold already: the owner's signature tells whether they are the same ones."""
@@ -333,14 +331,18 @@ class Intake:
             for other in self._peers.values():
                 other.forget(gone)
 
-    def _want(self, peer: Peer, frame: Want) -> None:
+    def _want(self, peer: Peer, frame: Want, now: Now) -> None:
         key = frame.lane.key
         lane = self.book.lane(*key)
         if not self.book.knows(lane.party, lane.generation) or self.book.named.claimed(lane.party, lane.generation):
             raise Unknown("a generation of which nothing is held")
+        given = peer.given.get(key)
+        if given is not None and given.answers(frame.first, now.steady, full=frame.full):
+            return
         state = self.book.state(lane)
         if frame.first < peer.sent.get(key, state.durable + 1):
             peer.sent[key] = min(frame.first, state.durable)
+            peer.given[key] = Given(first=frame.first, full=frame.full, at=now.steady)
             if key[0] // 2 != self.book.party and key not in self.book.forked:
                 peer.asked.add(key)
             if frame.full:

@@ -252,6 +252,7 @@ class Rekeying:
         peer.heard_at = now.steady
         peer.progress(now.steady)
         peer.control.clear()
+        peer.haste.wants.clear()
         peer.control.extend(introductions(self._book))
         if old is not None and left is not None:
             peer.control.append(encode(frame_value(Last(attempt=old, index=left))))

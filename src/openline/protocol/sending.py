@@ -39,6 +39,8 @@ BULK_UNDER_WAY = 32
 """Unopened envelopes beyond which chunks wait: 512 KB under way fill a fast path, and FLASH never waits for them."""
 CONTROL_ITEMS = 5 * 64 + 8
 """Items of the largest control frame, a `held` of 64 lane generations."""
+WANT_ITEMS = 16
+"""Items of a want, and some to spare."""
 MOST_HANDED_ON = MAX_VALUE - 1_024
 """Bytes of a frame in full that can be cut into fragments and joined again (spec 8.11)."""
 _ACK_KIND, _BARE = encode(int(Kind.ACK)), encode({})
@@ -216,6 +218,9 @@ class Sending:
     def _loads(self, peer: Peer, now: int) -> Iterator[Load]:
         """Frames in the order in which they should go; each is taken as sent when it is asked for."""
         self._taken = None
+        while peer.haste.wants:  # not kept: it is asked for again as long as it lacks
+            yield Load(frame=peer.haste.wants[0], precedence=0, acknowledgement=True, items=WANT_ITEMS)
+            peer.haste.wants.popleft()
         if peer.control and peer.epoch is not None:  # which FLASH does not wait for
             for state in self._own_states():
                 if state.lane.urgent:
@@ -225,7 +230,7 @@ class Sending:
             peer.control.popleft()
         for state in self._own_states():
             yield from self._lane(peer, state, now)
-        for key in list(peer.asked):
+        for key in sorted(peer.asked):
             state = self.book.state(self.book.lane(*key))
             yield from self._lane(peer, state, now)
             if peer.sent[key] >= state.durable:

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+WANT_ANSWER_MS = 500
+"""The same want is answered once in so long: 256 bytes would else bring a whole lane each time."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Sent:
@@ -39,6 +42,19 @@ class Asked:
     full: bool
     until: int
     pause: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """A want that was answered last of a lane, and when."""
+
+    first: int
+    full: bool
+    at: int
+
+    def answers(self, first: int, now: int, *, full: bool) -> bool:
+        """Whether the same want needs no answer of its own (spec 7.12)."""
+        return (self.first, self.full) == (first, full) and now - self.at < WANT_ANSWER_MS
 
 
 def floor_told(outbox: Mapping[int, Sent], first_unopened: int) -> bool:

@@ -94,7 +94,7 @@ class _Operations:
                 raise NotAllowed("the path has no such method") if self._methods else Unknown("there is no such path")
             station.people.allow(actor, route.roles)
             if route.first:
-                station.audit.before(actor, route.act, str(scope.get("path_params", {}).get("line", ""))[:64])
+                await station.audit.before(actor, route.act, str(scope.get("path_params", {}).get("line", ""))[:64])
             made = await route.handler(call)
         except (Refused, Unavailable, Bug) as error:
             station.counters["api-refused"] += 1

@@ -146,7 +146,7 @@ async def backup(call: Call) -> Reply | None:
 async def audit(call: Call) -> Reply | None:
     """The audit log."""
     query = call.query(AuditQuery)
-    return reply(AuditView(rows=call.station.audit.read(query.after, query.limit)))
+    return reply(AuditView(rows=await call.station.audit.read(query.after, query.limit)))
 
 
 async def metrics(call: Call) -> Reply | None:

@@ -76,7 +76,7 @@ def _draft(call: Call) -> Draft:
         raise Malformed("a draft has a number")
     if len(text) > 15:
         raise Unknown("no such draft")
-    draft = call.station.gate.call(call.station.store.draft, int(text))
+    draft = call.station.store.draft(int(text))
     line = call.station.lines.get(draft.line)
     call.noted = line.label if line is not None else ""
     return draft
@@ -88,7 +88,7 @@ def _draft(call: Call) -> Draft:
 async def composing(call: Call) -> Reply | None:
     """What is being written for a line, by anybody here."""
     station, line = call.station, call.line
-    found = station.gate.call(station.store.drafts, COMPOSING)
+    found = station.store.drafts(COMPOSING)
     return reply(ComposesView(drafts=[compose_view(station, d, call.actor) for d in found if d.line == line.line]))
 
 
@@ -122,7 +122,7 @@ async def send_composed(call: Call) -> Reply | None:
     state, accepted = await send(station, draft, call.actor, request)
     if accepted is not None:
         return reply(Sending(draft=draft.number, state=state, ref=_ref(call, draft, accepted)), 201)
-    kept = station.gate.call(station.store.draft, draft.number)
+    kept = station.store.draft(draft.number)
     due = read_draft(kept).due if kept.state == GRACE else None
     return reply(Sending(draft=draft.number, state=state, due=due), 202)
 
@@ -139,7 +139,7 @@ async def drafts(call: Call) -> Reply | None:
     station, line = call.station, call.line
     state = call.query(DraftsQuery).state
     states = UNSAID if state is None else (state,)
-    found = [each for one in states for each in station.gate.call(station.store.drafts, one) if each.line == line.line]
+    found = [each for one in states for each in station.store.drafts(one) if each.line == line.line]
     if state == DISCARDED:  # a working draft that was let go is nothing to show: nobody sent it
         found = [each for each in found if _was_sent(each)]
     return reply(DraftsView(drafts=[draft_view(station, each) for each in found]))
@@ -154,7 +154,7 @@ async def draft(call: Call) -> Reply | None:
     request = decoded(_DRAFT, await call.body())
     line, station = call.line, call.station
     number = keep_draft(station, line, call.actor, request, state=WAITING)
-    return reply(draft_view(station, station.gate.call(station.store.draft, number)), 201)
+    return reply(draft_view(station, station.store.draft(number)), 201)
 
 
 async def one_draft(call: Call) -> Reply | None:

@@ -118,7 +118,7 @@ def _waits(call: Call, request: MessageRequest) -> DraftNumber | None:
         return DraftNumber(draft=keep_draft(station, line, actor, request, state=HELD), held=True)
     if actor.at_console and request.precedence != FLASH:
         number = keep_draft(station, line, actor, request, state=GRACE)
-        return DraftNumber(draft=number, due=read_draft(station.gate.call(station.store.draft, number)).due)
+        return DraftNumber(draft=number, due=read_draft(station.store.draft(number)).due)
     return None
 
 

@@ -118,8 +118,8 @@ async def line(call: Call) -> Reply | None:
 
 
 def _view(station: Station, line: LineRunner) -> LineView:
-    tests = station.gate.call(station.store.tests, line.line, 1)
-    held = station.gate.call(station.store.drafts, HELD)
+    tests = station.store.tests(line.line, 1)
+    held = station.store.drafts(HELD)
     return line_view(station, line, tests[0] if tests else None, sum(draft.line == line.line for draft in held))
 
 
@@ -134,7 +134,7 @@ async def test(call: Call) -> Reply | None:
 async def tests(call: Call) -> Reply | None:
     """Results of tests."""
     station, line = call.station, call.line
-    found = station.gate.call(station.store.tests, line.line, call.query(TestsQuery).limit)
+    found = station.store.tests(line.line, call.query(TestsQuery).limit)
     return reply(TestsView(tests=[test_view(line, each) for each in found]))
 
 
@@ -155,7 +155,7 @@ async def clock(call: Call) -> Reply | None:
     request = decoded(_CLOCK, await call.body())
     station = call.station
     station.clock.set(Instant(request.at))
-    station.gate.call(station.store.put_setting, "clock", b"%d" % request.at)
+    station.store.put_setting("clock", b"%d" % request.at)
     return reply(ClockView(now=station.clock.wall(), simulated_clock=station.clock.simulated))
 
 

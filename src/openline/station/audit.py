@@ -7,6 +7,8 @@ several acts together, so that a message does not wait for a second commit.
 """
 
 import asyncio
+import threading
+from collections.abc import Callable
 from typing import Annotated
 
 import msgspec
@@ -15,7 +17,7 @@ from openline.kernel.errors import Unavailable
 from openline.ports import AuditRow, Store
 from openline.station.answers import AuditActView, AuditRowView, LogEntryView
 from openline.station.clock import StationClock
-from openline.station.committer import Gate
+from openline.station.committer import Committer
 from openline.station.people import Actor
 
 GATHER_S = 0.1
@@ -49,8 +51,9 @@ _DECODER = msgspec.json.Decoder(list[_Act])
 class AuditLog:
     """The acts of one station."""
 
-    def __init__(self, store: Store, gate: Gate, clock: StationClock) -> None:
-        self._store, self._gate, self._clock = store, gate, clock
+    def __init__(self, store: Store, committer: Committer, clock: StationClock) -> None:
+        self._store, self._committer, self._clock = store, committer, clock
+        self._writing = threading.Lock()
         self._waiting: list[_Act] = []
         self._timer: asyncio.TimerHandle | None = None
 
@@ -62,10 +65,10 @@ class AuditLog:
         elif self._timer is None:
             self._later(GATHER_S)
 
-    def before(self, actor: Actor, act: str, line: str = "") -> None:
+    async def before(self, actor: Actor, act: str, line: str = "") -> None:
         """An act that is about to be done: durable when this returns. Raises Unavailable: then do not do it."""
         self._waiting.append(self._act(actor, act, line, "begun"))
-        self.flush()
+        await self._committer.done(self._write)
 
     def write(self, actor: Actor, act: str, line: str, text: str, sign: str) -> int:
         """A row of the operators' log, in the same chain: durable when this returns its number. Raises Unavailable.
@@ -74,7 +77,7 @@ class AuditLog:
         """
         self.flush()
         made = self._act(actor, act, line, "done", text=text, sign=sign)
-        return self._gate.call(self._store.append_audit, _ENCODER.encode([made])).number
+        return self._store.append_audit(_ENCODER.encode([made])).number
 
     def _act(self, actor: Actor, act: str, line: str, outcome: str, *, text: str = "", sign: str = "") -> _Act:
         sign = sign or (actor.signs[0] if actor.signs else "")
@@ -87,8 +90,11 @@ class AuditLog:
 
     def _try(self) -> None:
         self._timer = None
+        self._committer.commit(self._write, self._tried)
+
+    def _tried(self, result: Callable[[], None]) -> None:
         try:
-            self.flush()
+            result()
         except Unavailable:
             del self._waiting[:-MAX_WAITING]
             self._later(1.0)
@@ -98,15 +104,20 @@ class AuditLog:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        while self._waiting:
-            some = self._waiting[:GATHER_ACTS]
-            self._gate.call(self._store.append_audit, _ENCODER.encode(some))
-            del self._waiting[: len(some)]
+        self._write()
 
-    def read(self, after: int, count: int) -> list[AuditRowView]:
+    def _write(self) -> None:
+        """On the loop or in the commit thread."""
+        with self._writing:
+            while self._waiting:
+                some = self._waiting[:GATHER_ACTS]
+                self._store.append_audit(_ENCODER.encode(some))
+                del self._waiting[: len(some)]
+
+    async def read(self, after: int, count: int) -> list[AuditRowView]:
         """Rows with number > `after`, in order, with what still waited. Raises Unavailable."""
-        self.flush()
-        return [_view(row) for row in self._gate.call(self._store.audit, after, count)]
+        await self._committer.done(self._write)
+        return [_view(row) for row in self._store.audit(after, count)]
 
     def written(self, before: int, count: int, line: str = "") -> tuple[list[LogEntryView], int]:
         """Rows of the operators' log with number < `before`, the latest first; and where to go on, 0 at the end.
@@ -115,11 +126,11 @@ class AuditLog:
         """
         self.flush()
         found: list[LogEntryView] = []
-        end = min(before, self._gate.call(self._store.last_audit) + 1)
+        end = min(before, self._store.last_audit() + 1)
         least = max(1, end - MAX_LOOKED_AT)
         while end > least and len(found) < count:
             first = max(least, end - PAGE)
-            rows = self._gate.call(self._store.audit, first - 1, end - first)
+            rows = self._store.audit(first - 1, end - first)
             for row in reversed(rows):
                 found += [
                     _written(row.number, act) for act in _acts(row) if act.act in LOGGED and line in {"", act.line}

@@ -52,7 +52,6 @@ class Made:
     bearer: Bearer
     place: Callable[[str, Card, tuple[str, ...]], bool]
     """(station id, card, places) -> whether it knows now where that station is. Raises Refused."""
-    drop: Callable[[str], None]
     trouble: Callable[[], str] = str
     """What a bearer that mends itself lacks meanwhile, in words for people; nothing while it works."""
 
@@ -70,7 +69,7 @@ def tls(host: Host) -> Made:
         bearer.set_peer(station, card.certificate, places)
         return True
 
-    return Made(bearer=bearer, place=place, drop=bearer.drop_peer, trouble=lambda: bearer.trouble)
+    return Made(bearer=bearer, place=place, trouble=lambda: bearer.trouble)
 
 
 def serial(host: Host, table: Serial) -> Made:
@@ -97,7 +96,7 @@ def serial(host: Host, table: Serial) -> Made:
         bearer.set_peer(station)
         return True
 
-    return Made(bearer=bearer, place=place, drop=bearer.drop_peer, trouble=lambda: bearer.trouble)
+    return Made(bearer=bearer, place=place, trouble=lambda: bearer.trouble)
 
 
 def drop(host: Host, table: Drop) -> Made:
@@ -116,7 +115,7 @@ def drop(host: Host, table: Drop) -> Made:
         bearer.set_peer(station, Path(places[0]) if places else None)
         return bool(table.out)
 
-    return Made(bearer=bearer, place=place, drop=bearer.drop_peer)
+    return Made(bearer=bearer, place=place)
 
 
 def courier(host: Host) -> Made:
@@ -130,7 +129,7 @@ def courier(host: Host) -> Made:
         bearer.set_peer(station)
         return True
 
-    return Made(bearer=bearer, place=place, drop=bearer.drop_peer)
+    return Made(bearer=bearer, place=place)
 
 
 def nats(host: Host, table: Nats) -> Made:
@@ -150,7 +149,7 @@ def nats(host: Host, table: Nats) -> Made:
         bearer.set_peer(station)
         return True
 
-    return Made(bearer=bearer, place=place, drop=bearer.drop_peer)
+    return Made(bearer=bearer, place=place)
 
 
 def mail(host: Host, table: Mail) -> Made:
@@ -173,7 +172,7 @@ def mail(host: Host, table: Mail) -> Made:
         bearer.set_peer(station, places[0])
         return True
 
-    return Made(bearer=bearer, place=place, drop=bearer.drop_peer)
+    return Made(bearer=bearer, place=place)
 
 
 def mail_server(home: Path, table: Server) -> "MailServer":

@@ -104,13 +104,6 @@ class Bearers:
         for name, made in self._made.items():
             self._place(name, made, station, card)
 
-    def drop(self, station: str) -> None:
-        """Forget a station."""
-        self._peers.pop(station, None)
-        for name, made in self._made.items():
-            made.drop(station)
-            self._host.links.serve(name, station, known=False)
-
     def _place(self, name: str, made: Made, station: str, card: Card) -> None:
         places = peer_addresses(self._host.config, station, card.addresses).get(name.partition("-")[0], ())
         try:

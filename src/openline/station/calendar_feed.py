@@ -22,7 +22,6 @@ from openline.kernel.errors import Conflict, Unavailable, Unknown
 from openline.kernel.units import Entropy, Instant
 from openline.ports import Store
 from openline.station.clock import StationClock
-from openline.station.committer import Gate
 from openline.station.contacts import Contacts
 from openline.station.line_runner import LineRunner
 from openline.station.occurrences import Occurrence
@@ -55,7 +54,6 @@ class Floor(Protocol):
 
     clock: StationClock
     store: Store
-    gate: Gate
     entropy: Entropy
     contacts: Contacts
     lines: dict[bytes, LineRunner]
@@ -66,7 +64,7 @@ _CALENDARS = msgspec.json.Decoder(list[Calendar])
 
 def calendars(floor: Floor) -> list[Calendar]:
     """All addresses in force. Raises Unavailable."""
-    kept = floor.gate.call(floor.store.setting, _SETTING)
+    kept = floor.store.setting(_SETTING)
     try:
         return _CALENDARS.decode(kept) if kept else []
     except msgspec.MsgspecError:
@@ -108,7 +106,7 @@ def feed(floor: Floor, path: str) -> bytes | None:
 
 
 def _keep(floor: Floor, known: list[Calendar]) -> None:
-    floor.gate.call(floor.store.put_setting, _SETTING, msgspec.json.encode(known))
+    floor.store.put_setting(_SETTING, msgspec.json.encode(known))
 
 
 def _hash(token: str) -> str:

@@ -5,106 +5,21 @@ to a thread and hearing back costs in latency. A disk that stalls must not stop
 bearers, other lines' reading and the API: after one commit longer than SLOW_S
 the next ones go to a thread, until it has been quick for a while.
 
-The store is not for two threads at once: `Gate` lets one in at a time.
+Readings of the store do not wait for a commit under way (ports.Store).
 """
 
 import asyncio
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import ParamSpec, TypeVar
-
-from openline.kernel.lane import Lane, SignedHead
-from openline.ports import Arrival, LineHistory
-from openline.protocol.records import EntryRow, PutEvidence, PutGeneration, PutPeer, PutSnapshot, Write
 
 SLOW_S = 0.020
 """A commit longer than this is felt by people who wait for another line."""
 QUICK_S = 0.005
 QUICK_COMMITS = 16
 """So many quick commits in a row, and the loop takes them over again."""
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-class Gate:
-    """One thread in the store at a time."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-
-    def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call into the store."""
-        with self._lock:
-            return function(*args, **kwargs)
-
-
-class GatedLine:
-    """A LineHistory behind the gate."""
-
-    def __init__(self, history: LineHistory, gate: Gate) -> None:
-        self._history, self._gate = history, gate
-
-    def commit(self, writes: Sequence[Write]) -> None:
-        """See LineStore."""
-        self._gate.call(self._history.commit, writes)
-
-    def generations(self) -> Sequence[PutGeneration]:
-        """See LineReader."""
-        return self._gate.call(self._history.generations)
-
-    def size(self, lane: Lane) -> int:
-        """See LineReader."""
-        return self._gate.call(self._history.size, lane)
-
-    def entries(self, lane: Lane, first: int, count: int) -> Sequence[EntryRow]:
-        """See LineReader."""
-        return self._gate.call(self._history.entries, lane, first, count)
-
-    def node(self, lane: Lane, level: int, place: int) -> bytes:
-        """See LineReader."""
-        return self._gate.call(self._history.node, lane, level, place)
-
-    def heads(self, lane: Lane, above: int, count: int) -> Sequence[SignedHead]:
-        """See LineReader."""
-        return self._gate.call(self._history.heads, lane, above, count)
-
-    def last_head(self, lane: Lane) -> SignedHead | None:
-        """See LineReader."""
-        return self._gate.call(self._history.last_head, lane)
-
-    def peers(self) -> Sequence[PutPeer]:
-        """See LineReader."""
-        return self._gate.call(self._history.peers)
-
-    def evidence(self) -> Sequence[PutEvidence]:
-        """See LineReader."""
-        return self._gate.call(self._history.evidence)
-
-    def chunk(self, attachment: bytes, number: int) -> bytes | None:
-        """See LineReader."""
-        return self._gate.call(self._history.chunk, attachment, number)
-
-    def chunks(self, attachment: bytes) -> int:
-        """See LineReader."""
-        return self._gate.call(self._history.chunks, attachment)
-
-    def snapshot(self, version: int) -> PutSnapshot | None:
-        """See LineReader."""
-        return self._gate.call(self._history.snapshot, version)
-
-    def since(self, seq: int, count: int) -> Sequence[Arrival]:
-        """See LineHistory."""
-        return self._gate.call(self._history.since, seq, count)
-
-    def last_seq(self) -> int:
-        """See LineHistory."""
-        return self._gate.call(self._history.last_seq)
-
 
 Done = Callable[[Callable[[], None]], None]
 """Called on the loop once the work is over, with a function that raises what it raised."""
@@ -137,6 +52,17 @@ class Committer:
             self._scheduled = True
             self._loop.call_soon(self._drain)
 
+    async def done(self, work: Callable[[], None]) -> None:
+        """Do `work` after what was asked for before. Raises what it raises."""
+        over: asyncio.Future[Callable[[], None]] = self._loop.create_future()
+
+        def tell(result: Callable[[], None]) -> None:
+            if not over.done():
+                over.set_result(result)
+
+        self.commit(work, tell)
+        (await over)()
+
     def _drain(self) -> None:
         self._scheduled = False
         for _ in range(len(self._waiting)):
@@ -165,6 +91,8 @@ class Committer:
         future.add_done_callback(over)
 
     def _finish(self, finished: "Future[None]", done: Done, seconds: float) -> None:
+        if finished.cancelled():  # dropped by `close`
+            return
         self._note(seconds)
         done(finished.result)
 

@@ -146,15 +146,15 @@ _DECODER = msgspec.json.Decoder(Working)
 def begin(station: "Station", line: LineRunner, actor: Actor, draft: Composed) -> Draft:
     """Keep a new working draft. Raises Forbidden, Conflict (too many) or Unavailable."""
     _, sign = station.people.speaking(actor, None, None, frozenset({WATCH}))
-    if len(station.gate.call(station.store.drafts, COMPOSING)) >= MAX_COMPOSING:
+    if len(station.store.drafts(COMPOSING)) >= MAX_COMPOSING:
         raise Conflict("too many drafts are being written already: send or discard some")
     now = int(station.clock.wall())
     working = Working(
         version=1, uid=actor.uid, sign=sign, at=now, begun=now, begun_by=sign, seen=line.history.last_seq(), draft=draft
     )
-    number = station.gate.call(station.store.add_draft, line.line, COMPOSING, _ENCODER.encode(working))
+    number = station.store.add_draft(line.line, COMPOSING, _ENCODER.encode(working))
     tell(station, line.line, number, COMPOSING)
-    return station.gate.call(station.store.draft, number)
+    return station.store.draft(number)
 
 
 def save(station: "Station", draft: Draft, actor: Actor, request: SaveRequest) -> Draft:
@@ -176,14 +176,14 @@ def save(station: "Station", draft: Draft, actor: Actor, request: SaveRequest) -
 
 def put_back(station: "Station", draft: Draft, working: Working) -> Draft:
     """Let a draft be a working one with that content. Raises Conflict if it was changed meanwhile."""
-    station.gate.call(station.store.rewrite_draft, draft, COMPOSING, _ENCODER.encode(working))
+    station.store.rewrite_draft(draft, COMPOSING, _ENCODER.encode(working))
     tell(station, draft.line, draft.number, COMPOSING)
-    return station.gate.call(station.store.draft, draft.number)
+    return station.store.draft(draft.number)
 
 
 def discard(station: "Station", draft: Draft) -> None:
     """Let a working draft go. Raises Conflict if it is none."""
-    station.gate.call(station.store.move_draft, draft.number, COMPOSING, DISCARDED)
+    station.store.move_draft(draft.number, COMPOSING, DISCARDED)
     tell(station, draft.line, draft.number, DISCARDED)
 
 

@@ -19,6 +19,7 @@ from openline.kernel.terms import check_language, check_name
 from openline.station.alarms.tables import Alarms
 from openline.station.alarms.tables import check as check_alarms
 from openline.station.bearer_tables import Drop, Mail, Nats, Serial
+from openline.station.config_places import check_places
 from openline.station.people import ROLES, Actor, People
 
 FILE = "config.toml"
@@ -174,6 +175,7 @@ def parse_config(text: str) -> Config:
     if config.console is not None:
         console_place(config)
         console_host(config)
+    check_places(config)
     return config
 
 
@@ -183,10 +185,10 @@ def console_place(config: Config) -> tuple[str, int]:
     host, _, port = listen.rpartition(":")
     try:
         bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-        version = ipaddress.ip_address(bare).version
+        six = ipaddress.ip_address(bare).version == 6
     except ValueError:
-        version = 0
-    if (version == 6) != host.startswith("[") or not version or not re.fullmatch(r"[0-9]{1,5}", port, re.ASCII):
+        raise Malformed("config.toml: console.listen: not a literal address and a port") from None
+    if six != host.startswith("[") or not re.fullmatch(r"[0-9]{1,5}", port, re.ASCII):
         raise Malformed("config.toml: console.listen: not a literal address and a port")
     if int(port) > 65_535:
         raise Malformed("config.toml: console.listen: not a literal address and a port")

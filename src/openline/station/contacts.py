@@ -39,7 +39,6 @@ from openline.protocol.events import Noticed
 from openline.protocol.fields import Ref
 from openline.station.answers import encoded
 from openline.station.clock import StationClock
-from openline.station.committer import Gate
 from openline.station.feed import Feed, Published
 from openline.station.line_runner import LineRunner, State
 from openline.station.links import Links
@@ -91,7 +90,6 @@ class Floor(Protocol):
 
     clock: StationClock
     store: Store
-    gate: Gate
     log: Log
     links: Links
     feed: Feed
@@ -336,7 +334,7 @@ class Contacts:
     def _of(self, line: LineRunner) -> _Kept:
         kept = self._kept.get(line.line)
         if kept is None:
-            data = self._floor.gate.call(self._floor.store.setting, _setting(line))
+            data = self._floor.store.setting(_setting(line))
             kept = _Kept()
             if data is not None:
                 with contextlib.suppress(msgspec.MsgspecError):  # damaged: it is raised again, which is the safe side
@@ -349,7 +347,7 @@ class Contacts:
         for old in list(kept.raised)[:-MAX_KEPT]:
             del kept.raised[old]
         del kept.reminded[:-MAX_KEPT]
-        self._floor.gate.call(self._floor.store.put_setting, _setting(line), msgspec.json.encode(kept))
+        self._floor.store.put_setting(_setting(line), msgspec.json.encode(kept))
 
 
 _DECODER = msgspec.json.Decoder(_Kept)

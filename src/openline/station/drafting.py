@@ -121,7 +121,7 @@ def keep_draft(station: "Station", line: LineRunner, actor: Actor, request: Mess
     """
     kept = _kept(station, line, actor, request, state)
     _check_room(station, state)
-    number = station.gate.call(station.store.add_draft, line.line, state, _ENCODER.encode(kept))
+    number = station.store.add_draft(line.line, state, _ENCODER.encode(kept))
     _follow(station, line, number, kept, state)
     return number
 
@@ -148,7 +148,7 @@ async def send(station: "Station", draft: Draft, actor: Actor, request: SendRequ
     if state == GRACE and asked.precedence == FLASH:
         return RELEASED, await _say_now(station, line, draft, msgspec.structs.replace(kept, due=None))
     _check_room(station, state)
-    station.gate.call(station.store.rewrite_draft, draft, state, _ENCODER.encode(kept))
+    station.store.rewrite_draft(draft, state, _ENCODER.encode(kept))
     _follow(station, line, draft.number, kept, state)
     return state, None
 
@@ -169,7 +169,7 @@ def _kept(station: "Station", line: LineRunner, actor: Actor, request: MessageRe
 
 
 def _check_room(station: "Station", state: str) -> None:
-    if len(station.gate.call(station.store.drafts, state)) >= MAX_DRAFTS:
+    if len(station.store.drafts(state)) >= MAX_DRAFTS:
         raise Conflict("too many drafts wait already: release or discard some")
 
 
@@ -185,7 +185,7 @@ async def release(station: "Station", number: int, actor: Actor, request: Releas
     Raises Forbidden (one's own; the same sign), Malformed (nothing confirmed), Conflict (another addressee or
     precedence was confirmed; MINIMIZE stands, and it was not considered), Unknown or Unavailable.
     """
-    draft = station.gate.call(station.store.draft, number)
+    draft = station.store.draft(number)
     if draft.state not in {WAITING, HELD}:
         raise Conflict("the draft is in another state")
     kept, line = read_draft(draft), _line_of(station, draft)
@@ -201,7 +201,7 @@ async def release(station: "Station", number: int, actor: Actor, request: Releas
     if precedence != FLASH and (request.grace or actor.at_console):
         due = int(station.clock.wall()) + station.grace.ms
         kept = msgspec.structs.replace(kept, due=due, held=False)
-        station.gate.call(station.store.rewrite_draft, draft, GRACE, _ENCODER.encode(kept))
+        station.store.rewrite_draft(draft, GRACE, _ENCODER.encode(kept))
         _follow(station, line, number, kept, GRACE)
         return due
     return await _say_now(station, line, draft, kept)
@@ -240,21 +240,21 @@ async def _say(station: "Station", line: LineRunner, draft: Draft, kept: Kept) -
     message = message_of(kept.request, line, language=station.config.language, drafter=kept.sign)
     message = replace(message, releaser=kept.releaser)
     going = _ENCODER.encode(msgspec.structs.replace(kept, at=at, was=draft.state))
-    station.gate.call(station.store.rewrite_draft, draft, RELEASING, going)
+    station.store.rewrite_draft(draft, RELEASING, going)
     try:
         accepted = await line.submit(message, Instant(at))
     except Refused:
-        now = station.gate.call(station.store.draft, draft.number)
-        station.gate.call(station.store.rewrite_draft, now, draft.state, draft.content)
+        now = station.store.draft(draft.number)
+        station.store.rewrite_draft(now, draft.state, draft.content)
         raise
-    station.gate.call(station.store.move_draft, draft.number, RELEASING, RELEASED)
+    station.store.move_draft(draft.number, RELEASING, RELEASED)
     tell(station, draft.line, draft.number, RELEASED)
     return accepted
 
 
 async def release_held(station: "Station", line: LineRunner) -> None:
     """MINIMIZE has ended: say what it held back, in the order in which it was written. Raises Refused or Unavailable."""
-    for draft in station.gate.call(station.store.drafts, HELD):
+    for draft in station.store.drafts(HELD):
         if draft.line == line.line and not line.strained:
             await _say(station, line, draft, read_draft(draft))
 
@@ -276,17 +276,17 @@ async def end_grace(station: "Station", draft: Draft) -> None:
         try:
             await _say(station, line, draft, kept)
         except Refused as refusal:
-            now = station.gate.call(station.store.draft, draft.number)
+            now = station.store.draft(draft.number)
             if now.state == GRACE:
                 _back(station, now, kept, problem=str(refusal))
         return
-    station.gate.call(station.store.rewrite_draft, draft, state, _ENCODER.encode(kept))
+    station.store.rewrite_draft(draft, state, _ENCODER.encode(kept))
     tell(station, draft.line, draft.number, state)
 
 
 def withdraw(station: "Station", number: int, actor: Actor) -> Draft:
     """Take a message back before it is signed: it is a working draft again. Raises Conflict if it is too late."""
-    draft = station.gate.call(station.store.draft, number)
+    draft = station.store.draft(number)
     if draft.state not in UNSAID:
         raise Conflict("it is too late to take this back: it is signed, or was taken back before")
     station.people.speaking(actor, None, None, frozenset({WATCH}))
@@ -318,9 +318,9 @@ def _back(station: "Station", draft: Draft, kept: Kept, *, problem: str) -> Draf
 
 def discard(station: "Station", number: int) -> None:
     """Let a draft go unsaid. Raises Unknown, Conflict or Unavailable."""
-    draft = station.gate.call(station.store.draft, number)
+    draft = station.store.draft(number)
     state = draft.state if draft.state in {*UNSAID, COMPOSING} else WAITING
-    station.gate.call(station.store.move_draft, number, state, DISCARDED)
+    station.store.move_draft(number, state, DISCARDED)
     tell(station, draft.line, number, DISCARDED)
 
 
@@ -350,7 +350,7 @@ def draft_view(station: "Station", draft: Draft) -> DraftView:
 
 def settle(station: "Station") -> None:
     """After a start: a release that was under way has happened or has not."""
-    for draft in station.gate.call(station.store.drafts, RELEASING):
+    for draft in station.store.drafts(RELEASING):
         line = station.lines.get(draft.line)
         if line is not None and line.engine is not None:
             settle_one(station, line, draft)
@@ -360,7 +360,7 @@ def settle_one(station: "Station", line: LineRunner, draft: Draft) -> None:
     """A message that was being signed when its line or the station fell: it is said, or as before."""
     kept = read_draft(draft)
     if _was_said(line, kept):
-        station.gate.call(station.store.move_draft, draft.number, RELEASING, RELEASED)
+        station.store.move_draft(draft.number, RELEASING, RELEASED)
         tell(station, draft.line, draft.number, RELEASED)
         return
     state = kept.was or (HELD if kept.held else WAITING)
@@ -369,7 +369,7 @@ def settle_one(station: "Station", line: LineRunner, draft: Draft) -> None:
         _back(station, draft, kept, problem="")
         return
     kept = msgspec.structs.replace(kept, at=None, was="", releaser=releaser)
-    station.gate.call(station.store.rewrite_draft, draft, state, _ENCODER.encode(kept))
+    station.store.rewrite_draft(draft, state, _ENCODER.encode(kept))
     tell(station, draft.line, draft.number, state)
 
 

@@ -35,13 +35,13 @@ class Grace:
         """Settle what was under way, and take up every grace that had not ended. Raises Unavailable."""
         station = self._station
         settle(station)
-        for draft in station.gate.call(station.store.drafts, GRACE):
+        for draft in station.store.drafts(GRACE):
             due = read_draft(draft).due
             if due is not None and due < station.clock.wall() - LATE_MS:
                 return_late(station, draft)
             else:
                 self.begin(draft.number, due)
-        for draft in station.gate.call(station.store.drafts, RELEASING):  # its line is stopped now
+        for draft in station.store.drafts(RELEASING):  # its line is stopped now
             self.begin(draft.number, None)
 
     def stop(self) -> None:
@@ -78,12 +78,12 @@ class Grace:
     async def _end(self, number: int) -> bool:
         """Whether there is nothing more to do about that draft."""
         station = self._station
-        draft = station.gate.call(station.store.draft, number)
+        draft = station.store.draft(number)
         line = station.lines.get(draft.line)
         if draft.state == RELEASING and line is not None and line.engine is not None:
             settle_one(station, line, draft)
-            draft = station.gate.call(station.store.draft, number)
+            draft = station.store.draft(number)
         if draft.state == GRACE:
             await end_grace(station, draft)
-            draft = station.gate.call(station.store.draft, number)
+            draft = station.store.draft(number)
         return draft.state not in {GRACE, RELEASING}

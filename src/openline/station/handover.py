@@ -143,7 +143,7 @@ _DECODER = msgspec.json.Decoder(Kept)
 
 def last(station: "Station") -> Kept | None:
     """The last handover. Raises Unavailable."""
-    raw = station.gate.call(station.store.setting, _SETTING)
+    raw = station.store.setting(_SETTING)
     try:
         return None if raw is None else _DECODER.decode(raw)
     except msgspec.MsgspecError:
@@ -151,7 +151,7 @@ def last(station: "Station") -> Kept | None:
 
 
 def _keep(station: "Station", kept: Kept) -> None:
-    station.gate.call(station.store.put_setting, _SETTING, _ENCODER.encode(kept))
+    station.store.put_setting(_SETTING, _ENCODER.encode(kept))
     station.feed.publish(Published(line=b"", name="watch", seq=0, data=encoded({"handover": kept.state})))
 
 
@@ -186,7 +186,7 @@ def watch_view(station: "Station", actor: Actor) -> WatchView:
             ended=kept.ended,
             clocks=kept.clocks,
         )
-    waiting = sum(len(station.gate.call(station.store.drafts, state)) for state in UNSAID)
+    waiting = sum(len(station.store.drafts(state)) for state in UNSAID)
     lines = [_line_watch(line) for line in station.lines.values()]
     return WatchView(lines=lines, handover=handover, clocks=open_clocks(station), drafts=waiting)
 

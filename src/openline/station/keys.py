@@ -350,10 +350,10 @@ class Keys:
     # --- settings ----------------------------------------------------------------------------------------------
 
     def _setting(self, name: str) -> bytes:
-        return self._station.gate.call(self._station.store.setting, name) or b""
+        return self._station.store.setting(name) or b""
 
     def _put(self, name: str, value: bytes) -> None:
-        self._station.gate.call(self._station.store.put_setting, name, value)
+        self._station.store.put_setting(name, value)
 
     def _shown(self, station: str, card: Card, certificate: bytes) -> None:
         """A station has shown its new certificate: from now on it is the only one."""

@@ -1,7 +1,7 @@
 """A station's own secrets, in the folder `keys/`, outside the store.
 
-    station.key        32 random bytes from which the store's key and those of the other files derive;
-                       sealed by the station's passphrase or key file
+    station.key        32 random bytes from which the store's key and those of the other files derive, after a rotation
+                       several, the newest first; sealed by the station's passphrase or key file
     lane.key           seeds of the lane keys (Ed25519, ML-DSA-44) and of the TLS keys, those of before and one that
                        is being put in place among them; sealed under station.key
     root.key           seeds of the root keys; sealed by a passphrase or key file of its own. It certifies cards
@@ -15,12 +15,13 @@ Spec: spec/03-terms.md (roles of keys), spec/10-epochs.md (the PSK stands outsid
 """
 
 import contextlib
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from openline.kernel.crypto import Signer, derive
-from openline.kernel.errors import Conflict, Malformed, Refused, Unavailable, Unknown
+from openline.kernel.errors import Conflict, Forged, Malformed, Refused, TooLarge, Unavailable, Unknown
 from openline.kernel.units import Entropy, Instant
 from openline.protocol.records import LineRecord, Mark
 from openline.protocol.setup import Setup
@@ -32,21 +33,25 @@ STATION, LANE, ROOT, PSKS = "station.key", "lane.key", "root.key", "psk"
 _NEW = ".new"
 _LARGEST = MAX_SECRET + 256
 _SEED = 32
+MOST_ROTATIONS = 64
+"""Station keys kept, as each sealed what is still here: a rotation a month for five years, 2 KB."""
 
 
 class Keystore:
     """The opened keys of one station. Make them with `create`, later `open`."""
 
     def __init__(self, folder: Path, master: bytes, keys: OwnKeys, entropy: Entropy) -> None:
-        """Raises Malformed unless the station's key has 32 bytes."""
-        if len(master) != _SEED:
-            raise Malformed("a key file of another shape")
+        """Raises Malformed unless the station's key has 32 bytes, or several times that."""
         self._folder, self._entropy = folder, entropy
-        self._under = derive(master, b"openline/1 keys")
-        self.data_key = derive(master, b"openline/1 store")
-        """The store's key."""
+        self._turn(master)
         self.own = keys
         """All lane and TLS keys."""
+
+    def _turn(self, master: bytes) -> None:
+        masters = _masters(master)
+        self._under = [derive(each, b"openline/1 keys") for each in masters]
+        self.data_key = b"".join(derive(each, b"openline/1 store") for each in masters)
+        """The store's key; after a rotation several, the newest first."""
 
     @property
     def lane(self) -> Signer:
@@ -106,7 +111,8 @@ class Keystore:
         station's) or Unavailable.
         """
         master = open_secret(unlock, _read(folder / STATION), STATION.encode())
-        seeds = open_under(derive(master, b"openline/1 keys"), _read(folder / LANE), LANE.encode())
+        under = [derive(each, b"openline/1 keys") for each in _masters(master)]
+        seeds = _open_under(under, _read(folder / LANE), LANE.encode())
         return cls(folder, master, decode_keys(seeds), entropy)
 
     @classmethod
@@ -131,7 +137,7 @@ class Keystore:
         """All secrets but the root's, by file: for a backup, which seals them again. Raises as `open`."""
         found = {
             STATION: open_secret(unlock, _read(self._folder / STATION), STATION.encode()),
-            LANE: open_under(self._under, _read(self._folder / LANE), LANE.encode()),
+            LANE: _open_under(self._under, _read(self._folder / LANE), LANE.encode()),
         }
         names = {path.name.removesuffix(_NEW) for path in (self._folder / PSKS).glob("*.*")}
         for line in sorted({_parsed(name)[0] for name in names if _is_psk(name)}):
@@ -142,7 +148,7 @@ class Keystore:
 
     def put_keys(self, keys: OwnKeys) -> None:
         """Write lane.key; then these are the lane and TLS keys. Raises Unavailable: then those of before are."""
-        sealed = seal_under(self._under, encode_keys(keys), LANE.encode(), self._entropy)
+        sealed = seal_under(self._under[0], encode_keys(keys), LANE.encode(), self._entropy)
         write_private(self._folder / LANE, sealed)
         self.own = keys
 
@@ -178,6 +184,26 @@ class Keystore:
         master = open_secret(old, _read(self._folder / STATION), STATION.encode())
         write_private(self._folder / STATION, seal_secret(new, master, STATION.encode(), self._entropy))
 
+    def rotate_data(self, unlock: Unlock) -> None:
+        """A new station key beside those of before, and the other files sealed under it; the store is the caller's.
+
+        Cut short at any moment, all opens by what stands in station.key. Raises
+        as `open`, and TooLarge after MOST_ROTATIONS.
+        """
+        masters = open_secret(unlock, _read(self._folder / STATION), STATION.encode())
+        if len(masters) >= MOST_ROTATIONS * _SEED:
+            raise TooLarge("the data key was rotated as often as can be: rebuild this station in a new folder")
+        masters = self._entropy(_SEED) + masters
+        write_private(self._folder / STATION, seal_secret(unlock, masters, STATION.encode(), self._entropy))
+        self._turn(masters)
+        self.put_keys(self.own)
+        for path in (self._folder / PSKS).glob("*.*"):
+            if _is_psk(path.name.removesuffix(_NEW)):
+                made = path.stat()
+                psk = _open_under(self._under, _read(path), path.name.encode())
+                write_private(path, seal_under(self._under[0], psk, path.name.encode(), self._entropy))
+                os.utime(path, ns=(made.st_atime_ns, made.st_mtime_ns))  # since when it stands is told to people
+
     def root(self, unlock: Unlock) -> Signer:
         """The root keys, to certify with. Raises Unknown if they are elsewhere, and as `open`."""
         return open_root(self._folder / ROOT, unlock)
@@ -195,7 +221,7 @@ class Keystore:
             raise Malformed("a pairing key has 32 bytes")
         private_folder(self._folder / PSKS)
         purpose = _psk_name(line, party)
-        write_private(self._folder / PSKS / purpose, seal_under(self._under, psk, purpose.encode(), self._entropy))
+        write_private(self._folder / PSKS / purpose, seal_under(self._under[0], psk, purpose.encode(), self._entropy))
 
     def psk(self, line: bytes, party: int) -> bytes:
         """The pairing key with a party. Raises Unknown, and as `open`."""
@@ -203,7 +229,7 @@ class Keystore:
         path = self._folder / PSKS / name
         if not path.exists():
             raise Unknown("there is no pairing key for that party: pair again")
-        return open_under(self._under, _read(path), name.encode())
+        return _open_under(self._under, _read(path), name.encode())
 
     def put_new_psk(self, line: bytes, party: int, psk: bytes) -> None:
         """Keep a pairing key beside the one before, until `use_new_psk`. Raises Malformed or Unavailable."""
@@ -211,7 +237,7 @@ class Keystore:
             raise Malformed("a pairing key has 32 bytes")
         private_folder(self._folder / PSKS)
         name = _psk_name(line, party) + _NEW
-        write_private(self._folder / PSKS / name, seal_under(self._under, psk, name.encode(), self._entropy))
+        write_private(self._folder / PSKS / name, seal_under(self._under[0], psk, name.encode(), self._entropy))
 
     def use_new_psk(self, line: bytes, party: int) -> None:
         """The new pairing key with a party replaces the one before, which is destroyed. Raises as `put_psk`."""
@@ -231,7 +257,7 @@ class Keystore:
             name = path.name.removesuffix(_NEW)
             if _is_psk(name):
                 with contextlib.suppress(Refused):
-                    found[_parsed(name)[1]] = open_under(self._under, _read(path), path.name.encode())
+                    found[_parsed(name)[1]] = _open_under(self._under, _read(path), path.name.encode())
         return found
 
     def psk_since(self, line: bytes, party: int) -> int:
@@ -262,6 +288,20 @@ class Keystore:
 
     def _psk_files(self) -> list[Path]:
         return sorted(path for path in (self._folder / PSKS).glob("*.*") if _is_psk(path.name))
+
+
+def _masters(master: bytes) -> list[bytes]:
+    if not master or len(master) % _SEED or len(master) > MOST_ROTATIONS * _SEED:
+        raise Malformed("a key file of another shape")
+    return [master[at : at + _SEED] for at in range(0, len(master), _SEED)]
+
+
+def _open_under(keys: Sequence[bytes], sealed: bytes, purpose: bytes) -> bytes:
+    """What one of these keys sealed. Raises as `open_under`."""
+    for key in keys[:-1]:
+        with contextlib.suppress(Forged):
+            return open_under(key, sealed, purpose)
+    return open_under(keys[-1], sealed, purpose)
 
 
 def open_root(path: Path, unlock: Unlock) -> Signer:

@@ -7,7 +7,7 @@ from openline.kernel.units import Entropy
 from openline.protocol.events import Holds, Noticed
 from openline.protocol.records import Mark
 from openline.station.clock import StationClock
-from openline.station.committer import Committer, Gate
+from openline.station.committer import Committer
 from openline.station.keystore import Keystore
 from openline.station.links import Links
 from openline.station.seen import Seen
@@ -23,7 +23,6 @@ class Host(Protocol):
     clock: StationClock
     links: Links
     committer: Committer
-    gate: Gate
     keystore: Keystore
     entropy: Entropy
     probes: "Probes"

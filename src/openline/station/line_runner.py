@@ -49,7 +49,6 @@ from openline.protocol.fields import Ref
 from openline.protocol.records import Append, LineRecord, Mark, PutSnapshot
 from openline.protocol.snapshots import snapshot
 from openline.protocol.transcript import FOLD_VERSION
-from openline.station.committer import GatedLine
 from openline.station.line_host import Host
 from openline.station.seen import Ranges, Seen
 
@@ -82,7 +81,7 @@ class LineRunner:
         self.cards = [read_card(card) for card in record.cards]
         self.stations = [card.fingerprint.hex() for card in self.cards]
         self.names = [party.name for party in self.terms.parties]
-        self.history = GatedLine(history, host.gate)
+        self.history = history
         self.engine: Engine | None = None
         self.state = State.CLOSED
         self.notices: Counter[str] = Counter()
@@ -98,6 +97,8 @@ class LineRunner:
         self._waiters: dict[asyncio.Future[None], Callable[[], bool]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._failures = 0
+        self._under_way = 0
+        """What the committer was asked for and has not answered."""
         self._digest: tuple[Engine, int, str] | None = None
         self._ranges: Ranges | None = None
         self._seen: list[Seen] = []
@@ -152,6 +153,9 @@ class LineRunner:
         self._host.state_changed(self)
 
     def _again(self) -> None:
+        if self._under_way:  # a slow disk has a commit of before yet: an engine made now would not know of it
+            self._timer = self._loop.call_later(RETRY_S[0], self._again)
+            return
         self._host.guard(self, self._open)
         for party, station in enumerate(self.stations):
             if party != self.party:
@@ -321,9 +325,11 @@ class LineRunner:
     def _ask(self, work: Callable[[], None], then: Callable[[Engine], None]) -> None:
         """Let the committer do `work`, then go on with `then` unless the engine is another by now."""
         engine = self.engine
+        self._under_way += 1
         self._host.committer.commit(work, partial(self._done, engine, then))
 
     def _done(self, engine: Engine | None, then: Callable[[Engine], None], result: Callable[[], None]) -> None:
+        self._under_way -= 1
         if self.engine is engine and engine is not None:
             self._host.guard(self, partial(self._after, engine, then, result))
 

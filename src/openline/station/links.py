@@ -59,6 +59,8 @@ class Links:
         self._served: dict[str, set[str]] = {}
         """Station -> bearers that know where it is."""
         self._routes: dict[str, list[_Route]] = {}
+        self._best: dict[str, str] = {}
+        """Station -> the best bearer to it, as the lines were told last."""
 
     # --- who is reached how ------------------------------------------------------------------------------------
 
@@ -82,20 +84,16 @@ class Links:
             routes.append(_Route(line, party))
         self.tell(station)
 
-    def unroute(self, line: Line) -> list[str]:
-        """Forget a line; returns the stations that no line speaks with any more."""
-        for routes in self._routes.values():
-            routes[:] = [each for each in routes if each.line is not line]
-        left = [station for station, routes in self._routes.items() if not routes]
-        for station in left:
-            del self._routes[station]
-        return left
-
-    def tell(self, station: str) -> None:
-        """Tell the lines what the bearers to a station can carry now."""
+    def tell(self, station: str, *, came_up: str = "") -> None:
+        """Tell the lines what the bearers to a station can carry now; `came_up` is the one that just did."""
         ways = self.ways(station)
+        best, before = ways[0].traits.name if ways else "", self._best.get(station, "")
+        self._best[station] = best
+        # A queue that was passed over, or is ordered anew by a delay, has lost nothing.
+        gone = before in self.bearers and not self.bearers[before].up(station)
+        anew = best == came_up or (best != before and gone)
         for route in list(self._routes.get(station, ())):
-            route.line.linked(link_of(ways, route.party))
+            route.line.linked(link_of(ways, route.party, anew=anew))
 
     def ways(self, station: str) -> list[Way]:
         """The bearers that carry to a station now, the best first; those that are one way last."""
@@ -224,7 +222,7 @@ class Links:
         state = self.state(bearer, station)
         state.up, state.changed_at = up, self._wall()
         state.repeats.clear()
-        self.tell(station)
+        self.tell(station, came_up=bearer if up else "")
         self._changed(station, bearer)
 
     def counted(self, bearer: str, event: str) -> None:

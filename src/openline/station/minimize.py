@@ -14,7 +14,9 @@ Spec: spec/06-entries.md, 6.75 to 6.77.
 import asyncio
 import contextlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from openline.kernel.errors import Refused, Unavailable
@@ -25,7 +27,7 @@ from openline.protocol.events import Accepted
 from openline.protocol.fields import decode_time
 from openline.protocol.lanes import read_body
 from openline.station.clock import StationClock
-from openline.station.committer import Gate
+from openline.station.committer import Committer
 from openline.station.line_runner import LineRunner, State
 from openline.station.links import Links
 from openline.station.log import Log
@@ -56,7 +58,7 @@ class Floor(Protocol):
 
     clock: StationClock
     store: Store
-    gate: Gate
+    committer: Committer
     log: Log
     links: Links
     lines: dict[bytes, LineRunner]
@@ -113,8 +115,8 @@ class Minimize:
         words[party] = Word(on=entry.minimize, time=time, text=entry.text, sign=entry.sign)
         self._apply(line)
         kept = {str(number): [word.on, word.time, word.text, word.sign] for number, word in words.items()}
-        with contextlib.suppress(Unavailable):
-            self._floor.gate.call(self._floor.store.put_setting, _setting(line), json.dumps(kept).encode())
+        keep = partial(self._floor.store.put_setting, _setting(line), json.dumps(kept).encode())
+        self._floor.committer.commit(keep, _kept)
 
     def _apply(self, line: LineRunner) -> None:
         strained = bool(self.words(line))
@@ -167,7 +169,7 @@ class Minimize:
     def _recall(self, line: LineRunner) -> None:
         """What was kept, and what was said in the moment after that was written."""
         words = self._words.setdefault(line.line, {})
-        kept = self._floor.gate.call(self._floor.store.setting, _setting(line))
+        kept = self._floor.store.setting(_setting(line))
         if kept is not None:
             for party, (on, time, text, sign) in json.loads(kept).items():
                 words[int(party)] = Word(on=on, time=time, text=text, sign=sign)
@@ -178,6 +180,11 @@ class Minimize:
                 said = decode_time(arrival.row.entry.time)
                 words[arrival.lane.party] = Word(on=body.minimize, time=said, text=body.text, sign=body.sign)
         self._apply(line)
+
+
+def _kept(result: Callable[[], None]) -> None:
+    with contextlib.suppress(Unavailable):
+        result()
 
 
 def _setting(line: LineRunner) -> str:

@@ -25,7 +25,7 @@ class Pairings:
 
     def __init__(self, host: Host, pace: Pace | None = None) -> None:
         self._host, self._pace = host, pace or Pace()
-        self.records = PairingRecords(host.store, host.gate)
+        self.records = PairingRecords(host.store)
         self._all: dict[str, Meeting] = {}
 
     def resume(self) -> None:
@@ -47,8 +47,8 @@ class Pairings:
 
     def _never_linked(self, line: bytes) -> bool:
         """Whether no epoch was ever opened on a line: its peer may not have it."""
-        history = self._host.gate.call(self._host.store.line, line)
-        return all(peer.epoch is None for peer in self._host.gate.call(history.peers))
+        history = self._host.store.line(line)
+        return all(peer.epoch is None for peer in history.peers())
 
     def _meets(self, card: Card) -> bool:
         return any(each.card.fingerprint == card.fingerprint for each in self._all.values())
@@ -136,7 +136,7 @@ class Pairings:
 
     def lines(self) -> list[LineRecord]:
         """All lines of the station."""
-        return list(self._host.gate.call(self._host.store.lines))
+        return list(self._host.store.lines())
 
     def close(self) -> None:
         """Leave every conversation; what waits goes on after the next start."""

@@ -19,7 +19,6 @@ from openline.kernel.units import MAX_PARTIES, Instant
 from openline.ports import Store
 from openline.protocol.pairing_messages import Signature
 from openline.protocol.records import LineRecord
-from openline.station.committer import Gate
 
 PAIR_MISMATCHES: Final = 3
 _DAY_MS: Final = 86_400_000
@@ -37,14 +36,14 @@ class Waiting:
 class PairingRecords:
     """Reads and writes them; every method may raise Unavailable."""
 
-    def __init__(self, store: Store, gate: Gate) -> None:
-        self._store, self._gate = store, gate
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     # --- what waits for a peer's signature ---
 
     def waiting(self, root: bytes) -> Waiting | None:
         """What waits for the station of that root key; None if nothing does, or what was written is not whole."""
-        raw = self._gate.call(self._store.setting, _waiting(root))
+        raw = self._store.setting(_waiting(root))
         return _read_waiting(raw) if raw else None
 
     def put_waiting(self, root: bytes, waiting: Waiting) -> None:
@@ -53,31 +52,31 @@ class PairingRecords:
         members: list[Value] = [
             record.party, record.terms, list(record.cards), record.label, signature_values(waiting.signatures)
         ]  # fmt: skip
-        self._gate.call(self._store.put_setting, _waiting(root), encode(members))
+        self._store.put_setting(_waiting(root), encode(members))
         roots = {*self.roots(), root}
-        self._gate.call(self._store.put_setting, _ALL, b"".join(sorted(roots)))
+        self._store.put_setting(_ALL, b"".join(sorted(roots)))
 
     def clear_waiting(self, root: bytes) -> None:
         """Nothing waits any more."""
         if root in self.roots():
-            self._gate.call(self._store.put_setting, _waiting(root), b"")
-            self._gate.call(self._store.put_setting, _ALL, b"".join(sorted(self.roots() - {root})))
+            self._store.put_setting(_waiting(root), b"")
+            self._store.put_setting(_ALL, b"".join(sorted(self.roots() - {root})))
 
     def roots(self) -> set[bytes]:
         """The root keys of all peers for which something waits."""
-        raw = self._gate.call(self._store.setting, _ALL) or b""
+        raw = self._store.setting(_ALL) or b""
         return {raw[at : at + 32] for at in range(0, len(raw), 32)}
 
     # --- signatures over terms, kept for ever ---
 
     def signatures(self, line: bytes) -> tuple[Signature, ...]:
         """Those that were kept of a line."""
-        raw = self._gate.call(self._store.setting, _signatures(line))
+        raw = self._store.setting(_signatures(line))
         return read_signatures(Fields(decode(raw))) if raw else ()
 
     def put_signatures(self, line: bytes, signatures: Sequence[Signature]) -> None:
         """Keep them."""
-        self._gate.call(self._store.put_setting, _signatures(line), encode(signature_values(signatures)))
+        self._store.put_setting(_signatures(line), encode(signature_values(signatures)))
 
     # --- mismatches of the short string ---
 
@@ -88,10 +87,10 @@ class PairingRecords:
     def add_mismatch(self, root: bytes, now: Instant) -> None:
         """One more."""
         times = [*self._times(root, now), now][-PAIR_MISMATCHES:]
-        self._gate.call(self._store.put_setting, _mismatches(root), encode(list(times)))
+        self._store.put_setting(_mismatches(root), encode(list(times)))
 
     def _times(self, root: bytes, now: Instant) -> list[Instant]:
-        raw = self._gate.call(self._store.setting, _mismatches(root))
+        raw = self._store.setting(_mismatches(root))
         if not raw:
             return []
         times = Fields(decode(raw))

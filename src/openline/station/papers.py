@@ -24,7 +24,6 @@ from openline.protocol.pairing_messages import Signature, sign_terms
 from openline.protocol.pairing_outcomes import NewLine, NewSecret, Setup
 from openline.protocol.records import LineRecord
 from openline.station.clock import StationClock
-from openline.station.committer import Gate
 from openline.station.config import Config
 from openline.station.keys import Keys
 from openline.station.keystore import Keystore
@@ -41,7 +40,6 @@ class Host(Protocol):
     keys: Keys
     lines: dict[bytes, LineRunner]
     store: Store
-    gate: Gate
     clock: StationClock
     entropy: Entropy
     config: Config
@@ -58,7 +56,7 @@ class SecretPapers:
     def __init__(self, host: Host, card: Card, line: LineRunner) -> None:
         self._host, self._card, self.line = host, card, line
         self._party = line.terms.party_of_root(card.root.ed25519_key)
-        self._records = PairingRecords(host.store, host.gate)
+        self._records = PairingRecords(host.store)
 
     def setup(self) -> Setup:
         """What the next conversation is about."""
@@ -93,7 +91,7 @@ class Papers:
     def __init__(self, host: Host, card: Card, policy: Policy) -> None:
         self._host, self._card, self._policy = host, card, policy
         self._root = card.root.ed25519_key
-        self._records = PairingRecords(host.store, host.gate)
+        self._records = PairingRecords(host.store)
 
     def setup(self) -> Setup:
         """What the next conversation is about."""
@@ -179,7 +177,7 @@ class Papers:
         return found
 
     def _lines(self) -> dict[bytes, LineRecord]:
-        return {record.line: record for record in self._host.gate.call(self._host.store.lines)}
+        return {record.line: record for record in self._host.store.lines()}
 
 
 def _free(label: str, taken: set[str]) -> str:

@@ -11,6 +11,7 @@ import contextlib
 import json
 from collections import deque
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from openline.kernel.errors import Refused, Unavailable
@@ -21,7 +22,7 @@ from openline.protocol.probing import End, Probe, Sort
 from openline.station.bearer_state import BearerState
 from openline.station.bearers import Bearers
 from openline.station.clock import StationClock
-from openline.station.committer import Gate
+from openline.station.committer import Committer
 from openline.station.line_runner import LineRunner
 from openline.station.links import Links
 from openline.station.log import Log
@@ -57,7 +58,7 @@ class Floor(Protocol):
     clock: StationClock
     entropy: Entropy
     store: Store
-    gate: Gate
+    committer: Committer
     log: Log
     links: Links
     bearers: Bearers
@@ -119,7 +120,7 @@ class Probes:
             if task is not None:
                 task.cancel()
         with contextlib.suppress(Unavailable):
-            self._keep()
+            self._keep(self._states())
 
     def said(self, station: str, bearer: str) -> End | None:
         """What the station at the other end last said of a bearer there."""
@@ -271,9 +272,10 @@ class Probes:
                     if _asks_nobody(way) and not way.traits.one_way:
                         self._look(station, way.traits.name, now, way.takes_ms(BUCKETS[0]))
             if self._changed_lately or now - kept >= self._rate.keep_s * 1_000:
-                kept, self._changed_lately = now, False
-                with contextlib.suppress(Unavailable):
-                    self._keep()
+                kept, self._changed_lately, states = now, False, self._states()
+                if states != self._kept:
+                    with contextlib.suppress(Unavailable):
+                        await self._floor.committer.done(partial(self._keep, states))
 
     def _look(self, station: str, bearer: str, now: int, takes_ms: int) -> None:
         state = self._floor.links.state(bearer, station)
@@ -303,20 +305,23 @@ class Probes:
 
     # --- kept over restarts ------------------------------------------------------------------------------------
 
-    def _keep(self) -> None:
-        """Write the states down, if they are others than were written. Raises Unavailable."""
+    def _states(self) -> str:
+        """What is worth keeping of the states."""
         known = {
             f"{name} {station}": state.kept()
             for (name, station), state in self._floor.links.states.items()
             if state.heard_at is not None or state.changed_at is not None
         }
-        text = json.dumps(known, sort_keys=True)
+        return json.dumps(known, sort_keys=True)
+
+    def _keep(self, text: str) -> None:
+        """Write that down, on the loop or in the commit thread. Raises Unavailable."""
         if text != self._kept:
-            self._floor.gate.call(self._floor.store.put_setting, SETTING, text.encode())
+            self._floor.store.put_setting(SETTING, text.encode())
             self._kept = text
 
     def _recall(self) -> None:
-        kept = self._floor.gate.call(self._floor.store.setting, SETTING)
+        kept = self._floor.store.setting(SETTING)
         if kept is None:
             return
         known = json.loads(kept)

@@ -20,7 +20,7 @@ from openline.ports import LineTest, Store
 from openline.protocol.entries import Test
 from openline.protocol.events import Accepted, Noticed
 from openline.station.clock import StationClock
-from openline.station.committer import Gate
+from openline.station.committer import Committer
 from openline.station.config import Config
 from openline.station.exercise_words import exercise_text
 from openline.station.line_runner import LineRunner, State
@@ -50,7 +50,7 @@ class Floor(Protocol):
     clock: StationClock
     entropy: Entropy
     store: Store
-    gate: Gate
+    committer: Committer
     log: Log
     lines: dict[bytes, LineRunner]
 
@@ -95,7 +95,7 @@ class Rhythm:
         accepted = await line.submit(entry, sent)
         for party in engine.peers:
             result = LineTest(line=line.line, party=party, number=number, sent=sent, held=None, round_trip_ms=None)
-            floor.gate.call(floor.store.put_test, result)
+            await floor.committer.done(partial(floor.store.put_test, result))
             task = asyncio.create_task(self._follow(line, result, accepted, began))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -126,7 +126,7 @@ class Rhythm:
                 held=self._floor.clock.wall(),
                 round_trip_ms=at - began,
             )
-            self._floor.gate.call(self._floor.store.put_test, done)
+            await self._floor.committer.done(partial(self._floor.store.put_test, done))
 
     async def _run(self) -> None:
         while True:

@@ -33,7 +33,7 @@ from openline.station.audit import AuditLog
 from openline.station.bearers import Bearers
 from openline.station.card import card_in_use
 from openline.station.clock import StationClock
-from openline.station.committer import Committer, Gate
+from openline.station.committer import Committer
 from openline.station.config import Config, load_config, marks_folder, people_of
 from openline.station.console import ConsoleDesk
 from openline.station.contacts import Contacts
@@ -95,13 +95,12 @@ class Station:
         self.clock = StationClock(simulated=config.simulated_clock)
         self.started = self.clock.wall()
         self.version = __version__
-        self.gate = Gate()
         self.committer = Committer()
         self.feed = Feed()
         self.marks = Marks(places.marks)
         self.store: Store = parts.open_store(places.store, keystore.data_key)
         self.links = Links(self.clock.wall, self.clock.steady, self._link_changed)
-        self.audit = AuditLog(self.store, self.gate, self.clock)
+        self.audit = AuditLog(self.store, self.committer, self.clock)
         self.lines: dict[bytes, LineRunner] = {}
         self.refused: dict[str, str] = {}
         """Labels of lines that could not be opened, as their keys or records are damaged, and the error's code."""
@@ -156,10 +155,10 @@ class Station:
             os.close(lock)
 
     async def _begin(self) -> None:
-        simulated = self.gate.call(self.store.setting, "clock")
+        simulated = self.store.setting("clock")
         if self.clock.simulated and simulated is not None:
             self.clock.set(Instant(int(simulated)))
-        records = self.gate.call(self.store.lines)
+        records = self.store.lines()
         self.card = card_in_use(self.home, records)
         self.alarms.recall()  # first: a line that starts may have something to raise
         for record in records:
@@ -195,7 +194,7 @@ class Station:
                 line.close()
         self.marks.close()
         with contextlib.suppress(Unavailable):
-            self.gate.call(self.store.close)
+            self.store.close()
         self.log.event("station.stopped")
         self.log.close()
 
@@ -221,22 +220,15 @@ class Station:
         if self.marks.read(record.line) is None:
             # Before the line itself: a line without a mark is one that was restored (spec 13.3).
             self.marks.write(record.line, Mark(generation=GENERATION_ZERO, urgent=0, traffic=0))
-        self.gate.call(self.store.add_line, record)
+        self.store.add_line(record)
         line = self._start_line(record)
         if line is None:
             raise Malformed("the line's record does not fit together")
         return line
 
-    def close_line(self, line: LineRunner) -> None:
-        """Stop one line for good: before it is destroyed. Raises Unavailable."""
-        for station in self.links.unroute(line):
-            self.bearers.drop(station)
-        self.lines.pop(line.line, None)
-        line.close()
-
     def _start_line(self, record: LineRecord) -> LineRunner | None:
         try:
-            history = self.gate.call(self.store.line, record.line)
+            history = self.store.line(record.line)
             line = LineRunner(self, record, history)
         except Refused as refusal:
             self.log.event("line.refused", line=record.label, code=refusal.code)
@@ -286,10 +278,10 @@ class Station:
         name, engine = setting_name(line.line), line.working()
         check_lengths(engine, line.history)
         with contextlib.suppress(Refused):  # what cannot be read of it only makes a screen say less
-            line.restores = decode_marks(self.gate.call(self.store.setting, name))
+            line.restores = decode_marks(self.store.setting(name))
         if mark is not None and engine.book.mine.counter and not engine.book.own(urgent=True).durable:
             line.restores[engine.book.mine] = mark
-            self.gate.call(self.store.put_setting, name, encode_marks(line.restores))
+            self.store.put_setting(name, encode_marks(line.restores))
 
     def read_mark(self, line: bytes) -> Mark | None:
         """The line's mark."""

@@ -114,7 +114,7 @@ def chosen(ways: list[Way], sent: Transmit) -> tuple[list[Way], int]:
     candidates = both or fitting
     if not candidates:
         return [], 0
-    start = max(0, sent.tries - 1) // 2 % len(candidates)
+    start = sent.tries // 2 % len(candidates)
     turned = candidates[start:] + candidates[:start]
     if sent.precedence == 1:
         second = next((way for way in turned[1:] if way.kind != turned[0].kind and not way.metered), None)
@@ -123,8 +123,8 @@ def chosen(ways: list[Way], sent: Transmit) -> tuple[list[Way], int]:
     return turned, 1
 
 
-def link_of(ways: list[Way], party: int) -> Link:
-    """What the protocol must know of the bearers to a party. `ways` as ordered."""
+def link_of(ways: list[Way], party: int, *, anew: bool = False) -> Link:
+    """What the protocol must know of the bearers to a party. `ways` as ordered; `anew` as in Link."""
     both = [way for way in ways if not way.traits.one_way]
     best = next(iter(both or ways), None)
     if best is None:
@@ -140,6 +140,7 @@ def link_of(ways: list[Way], party: int) -> Link:
         slow_ms=_rounded(takes),
         bits_per_second=bits if takes >= QUICK_MS else 0,
         one_way=best.traits.one_way,
+        anew=anew,
     )
 
 

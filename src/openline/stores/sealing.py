@@ -9,6 +9,7 @@ with any nonce-misuse-resistant cipher; each line has its own key, which
 This is a format of this program's disks, not of the protocol: no peer sees it.
 """
 
+import contextlib
 import os
 import struct
 from collections.abc import Sequence
@@ -37,15 +38,20 @@ def damaged() -> Unavailable:
 
 
 class Seal:
-    """One key over rows: `seal` and `open` bind each row to the place that `place` names."""
+    """A key over rows: `seal` and `open` bind each row to the place that `place` names.
 
-    __slots__ = ("_cipher", "_key")
+    After a rotation there are several, 32 bytes each, the newest first: it
+    seals; whichever sealed a row opens it. Blind names stay those of the first.
+    """
+
+    __slots__ = ("_cipher", "_naming", "_older")
 
     def __init__(self, key: bytes) -> None:
-        if len(key) != KEY:
-            raise Bug("a store's key must be 32 bytes")
-        self._key = key
-        self._cipher = AESGCMSIV(key)
+        if not key or len(key) % KEY:
+            raise Bug("a store's key must be 32 bytes, or several of them")
+        self._cipher, *older = (AESGCMSIV(key[at : at + KEY]) for at in range(0, len(key), KEY))
+        self._older = tuple(older)
+        self._naming = key[-KEY:]
 
     def seal(self, place: bytes, plain: bytes) -> bytes:
         """The sealed row."""
@@ -57,19 +63,22 @@ class Seal:
         try:
             return self._cipher.decrypt(sealed[:NONCE], sealed[NONCE:], place)
         except (InvalidTag, ValueError):
-            raise damaged() from None
+            for cipher in self._older:
+                with contextlib.suppress(InvalidTag, ValueError):
+                    return cipher.decrypt(sealed[:NONCE], sealed[NONCE:], place)
+        raise damaged()
 
     def opens(self, place: bytes, sealed: bytes) -> bool:
         """Whether a row is what was sealed there."""
         try:
-            self._cipher.decrypt(sealed[:NONCE], sealed[NONCE:], place)
-        except (InvalidTag, ValueError):
+            self.open(place, sealed)
+        except Unavailable:
             return False
         return True
 
     def blind(self, name: bytes) -> bytes:
         """A name for an index column that tells nothing without the key."""
-        return derive(self._key, b"openline/1 store name", name)[:16]
+        return derive(self._naming, b"openline/1 store name", name)[:16]
 
     def seal_entries(self, lane: Lane, rows: Sequence[EntryRow]) -> list[tuple[int, bytes, bytes]]:
         """(index, nodes, sealed) of each row. The hot path: one call for a whole batch."""

@@ -9,6 +9,7 @@ over one connection.
 
 import argparse
 import json
+import math
 import os
 import shutil
 import signal
@@ -19,12 +20,12 @@ from types import FrameType
 from typing import Any
 
 from tests.e2e.chaos.campaign import Campaign
-from tests.e2e.chaos.faults import FAULTS, plan
+from tests.e2e.chaos.faults import FAULTS, LONGEST_S, plan
 from tests.e2e.chaos.rig import make_template, rig
 from tests.e2e.chaos.sites import sites, unavailable
 from tests.e2e.chaos.storm import Storm
 
-MANY = 100_000
+STEPS_A_MINUTE = 60
 """Steps of a run that ends by the clock."""
 
 
@@ -37,7 +38,8 @@ def main() -> int:
     length.add_argument("--kills", type=int, help="only kills, so many, without namespaces")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="only these classes of faults, with commas between them")
-    parser.add_argument("--longest", type=float, default=60.0, help="longest that one fault holds, in seconds")
+    parser.add_argument("--shortest", type=float, default=0.0, help="shortest that one fault holds, in seconds")
+    parser.add_argument("--longest", type=float, default=LONGEST_S, help="longest that one fault holds, in seconds")
     parser.add_argument("--senders", type=int, default=2, help="callers of each station")
     parser.add_argument("--pause-ms", type=int, default=400, help="longest pause of a caller between two sends")
     parser.add_argument("--report", type=Path, help="also write the report there")
@@ -77,8 +79,9 @@ def _run(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
             return (
                 Campaign(two, asked.seed, _progress).run(asked.kills, senders=asked.senders, pause_s=pause_s).as_json()
             )
-    count = MANY if asked.minutes else asked.steps or len(FAULTS)
-    steps = plan(asked.seed, count, longest_s=asked.longest, only=tuple(filter(None, asked.only.split(","))))
+    count = math.ceil(asked.minutes * STEPS_A_MINUTE) if asked.minutes else asked.steps or len(FAULTS)
+    only = tuple(filter(None, asked.only.split(",")))
+    steps = plan(asked.seed, count, shortest_s=asked.shortest, longest_s=asked.longest, only=only)
     with sites(template, folder / "pair", asked.seed) as made:
         storm = Storm(made, steps, asked.seed, file=asked.report, progress=_progress)
         return storm.run(senders=asked.senders, pause_s=pause_s, until_s=(asked.minutes or 0) * 60).as_json()

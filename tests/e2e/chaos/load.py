@@ -64,12 +64,20 @@ class Record:
         return [one for one in said if one.text not in self.lost]
 
 
+@dataclass
+class Pace:
+    """How hard all of them work; may be changed while they do."""
+
+    pause_s: float
+    """Longest pause of one between two sends."""
+
+
 class Sender(threading.Thread):
     """One caller of one station: single messages and batches of all precedences, at random, until told to end."""
 
-    def __init__(self, station: Station, record: Record, number: int, seed: int, pause_s: float) -> None:
+    def __init__(self, station: Station, record: Record, number: int, seed: int, pace: Pace) -> None:
         super().__init__(daemon=True)
-        self._station, self._record, self._number, self._pause_s = station, record, number, pause_s
+        self._station, self._record, self._number, self._pace = station, record, number, pace
         self._dice = random.Random(f"{seed}/{station.name}/{number}")
         self._count, self._run = 0, next(_RUNS)
         self._over = threading.Event()
@@ -79,7 +87,7 @@ class Sender(threading.Thread):
 
     def run(self) -> None:
         with self._station.caller() as client:
-            while not self._over.wait(self._dice.uniform(0, self._pause_s)):
+            while not self._over.wait(self._dice.uniform(0, self._pace.pause_s)):
                 self._once(client)
 
     def _once(self, client: Client) -> None:
@@ -108,13 +116,14 @@ class Sender(threading.Thread):
 @contextmanager
 def under_load(
     stations: tuple[Station, ...], record: Record, *, seed: int = 0, senders: int = 1, pause_s: float = 0.05
-) -> Iterator[None]:
+) -> Iterator[Pace]:
     """Send from each of these stations while the block lasts."""
-    threads = [Sender(station, record, number, seed, pause_s) for station in stations for number in range(senders)]
+    pace = Pace(pause_s)
+    threads = [Sender(station, record, number, seed, pace) for station in stations for number in range(senders)]
     for thread in threads:
         thread.start()
     try:
-        yield
+        yield pace
     finally:
         for thread in threads:
             thread.end()

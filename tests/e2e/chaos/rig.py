@@ -209,13 +209,13 @@ class Station:
 
     def send(self, text: str, precedence: str = "routine", client: Client | None = None) -> dict[str, Any]:
         """Send one message; its place. Raises what the station says."""
-        body = {"kind": "message", "text": text, "precedence": precedence}
+        body = _message(text, precedence)
         ref: dict[str, Any] = (client or self.client).post(f"lines/{self.peer}/entries", body)["ref"]
         return ref
 
     def send_many(self, texts: Sequence[str], precedence: str, client: Client | None = None) -> list[dict[str, Any]]:
         """Send several as one group; their places."""
-        body = {"entries": [{"kind": "message", "text": text, "precedence": precedence} for text in texts]}
+        body = {"entries": [_message(text, precedence) for text in texts]}
         refs: list[dict[str, Any]] = (client or self.client).post(f"lines/{self.peer}/entries:batch", body)["refs"]
         return refs
 
@@ -225,10 +225,25 @@ class Station:
         path = f"lines/{self.peer}/wait"
         return bool(self.client.get(path, **query, **{"for": "held"}, timeout_ms=timeout_ms)["done"])
 
+    def shows_up(self, bearer: str) -> bool:
+        """Whether that bearer is up, as it is shown here."""
+        return any(each["bearer"] == bearer and each["up"] for each in self.line()["bearers"])
+
+    def reaches(self, bearer: str) -> bool:
+        """Whether a probe over that bearer alone comes back."""
+        with self.caller(70.0) as client:
+            (test,) = client.post(f"lines/{self.peer}/bearers/test", {"bearer": bearer})["tests"]
+        return bool(test["answered"])
+
     @property
     def peer(self) -> str:
         """The other's name, which is the line's label here."""
         return NAMES[1 - NAMES.index(self.name)]
+
+
+def _message(text: str, precedence: str) -> dict[str, object]:
+    """Also where MINIMIZE stands by itself after a minute on thin bearers."""
+    return {"kind": "message", "text": text, "precedence": precedence, "minimize_considered": True}
 
 
 @dataclass

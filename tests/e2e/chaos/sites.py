@@ -1,8 +1,10 @@
 """Two real stations at two sites: each in its own network namespace and on its own machine, BRAVO on a small disk.
 
-Three ways lead from one to the other: two cables and a relay that does to a
-connection what bad equipment does; and at times a folder that both reach. All
-of it ends with the block, and with the process that runs it.
+TLS has three ways from one to the other: two cables and a relay that does to
+a connection what bad equipment does. NATS and mail have a server each, and a
+serial cable goes straight. At times there is a folder that both reach, or
+somebody who carries sticks. All of it ends with the block, and with the
+process that runs it.
 """
 
 import contextlib
@@ -13,11 +15,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.e2e.chaos import shim
+from tests.contract.nats_rig import PROGRAM
+from tests.e2e.chaos import post, shim
+from tests.e2e.chaos.cord import Cord
+from tests.e2e.chaos.courier import Courier
+from tests.e2e.chaos.post import Post
 from tests.e2e.chaos.proxy import Proxy
+from tests.e2e.chaos.relay import Relay
 from tests.e2e.chaos.rig import Rig, Station, copied, fingerprint_of, write_config
 from tests.e2e.chaos.share import Share
 from tests.e2e.chaos.shim import Machine
+from tests.e2e.chaos.ways import Several, Ways
 from tests.e2e.chaos.world import World, missing, world
 
 PORT = 7601
@@ -27,7 +35,10 @@ DISK_MIB = 192
 
 def unavailable() -> str:
     """Why no such sites can be made here; empty if they can."""
-    return missing() or ("" if shim.compiler() else "missing: a C compiler (Debian: gcc)")
+    needed = {PROGRAM: "nats-server", post.PROGRAMS[0]: "dovecot-imapd", post.PROGRAMS[1]: "dovecot-lmtpd"}
+    absent = [package for program, package in needed.items() if not Path(program).exists()]
+    absent += [] if shim.compiler() else ["gcc"]
+    return missing() or (f"missing: {', '.join(absent)} (Debian packages)" if absent else "")
 
 
 @dataclass(frozen=True)
@@ -36,6 +47,11 @@ class Sites:
 
     rig: Rig
     world: World
+    ways: Ways
+    relay: Relay
+    post: Post
+    cord: Cord
+    courier: Courier
     share: Share
 
     @property
@@ -81,13 +97,37 @@ def sites(template: Path, folder: Path, seed: int = 0) -> Iterator[Sites]:
             listen=[f"10.91.1.2:{PORT}", f"[fd91::2]:{PORT}", f"10.91.3.2:{PORT}"],
             dial=[f"10.91.1.1:{PORT}", f"[fd91::1]:{PORT}", f"10.91.3.9:{to_alpha.port}"],
         )
-        share = Share(folder / "share", seed)
-        stack.callback(share.pull)
         for station in (alpha, bravo):
-            with (station.home / "config.toml").open("a") as config:
-                config.write(f'\n[drop]\nout = "{share.folder}"\ninto = "{share.folder}"\n')
             stack.callback(station.kill)
-        yield Sites(Rig(folder, alpha, bravo, to_alpha, to_bravo), net, share)
+        yield _joined(stack, net, Rig(folder, alpha, bravo, to_alpha, to_bravo), seed)
+
+
+def _joined(stack: contextlib.ExitStack, net: World, rig: Rig, seed: int) -> Sites:
+    """The stations with all further bearers; the servers run."""
+    alpha, bravo = rig.both
+    share = Share(rig.folder / "share", seed)
+    stack.callback(share.pull)
+    for station in rig.both:
+        with (station.home / "config.toml").open("a") as config:
+            config.write(f'\n[drop]\nout = "{share.folder}"\ninto = "{share.folder}"\n')
+    relay = Relay(net.relay, rig.folder / "nats")
+    stack.callback(relay.close)
+    mail = Post(net.relay)
+    stack.callback(mail.close)
+    cord = Cord(rig.both, seed)
+    stack.callback(cord.close)
+    courier = Courier(rig.both, rig.folder / "sticks", seed)
+    stack.callback(courier.return_)
+    for station, nats_host, mail_host in ((alpha, "10.91.4.9", "10.91.6.9"), (bravo, "10.91.5.9", "10.91.7.9")):
+        relay.subscribe(station, nats_host)
+        mail.subscribe(station, mail_host)
+    ways = Ways(
+        {
+            "north": net.north, "south": net.south, "relay": Several(net.middle),
+            "nats": Several(net.nats), "serial": cord, "mail": Several(net.mail),
+        }
+    )  # fmt: skip
+    return Sites(rig, net, ways, relay, mail, cord, courier, share)
 
 
 @contextlib.contextmanager
@@ -116,7 +156,8 @@ def _mark(pid: int) -> str:
 
 
 def sweep() -> None:
-    """Take away the small disks of runs that were killed."""
+    """Take away the small disks and the mailboxes of runs that were killed."""
+    post.sweep()
     for line in Path("/proc/mounts").read_text().splitlines():
         name, folder, *_ = line.split()
         pid = name.removeprefix("openline-chaos-")

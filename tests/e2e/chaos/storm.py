@@ -12,21 +12,28 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from openline.kernel.errors import Refused, Unavailable
 from tests.e2e.chaos import checker
-from tests.e2e.chaos.faults import DIRECT, FAULTS, Step, relayed
-from tests.e2e.chaos.load import CANARY, Record, Sent, under_load
+from tests.e2e.chaos.fault import Step
+from tests.e2e.chaos.faults import FAULTS
+from tests.e2e.chaos.load import CANARY, Pace, Record, Sent, under_load
 from tests.e2e.chaos.moments import let_pass
 from tests.e2e.chaos.rig import Station
 from tests.e2e.chaos.sites import Sites
+from tests.e2e.chaos.ways import ROUTES
 from tests.waiting import until
 
 RECOVER_S = 120.0
 """Patience for one step, on a machine that has other work."""
+THIN = 10
+"""So much longer do callers pause where little gets through."""
+BEARERS = ("tls", "nats", "serial", "mail")
+"""All that are always there."""
 
 
 @dataclass
@@ -42,6 +49,8 @@ class Report:
     """By class: from the end of a fault until a FLASH each way is held by the other side."""
     through_ms: dict[str, list[float]] = field(default_factory=dict)
     """By class: from its beginning until a FLASH each way is held, where one must get through all the same."""
+    back_ms: dict[str, list[float]] = field(default_factory=dict)
+    """By class and bearer: from the end of a fault until a probe over that bearer alone comes back."""
     counts: Counter[str] = field(default_factory=Counter)
     failed: str = ""
     complete: bool = False
@@ -61,6 +70,7 @@ class Report:
                 for kind, count in sorted(times.items())
             },
             "through_ms": {kind: spread(found) for kind, found in self.through_ms.items()},
+            "back_ms": {kind: spread(found) for kind, found in self.back_ms.items()},
             "recover_ms": spread([one for found in self.recover_ms.values() for one in found]),
             "messages": dict(self.counts),
             "lost": 0 if self.complete else None,
@@ -91,11 +101,14 @@ class Storm:
 
     def __init__(
         self, sites: Sites, steps: Sequence[Step], seed: int = 0, *, file: Path | None = None,
-        progress: Callable[[str], None] = lambda _text: None,
+        progress: Callable[[str], None] = lambda _text: None, awaited: Sequence[str] = BEARERS,
     ) -> None:  # fmt: skip
+        """`awaited`: the bearers each of which must carry by itself again after a fault of its own; mail takes long."""
+        self._awaited = awaited
         self._sites, self._progress = sites, progress
         self._record = Record()
-        self._probes, self._relayed = 0, False
+        self._probes, self._route = 0, "every"
+        self._pace = Pace(0)
         self.report = Report(seed, steps, file)
 
     def run(self, *, senders: int = 1, pause_s: float = 0.2, until_s: float = 0.0) -> Report:
@@ -103,12 +116,15 @@ class Storm:
         report, end = self.report, time.monotonic() + until_s
         try:
             self._sites.rig.start()
-            with under_load(self._sites.stations, self._record, seed=report.seed, senders=senders, pause_s=pause_s):
+            with under_load(
+                self._sites.stations, self._record, seed=report.seed, senders=senders, pause_s=pause_s
+            ) as pace:
+                self._pace = pace
                 for step in report.plan:
                     if until_s and time.monotonic() > end:
                         break
                     self._step(step)
-                self._route(relay=False)
+                self._go("every")
             self._progress("comparing both sides")
             report.counts = checker.check_all(self._sites.rig, self._record)
             report.complete = True
@@ -126,7 +142,8 @@ class Storm:
         self._progress(
             f"{step.number}/{len(self.report.plan)} {step.kind} {step.beside}, {len(self._record.sent)} sent"
         )
-        self._route(relay=relayed(step))
+        self._go(step.route)
+        usual, self._pace.pause_s = self._pace.pause_s, self._pace.pause_s * (THIN if fault.thin else 1)
         if step.beside:
             FAULTS[step.beside].strike(sites, step)
         began = time.monotonic()
@@ -136,27 +153,39 @@ class Storm:
         if fault.passes:
             self._through(self.report.through_ms, step.kind, began)
         let_pass(step.hold_s)
-        ended = time.monotonic()
+        ended, healed_at = time.monotonic(), datetime.now(UTC).strftime("%H:%M:%S.%f")
         if step.beside:
             FAULTS[step.beside].heal(sites, step)
         fault.heal(sites, step)
         for station in fallen:
             station.wait_ready()
         recovered = self._through(self.report.recover_ms, step.kind, ended)
+        self._pace.pause_s = usual
+        self._back(step.kind, step.victim, fault.bearers, ended)
         self._sound()
-        self.report.steps.append({**asdict(step), "recover_ms": recovered})
+        self.report.steps.append({**asdict(step), "healed_at": healed_at, "recover_ms": recovered})
         self.report.counts = Counter(sent=len(self._record.sent), accepted=len(self._record.accepted()))
         self.report.write()
 
-    def _route(self, *, relay: bool) -> None:
-        """Let all go through the relay, or give both cables back."""
-        if relay is self._relayed:
+    def _go(self, route: str) -> None:
+        """Let all go another way from now on, or every way."""
+        if route == self._route:
             return
-        self._relayed, began = relay, time.monotonic()
-        for name in DIRECT:
-            cable = getattr(self._sites.world, name)
-            (cable.cut if relay else cable.heal)()
-        self._through(self.report.through_ms, "to-the-relay" if relay else "to-the-cables", began)
+        self._route, began = route, time.monotonic()
+        self._sites.ways.lay(ROUTES[route])
+        self._through(self.report.through_ms, f"to-{route}", began)
+        if route == "every":
+            self._back("to-every", 0, BEARERS, began)
+
+    def _back(self, kind: str, asking: int, bearers: Sequence[str], began: float) -> None:
+        """Until each of these bearers carries there and back by itself."""
+        for bearer in (bearer for bearer in bearers if bearer in self._awaited):
+            station = self._sites.stations[asking]
+            for each in self._sites.stations:  # a probe that nobody can answer yet is waited for in vain
+                until(partial(each.shows_up, bearer), deadline_s=RECOVER_S)
+            until(partial(station.reaches, bearer), deadline_s=RECOVER_S)
+            took = (time.monotonic() - began) * 1_000
+            self.report.back_ms.setdefault(f"{kind} {bearer}", []).append(took)
 
     def _look(self, fallen: list[Station]) -> None:
         """What the fallen ones left on their disks has all that they said they had."""

@@ -1,8 +1,10 @@
-"""Network namespaces for two stations, and a third with the relay between them.
+"""Network namespaces for two stations, and a third with the relay and the servers between them.
 
     ALPHA  north  10.91.1.1 ------------------- 10.91.1.2  BRAVO
            south  fd91::1   ------------------- fd91::2
            middle 10.91.2.1 - 10.91.2.9 relay 10.91.3.9 - 10.91.3.2
+           nats   10.91.4.1 - 10.91.4.9 relay 10.91.5.9 - 10.91.5.2
+           mail   10.91.6.1 - 10.91.6.9 relay 10.91.7.9 - 10.91.7.2
 
 Each namespace lives as long as the process that holds it, and that one no
 longer than the test: whatever ends the test, the kernel clears up.
@@ -142,21 +144,23 @@ class Cable:
 
 @dataclass(frozen=True)
 class World:
-    """Where both stations and the relay live."""
+    """Where both stations, the relay and the servers live."""
 
     alpha: Space
     bravo: Space
     relay: Space
     north: Cable
     south: Cable
-    near: Cable
-    """From ALPHA to the relay."""
-    far: Cable
-    """From the relay to BRAVO."""
+    middle: tuple[Cable, Cable]
+    """From ALPHA to the relay, and from there to BRAVO."""
+    nats: tuple[Cable, Cable]
+    """The same to the NATS server, and from there."""
+    mail: tuple[Cable, Cable]
 
     @property
     def cables(self) -> tuple[Cable, ...]:
-        return self.north, self.south, self.near, self.far
+        """What TLS goes over."""
+        return self.north, self.south, *self.middle
 
 
 @contextlib.contextmanager
@@ -166,12 +170,19 @@ def world() -> Iterator[World]:
         alpha, bravo, relay = (Space(name) for name in ("alpha", "bravo", "relay"))
         for space in (alpha, bravo, relay):
             stack.callback(space.close)
+
+        def through(name: str, net: int) -> tuple[Cable, Cable]:
+            here = End(alpha, f"10.91.{net}.1/24"), End(relay, f"10.91.{net}.9/24")
+            there = End(relay, f"10.91.{net + 1}.9/24"), End(bravo, f"10.91.{net + 1}.2/24")
+            return Cable(f"{name}-a", *here), Cable(f"{name}-b", *there)
+
         yield World(
             alpha=alpha,
             bravo=bravo,
             relay=relay,
             north=Cable("north", End(alpha, "10.91.1.1/24"), End(bravo, "10.91.1.2/24")),
             south=Cable("south", End(alpha, "fd91::1/64"), End(bravo, "fd91::2/64")),
-            near=Cable("near", End(alpha, "10.91.2.1/24"), End(relay, "10.91.2.9/24")),
-            far=Cable("far", End(relay, "10.91.3.9/24"), End(bravo, "10.91.3.2/24")),
+            middle=through("middle", 2),
+            nats=through("nats", 4),
+            mail=through("mail", 6),
         )

@@ -26,6 +26,8 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 """Never a link; and a pipe without a writer is opened at once, instead of never."""
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_NOT_PLAIN = frozenset({errno.ENOENT, errno.ELOOP, errno.ENXIO})
+"""What opening says of a file that is gone, a link or a socket."""
 _CANNOT_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EROFS})
 """What file systems say that do not sync folders."""
 _MEANINGS = {
@@ -120,7 +122,7 @@ def put(handle: int, envelope: bytes) -> bool:
     Returns whether it was written. The folder's own entry is durable after `sync`.
     """
     name = file_name(envelope)
-    if read(handle, name) == envelope:
+    if _lies_there(handle, name, envelope):
         with contextlib.suppress(OSError):
             os.utime(name, ns=_now(), dir_fd=handle, follow_symlinks=False)
         return False
@@ -141,6 +143,14 @@ def put(handle: int, envelope: bytes) -> bool:
             return False  # somebody made a folder of that name
         raise
     return True
+
+
+def _lies_there(handle: int, name: str, envelope: bytes) -> bool:
+    """Whether it is there whole; what cannot be read is written anew."""
+    try:
+        return read(handle, name) == envelope
+    except OSError:
+        return False
 
 
 def _fill(file: int, data: bytes, mode: int) -> None:
@@ -204,18 +214,21 @@ def tidy(handle: int, keep_s: float) -> Waiting:
 
 
 def read(handle: int, name: str) -> bytes | None:
-    """The envelope in a file of that name; None unless it is a plain file of a right size whose hash is its name."""
+    """The envelope in a file of that name; None unless it is a plain file of a right size whose hash is its name.
+
+    Raises OSError if that cannot be told now: a medium that stutters, a share on which somebody else has the file.
+    """
     try:
         file = os.open(name, _READ, dir_fd=handle)
-    except OSError:
-        return None
+    except OSError as error:
+        if error.errno in _NOT_PLAIN:
+            return None
+        raise
     try:
         status = os.fstat(file)
         if not stat.S_ISREG(status.st_mode) or not 1 <= status.st_size <= LARGEST_ENVELOPE:
             return None
         data = os.read(file, LARGEST_ENVELOPE + 1)
-    except OSError:
-        return None
     finally:
         os.close(file)
     return data if file_name(data) == name else None
@@ -226,13 +239,19 @@ def take(
 ) -> tuple[list[Found], list[str]]:
     """Envelopes not seen before, the longest there first, at most so many; and names whose bytes are others.
 
+    What cannot be read is neither: it stays, and is looked at again once its sender has renewed its time (spec 9.63).
     However many entries there are, only so many are kept in memory.
     """
     oldest = heapq.nsmallest(files, _fresh(handle, seen, counted))
     found: list[Found] = []
     broken: list[str] = []
     for stamp, name in oldest:
-        envelope = read(handle, name)
+        try:
+            envelope = read(handle, name)
+        except OSError:
+            counted(Event.BROKEN)
+            seen.add(name, stamp)
+            continue
         if envelope is None:
             counted(Event.BROKEN)
             seen.add(name, stamp)

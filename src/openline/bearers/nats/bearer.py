@@ -79,7 +79,7 @@ class NatsBearer:
         """Connect, and connect again, until cancelled."""
         pause, number = self._pace.retry_s, 0
         while True:
-            self._worked = False
+            self._worked, longest = False, self._pace.slow_retry_s
             server = self._servers[number % len(self._servers)]
             number += 1
             try:
@@ -87,10 +87,11 @@ class NatsBearer:
                 await self._work(wire)
             except Lost as lost:
                 self._note(lost.event)
+                longest = self._pace.longest(lost.event)
             if self._worked:
                 pause, number = self._pace.retry_s, number - 1  # the one that worked is tried first
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, self._pace.slow_retry_s)
+            await asyncio.sleep(min(pause, longest))
+            pause = min(2 * pause, longest)
 
     def offer(self, station: str, envelope: bytes, *, urgent: bool = False) -> bool:
         """Queue one envelope; False when down or full. Raises TooLarge above `traits.largest`."""

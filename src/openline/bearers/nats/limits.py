@@ -44,6 +44,8 @@ class Pace:
 
     connect_s: float = 5.0
     """TCP, TLS, and the relay's first word, together."""
+    reach_s: float = 2.0
+    """TCP alone. Its first word is repeated after 1 s; a new attempt beats the third one after 3 s."""
     beat_s: float = 2.5
     """A ping after so long ..."""
     silence_s: float = 7.5
@@ -52,7 +54,9 @@ class Pace:
     """The relay's answer to a request, and its word that it has stored an envelope."""
     retry_s: float = 0.1
     slow_retry_s: float = 5.0
-    """Longest pause between attempts, doubling from `retry_s`; a relay is ours or a friend's, and on good lines."""
+    """Longest pause between attempts, doubling from `retry_s`, while the relay is there and does not let us work."""
+    quick_retry_s: float = 1.0
+    """The same while nobody is reached: a healed path is found within 2 s, and asking costs nobody anything."""
     look_s: float = 5.0
     """Between two looks whether a peer's inbox is there; after a failure `quick_look_s`."""
     quick_look_s: float = 1.0
@@ -71,6 +75,13 @@ class Pace:
     inbox_age_s: float = 14 * 86_400.0
     twice_s: float = 1.0
     """Within so long the relay drops an envelope published twice; longer would keep out an honest repetition."""
+
+    def longest(self, event: Event) -> float:
+        """The longest pause, in seconds, after a connection that ended or was not made for that reason."""
+        return self.quick_retry_s if event in _UNREACHED else self.slow_retry_s
+
+
+_UNREACHED: Final = frozenset({Event.DIAL_FAILED, Event.LOST, Event.SILENT})
 
 
 def inbox(station: str) -> str:

@@ -193,7 +193,8 @@ async def dial(server: Server, tls: ssl.SSLContext | None, name: str, credential
     admitted = False
     try:
         async with asyncio.timeout(pace.connect_s):
-            await asyncio.get_running_loop().sock_connect(plain, (server.host, server.port))
+            async with asyncio.timeout(pace.reach_s):
+                await asyncio.get_running_loop().sock_connect(plain, (server.host, server.port))
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             info = await _info(plain)
             if tls is not None and not info.get("tls_required") and not info.get("tls_available"):

@@ -4,8 +4,9 @@ import contextlib
 import socket
 from typing import Final
 
-_RETRANSMITS_AT: Final = 2
-"""In struct tcp_info of linux/tcp.h, the third byte: retransmissions in a row that nobody has acknowledged."""
+_UNANSWERED: Final = slice(2, 4)
+"""In struct tcp_info of linux/tcp.h: retransmissions in a row that nobody has acknowledged; and, where the system had no
+way to send the bytes even once (a cable is pulled here), or the peer no room, probes in a row that nobody has."""
 
 
 def prepare(connection: socket.socket, silence_s: float, *, below_us: int) -> None:
@@ -20,9 +21,9 @@ def prepare(connection: socket.socket, silence_s: float, *, below_us: int) -> No
             connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
-def retransmissions(connection: socket.socket) -> int:
-    """How often in a row the system has sent the same bytes again without an answer; 0 where it does not say."""
+def unanswered(connection: socket.socket) -> int:
+    """How often in a row the system has tried the same again without an answer; 0 where it does not say."""
     try:
-        return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _RETRANSMITS_AT + 1)[_RETRANSMITS_AT]
-    except (OSError, AttributeError):
+        return max(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _UNANSWERED.stop)[_UNANSWERED])
+    except (OSError, AttributeError, ValueError):
         return 0

@@ -19,7 +19,7 @@ from typing import Final, Protocol, cast
 
 from openline.bearers.tls.limits import HELLO_BYTES, LARGEST_LINK_FRAME, Event, Kind, Pace, Phase
 from openline.bearers.tls.outbox import HEADER, Outbox
-from openline.bearers.tls.tcp import prepare, retransmissions
+from openline.bearers.tls.tcp import prepare, unanswered
 
 _READ_BYTES: Final = 16_384
 _PIECE_BYTES: Final = 32_768
@@ -32,7 +32,7 @@ _HANDSHAKE_BYTES: Final = 32_768
 
 
 _LOST_TWICE: Final = 2
-"""Retransmissions in a row that nobody acknowledged: TCP waits ever longer now, up to many times the cut that caused them."""
+"""Attempts in a row that nobody acknowledged: TCP waits ever longer now, up to many times the cut that caused them."""
 
 
 class Owner(Protocol):
@@ -344,7 +344,7 @@ class Wire(asyncio.BufferedProtocol):
             self.send(Kind.BEAT, urgent=True)
         stalled = (
             now - self._heard >= self._pace.doubt_s
-            or retransmissions(self._transport.get_extra_info("socket")) >= _LOST_TWICE
+            or unanswered(self._transport.get_extra_info("socket")) >= _LOST_TWICE
         )
         if stalled is not self.stalled:
             self.stalled = stalled

@@ -27,7 +27,6 @@ from openline.station.alarms.records import NOTICES, Cause, Key, Raised, State, 
 from openline.station.answers import encoded
 from openline.station.bearers import Bearers
 from openline.station.clock import StationClock
-from openline.station.committer import Gate
 from openline.station.config import Config
 from openline.station.feed import Feed, Published
 from openline.station.line_runner import LineRunner
@@ -57,7 +56,6 @@ class Floor(Protocol):
     clock: StationClock
     entropy: Entropy
     store: Store
-    gate: Gate
     log: Log
     feed: Feed
     links: Links
@@ -97,22 +95,22 @@ class AlarmView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Rows:
-    """The store's alarms behind the gate."""
+    """The store's alarms, as lists."""
 
-    def __init__(self, store: Store, gate: Gate) -> None:
-        self._rows, self._gate = store.alarms, gate
+    def __init__(self, store: Store) -> None:
+        self._rows = store.alarms
 
     def add(self, content: bytes) -> int:
-        return self._gate.call(self._rows.add, content)
+        return self._rows.add(content)
 
     def put(self, row: AlarmRow) -> None:
-        self._gate.call(self._rows.put, row)
+        self._rows.put(row)
 
     def live(self) -> list[AlarmRow]:
-        return list(self._gate.call(self._rows.live))
+        return list(self._rows.live())
 
     def past(self, before: int, count: int) -> list[AlarmRow]:
-        return list(self._gate.call(self._rows.past, before, count))
+        return list(self._rows.past(before, count))
 
 
 class AlarmDuty:
@@ -121,7 +119,7 @@ class AlarmDuty:
     def __init__(self, floor: Floor, pace: AlarmPace | None = None) -> None:
         """Raises Malformed for a roster that cannot be."""
         self._floor, self.table, pace = floor, floor.config.alarms, pace or AlarmPace()
-        self._rows = _Rows(floor.store, floor.gate)
+        self._rows = _Rows(floor.store)
         self.calls = Calls(
             Place(
                 name=floor.config.name,

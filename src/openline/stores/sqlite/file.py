@@ -3,6 +3,11 @@
 Errors of SQLite become the house's three, with constant messages: the disk's
 are Unavailable (and the transaction never was), a second writer's is Conflict.
 
+Threads take turns at the file (`turn`). Who reads while another has the turn,
+perhaps in a commit that waits for its disk, reads beside it over a connection
+of its own: what is durable, and nothing of the transaction under way. Such a
+reading ends with its rows, so that no page is kept because of it.
+
 A commit that fails is rolled back. If the power goes at that very moment it
 may still be found committed afterwards: then the store is ahead of its mark,
 which a restart treats as the crash that it was (spec 13).
@@ -11,6 +16,7 @@ which a restart treats as the crash that it was (spec 13).
 import contextlib
 import fcntl
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -46,6 +52,7 @@ _READING = (
     "PRAGMA cell_size_check=ON",
     "PRAGMA trusted_schema=OFF",
     "PRAGMA temp_store=MEMORY",
+    "PRAGMA cache_size=-1024",  # 1 MB: any commit empties it
 )
 _NEW_FILE = (
     "PRAGMA busy_timeout=5000",
@@ -56,9 +63,9 @@ _NEW_FILE = (
 
 
 class Database:
-    """A connection to our file and the lock on it; or, not `writing`, beside whoever has the lock."""
+    """A connection to our file, the lock on it, and a connection to read beside a commit; or, not `writing`, one to read."""
 
-    __slots__ = ("_files", "_lock", "_places", "connection", "path")
+    __slots__ = ("_beside", "_files", "_lock", "_places", "_reading", "connection", "path", "turn")
 
     def __init__(self, path: Path, *, writing: bool = True) -> None:
         """Raises Unknown, Foreign, Malformed (cut short) or Unavailable (also: another process has it open)."""
@@ -71,13 +78,24 @@ class Database:
         self._files = path, path.with_name(path.name + "-wal")
         self._places: dict[Path, tuple[int, int]] = {}
         """Where the file and its log were seen first: device and inode."""
+        self.turn = threading.RLock()
+        """Held by the thread that uses `connection`, also over several steps that belong together."""
+        self._reading = threading.Lock()
+        self._beside: apsw.Connection | None = None
         try:
             self.connection = connect(path, _PRAGMAS if writing else _READING)
             if self.rows((int,), "PRAGMA application_id") != [(APPLICATION,)]:
                 raise Foreign("this file is not a store of Openline")
+            if writing:
+                self._beside = connect(path, _READING)
+                # The first query opens the log: now, while it is where the other connection's is.
+                self._beside.execute("SELECT count(*) FROM about").fetchall()
         except (Refused, Unavailable, Bug):
             self._unlock()
             raise
+        except apsw.Error as error:
+            self._unlock()
+            raise house_error(error) from None
 
     def _unlock(self) -> None:
         if self._lock is not None:
@@ -86,16 +104,22 @@ class Database:
     def close(self) -> None:
         """Close the file and give up the lock."""
         try:
-            self.connection.close()
+            with self.turn, self._reading:
+                if self._beside is not None:
+                    self._beside.close()  # first: the last to close brings the log into the file
+                self.connection.close()
         except apsw.Error as error:
             raise house_error(error) from None
         finally:
             self._unlock()
 
     def rows(self, shape: Shape, sql: str, bindings: Sequence[Cell] = ()) -> list[Row]:
-        """All rows of a query, each of that shape. Raises Unavailable for others: a flipped bit can change a type."""
+        """All rows of a query, each of that shape. Raises Unavailable for others: a flipped bit can change a type.
+
+        Never waits for another thread's commit. Within a transaction of this thread, it sees what that wrote.
+        """
         try:
-            rows = self.connection.execute(sql, bindings).fetchall()
+            rows = self._fetched(sql, bindings)
         except apsw.Error as error:
             raise house_error(error) from None
         except UnicodeDecodeError:
@@ -104,9 +128,28 @@ class Database:
             raise damaged()
         return rows
 
+    def _fetched(self, sql: str, bindings: Sequence[Cell]) -> list[Row]:
+        if self.turn.acquire(blocking=self._beside is None):
+            try:
+                return self.connection.execute(sql, bindings).fetchall()
+            finally:
+                self.turn.release()
+        assert self._beside is not None
+        with self._reading:
+            return self._beside.execute(sql, bindings).fetchall()
+
+    def checkpoint(self, mode: str) -> None:
+        """Bring the log into the file, by one of SQLite's modes."""
+        with self.turn:
+            self.rows((int, int, int), f"PRAGMA wal_checkpoint({mode})")
+
     @contextlib.contextmanager
     def transaction(self) -> Iterator[apsw.Connection]:
-        """All of the block durable at its end, or nothing of it."""
+        """All of the block durable at its end, or nothing of it. Other threads' transactions wait for that."""
+        with self.turn:
+            yield from self._transaction()
+
+    def _transaction(self) -> Iterator[apsw.Connection]:
         connection = self.connection
         try:
             connection.execute("BEGIN IMMEDIATE")

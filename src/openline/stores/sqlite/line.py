@@ -1,7 +1,10 @@
 """One line in the SQLite store.
 
 `commit` is one transaction. What the store knows by heart (lanes, their
-sizes, the latest arrival) changes only after that transaction is durable.
+sizes and greatest heads, the latest arrival) changes only after that
+transaction is durable. Who reads meanwhile may find newer rows than that in
+the file: they are not shown before the sizes know of them, so that a head
+never stands on entries that are not there.
 
 Spec: spec/07-delivery.md, spec/13-restart.md.
 """
@@ -44,18 +47,20 @@ class SqliteLine:
         self._ids: dict[Lane, int] = {}
         self._lanes: dict[int, Lane] = {}
         self._sizes: dict[Lane, int] = {}
+        self._heads: dict[Lane, int] = {}
+        """The greatest size of which a head is kept."""
         rows = database.rows(
-            (int, int, int, bytes, bytes, int),
-            "SELECT id, number, counter, nonce, name, (SELECT ifnull(max(idx), -1) FROM entries WHERE lane = id)"
-            " FROM lanes WHERE line = ?",
+            (int, int, int, bytes, bytes, int, int),
+            "SELECT id, number, counter, nonce, name, (SELECT ifnull(max(idx), -1) FROM entries WHERE lane = id),"
+            " (SELECT ifnull(max(size), 0) FROM heads WHERE lane = id) FROM lanes WHERE line = ?",
             (number,),
         )
-        for known, lane_number, counter, nonce, name, last in rows:
+        for known, lane_number, counter, nonce, name, last, head in rows:
             lane = Lane(line, lane_number, Generation(counter, nonce))
             if self._seal.blind(lane.prefix) != name:
                 raise sealing.damaged()
             self._ids[lane], self._lanes[known] = known, lane
-            self._sizes[lane] = last + 1
+            self._sizes[lane], self._heads[lane] = last + 1, head
         sql = "SELECT ifnull(max(place), ?1) FROM entries WHERE place BETWEEN ?1 AND ?2"
         ((last,),) = database.rows((int,), sql, (self._base, self._base + _SEQ))
         self._last: int = last - self._base
@@ -64,14 +69,18 @@ class SqliteLine:
 
     def commit(self, writes: Sequence[Write]) -> None:
         """Make all writes durable, or none. Raises Conflict or Unavailable."""
-        pending = _Pending(self._ids, self._sizes, self._last)
-        with self._database.transaction() as connection:
-            for write in writes:
-                self._write(connection, write, pending)
-        self._ids.update(pending.new_ids)
-        self._lanes.update({known: lane for lane, known in pending.new_ids.items()})
-        self._sizes.update(pending.new_sizes)
-        self._last = pending.last
+        with self._database.turn:
+            pending = _Pending(self._ids, self._sizes, self._last)
+            with self._database.transaction() as connection:
+                for write in writes:
+                    self._write(connection, write, pending)
+            # In this order for who reads meanwhile: a lane before its sizes, those before the arrivals.
+            self._lanes.update({known: lane for lane, known in pending.new_ids.items()})
+            self._ids.update(pending.new_ids)
+            self._sizes.update(pending.new_sizes)
+            for lane, size in pending.new_heads.items():
+                self._heads[lane] = max(size, self._heads.get(lane, 0))
+            self._last = pending.last
 
     def _write(self, connection: apsw.Connection, write: Write, pending: "_Pending") -> None:
         match write:
@@ -150,6 +159,7 @@ class SqliteLine:
             signed = sealing.merged_head(self._head(lane, size, sealed), signed)
         sealed = self._seal.seal(_head_place(lane, size), sealing.head_row(signed))
         connection.execute("INSERT OR REPLACE INTO heads VALUES (?, ?, ?)", (known, size, sealed))
+        pending.new_heads[lane] = max(size, pending.new_heads.get(lane, 0))
 
     def _put_peer(self, connection: apsw.Connection, peer: PutPeer) -> None:
         place = sealing.number(peer.party)
@@ -196,12 +206,12 @@ class SqliteLine:
 
     def entries(self, lane: Lane, first: int, count: int) -> Sequence[EntryRow]:
         """Rows first .. first+count-1, as far as they exist, in order."""
-        known = self._ids.get(lane)
-        if known is None:
+        end = min(first + count, self.size(lane))
+        if first >= end:
             return []
         sql = "SELECT idx, nodes, sealed FROM entries WHERE lane = ? AND idx >= ? AND idx < ? ORDER BY idx"
-        rows = self._rows((int, bytes, bytes), sql, known, first, first + count)
-        if len(rows) != max(0, min(count, self.size(lane) - first)):
+        rows = self._rows((int, bytes, bytes), sql, self._ids[lane], first, end)
+        if len(rows) != end - first:
             raise sealing.damaged()  # an entry that was there is gone
         return [self._seal.open_entry(lane, *row) for row in rows]
 
@@ -214,13 +224,16 @@ class SqliteLine:
 
     def heads(self, lane: Lane, above: int, count: int) -> Sequence[SignedHead]:
         """Kept heads with size > `above`, ascending."""
-        sql = "SELECT size, sealed FROM heads WHERE lane = ? AND size > ? ORDER BY size LIMIT ?"
-        return [self._head(lane, *row) for row in self._rows((int, bytes), sql, self._ids.get(lane, 0), above, count)]
+        greatest = self._heads.get(lane, 0)
+        sql = "SELECT size, sealed FROM heads WHERE lane = ? AND size > ? AND size <= ? ORDER BY size LIMIT ?"
+        rows = self._rows((int, bytes), sql, self._ids.get(lane, 0), above, greatest, count)
+        return [self._head(lane, *row) for row in rows]
 
     def last_head(self, lane: Lane) -> SignedHead | None:
         """The kept head of the greatest size."""
-        sql = "SELECT size, sealed FROM heads WHERE lane = ? ORDER BY size DESC LIMIT 1"
-        rows = self._rows((int, bytes), sql, self._ids.get(lane, 0))
+        greatest = self._heads.get(lane, 0)
+        sql = "SELECT size, sealed FROM heads WHERE lane = ? AND size <= ? ORDER BY size DESC LIMIT 1"
+        rows = self._rows((int, bytes), sql, self._ids.get(lane, 0), greatest)
         return self._head(lane, *rows[0]) if rows else None
 
     def _head(self, lane: Lane, size: int, sealed: bytes) -> SignedHead:
@@ -277,7 +290,7 @@ class SqliteLine:
         )
         done: list[Arrival] = []
         for place, known, index, nodes, sealed in self._rows(
-            (int, int, int, bytes, bytes), sql, self._base + seq, self._base + _SEQ, count
+            (int, int, int, bytes, bytes), sql, self._base + seq, self._base + self._last, count
         ):
             lane = self._lanes.get(known)
             if lane is None or place != self._base + seq + len(done) + 1:
@@ -298,12 +311,13 @@ class SqliteLine:
 class _Pending:
     """What a transaction will have changed of what the store knows by heart, once it is durable."""
 
-    __slots__ = ("_ids", "_sizes", "last", "new_ids", "new_sizes")
+    __slots__ = ("_ids", "_sizes", "last", "new_heads", "new_ids", "new_sizes")
 
     def __init__(self, ids: Mapping[Lane, int], sizes: Mapping[Lane, int], last: int) -> None:
         self._ids, self._sizes, self.last = ids, sizes, last
         self.new_ids: dict[Lane, int] = {}
         self.new_sizes: dict[Lane, int] = {}
+        self.new_heads: dict[Lane, int] = {}
 
     def id(self, lane: Lane) -> int | None:
         known = self._ids.get(lane)

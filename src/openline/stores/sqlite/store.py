@@ -5,7 +5,7 @@
 
 Durable means: in the write-ahead log, synchronised (synchronous=FULL). One
 process at a time; a copy that is being made by another does not disturb.
-Not for two threads at once: apsw refuses that by itself.
+For any thread: writes wait for each other, readings wait for none of them.
 
 Spec: spec/07-delivery.md, spec/13-restart.md; the port is ports.Store.
 """
@@ -93,7 +93,7 @@ class SqliteStore:
 
     def tidy(self) -> None:
         """Bring the write-ahead log into the file: for idle moments, so that no commit has to."""
-        self._database.rows((int, int, int), "PRAGMA wal_checkpoint(PASSIVE)")
+        self._database.checkpoint("PASSIVE")
 
     # --- lines ---------------------------------------------------------------------------------------------
 
@@ -123,18 +123,36 @@ class SqliteStore:
 
     def replace_line(self, record: LineRecord) -> None:
         """Put newer cards or another label. Raises Unknown, or Conflict if party or terms are not the same."""
-        number, key, kept = self._line_row(record.line)
-        if (record.party, record.terms) != (kept.party, kept.terms):
-            raise Conflict("party and terms of a line never change")
-        sealed = self._seal.seal(_line_place(number, record.line), sealing.line_row(key, record))
         with self._database.transaction() as connection:
+            number, key, kept = self._line_row(record.line)
+            if (record.party, record.terms) != (kept.party, kept.terms):
+                raise Conflict("party and terms of a line never change")
+            sealed = self._seal.seal(_line_place(number, record.line), sealing.line_row(key, record))
             connection.execute("UPDATE lines SET sealed = ? WHERE number = ?", (sealed, number))
+
+    def renew(self, key: bytes) -> None:
+        """Seal by a new key from now on, which stands before those of before in `key`; each line gets a new one too.
+
+        For a store that nothing else uses.
+        """
+        seal = Seal(key)
+        with self._database.transaction() as connection:
+            connection.execute("UPDATE about SET value = ? WHERE name = 'check'", (seal.seal(b"about", _CHECK),))
+            rows = self._database.rows((int, bytes, bytes), "SELECT number, line, sealed FROM lines")
+            for number, line, sealed in rows:
+                old, record = self._opened(number, line, sealed)
+                row = sealing.line_row(os.urandom(KEY) + old, record)
+                connection.execute(
+                    "UPDATE lines SET sealed = ? WHERE number = ?", (seal.seal(_line_place(number, line), row), number)
+                )
+        self._seal = seal
+        self._lines.clear()
 
     def line(self, line: bytes) -> SqliteLine:
         """One line's store, the same object each time. Raises Unknown."""
         if line not in self._lines:
             number, key, _ = self._line_row(line)
-            self._lines[line] = SqliteLine(self._database, number, line, key)
+            self._lines.setdefault(line, SqliteLine(self._database, number, line, key))
         return self._lines[line]
 
     def destroy_line(self, line: bytes) -> None:
@@ -143,8 +161,8 @@ class SqliteStore:
         What a disk keeps of overwritten blocks is beyond any program; the
         line's key was overwritten with the rest.
         """
-        number, _, _ = self._line_row(line)
         with self._database.transaction() as connection:
+            number, _, _ = self._line_row(line)
             for table in _HANGS_ON_LANES:
                 connection.execute(
                     f"DELETE FROM {table} WHERE lane IN (SELECT id FROM lanes WHERE line = ?)",  # noqa: S608 - constants
@@ -155,7 +173,7 @@ class SqliteStore:
             for table in ("drafts", "tests", "lines"):
                 connection.execute(f"DELETE FROM {table} WHERE line = ?", (line,))  # noqa: S608 - constants
         self._lines.pop(line, None)
-        self._database.rows((int, int, int), "PRAGMA wal_checkpoint(TRUNCATE)")
+        self._database.checkpoint("TRUNCATE")
 
     # --- drafts --------------------------------------------------------------------------------------------
 
@@ -196,11 +214,18 @@ class SqliteStore:
 
     def drafts(self, state: str) -> Sequence[Draft]:
         """All drafts in a state, the oldest first."""
-        found = self._drafts(_DRAFT + "WHERE state = ? ORDER BY number", state)
-        ((count,),) = self._database.rows((int,), "SELECT count(*) FROM drafts NOT INDEXED WHERE state = ?", (state,))
+        found, count = self._counted(state)
+        if count != len(found):
+            with self._database.turn:  # another thread may have moved one meanwhile
+                found, count = self._counted(state)
         if count != len(found):
             raise sealing.damaged()  # index and table differ: no draft may go unseen
         return found
+
+    def _counted(self, state: str) -> tuple[list[Draft], int]:
+        found = self._drafts(_DRAFT + "WHERE state = ? ORDER BY number", state)
+        ((count,),) = self._database.rows((int,), "SELECT count(*) FROM drafts NOT INDEXED WHERE state = ?", (state,))
+        return found, count
 
     def _drafts(self, sql: str, binding: int | str) -> list[Draft]:
         rows = self._database.rows((int, bytes, str, bytes), sql, (binding,))
@@ -214,11 +239,11 @@ class SqliteStore:
 
     def append_audit(self, content: bytes) -> AuditRow:
         """Append an act to the audit log, durably."""
-        rows = self._database.rows((int, bytes), "SELECT number, digest FROM audit ORDER BY number DESC LIMIT 1")
-        last, before = rows[0] if rows else (0, bytes(32))
-        row = AuditRow(number=last + 1, content=content, digest=sealing.audit_digest(before, last + 1, content))
-        sealed = self._seal.seal(b"audit" + row.number.to_bytes(8, "big") + row.digest, content)
         with self._database.transaction() as connection:
+            rows = self._database.rows((int, bytes), "SELECT number, digest FROM audit ORDER BY number DESC LIMIT 1")
+            last, before = rows[0] if rows else (0, bytes(32))
+            row = AuditRow(number=last + 1, content=content, digest=sealing.audit_digest(before, last + 1, content))
+            sealed = self._seal.seal(b"audit" + row.number.to_bytes(8, "big") + row.digest, content)
             connection.execute("INSERT INTO audit VALUES (?, ?, ?)", (row.number, row.digest, sealed))
         return row
 
