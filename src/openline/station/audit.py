@@ -108,6 +108,13 @@ class AuditLog:
         self.flush()
         return [_view(row) for row in self._gate.call(self._store.audit, after, count)]
 
+    def latest(self, before: int, count: int) -> list[AuditRowView]:
+        """The last `count` rows with number < `before`, in order. Raises Unavailable."""
+        self.flush()
+        end = min(before, self._gate.call(self._store.last_audit) + 1)
+        first = max(1, end - count)
+        return [_view(row) for row in self._gate.call(self._store.audit, first - 1, end - first)] if end > first else []
+
     def written(self, before: int, count: int, line: str = "") -> tuple[list[LogEntryView], int]:
         """Rows of the operators' log with number < `before`, the latest first; and where to go on, 0 at the end.
 
