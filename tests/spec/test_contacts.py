@@ -32,6 +32,7 @@ from openline.protocol.contacts import (
 from openline.protocol.entries import AnyEntry, Kind, Role, kind_of, lane_of
 from openline.protocol.facts import ContactMarked, ContactSaid, Voided
 from openline.protocol.fields import Ref
+from openline.protocol.pairing_messages import differing
 from openline.protocol.snapshots import restore, snapshot
 from openline.protocol.transcript import Fold
 from openline.station.occurrences import Occurrence, locally, named, occurrences
@@ -140,6 +141,14 @@ def _members(policy: Policy) -> dict[int, Value]:
     value = policy_value(policy)
     assert isinstance(value, dict)
     return {key: item for key, item in value.items() if isinstance(key, int)}
+
+
+def test_15_6_another_schedule_differs_under_its_own_name_and_members_of_a_newer_version_under_theirs() -> None:
+    mine = with_contacts(Policy(), [CALL])
+    assert differing(mine, encode(policy_value(Policy()))) == ("contacts",)
+    assert differing(mine, encode(policy_value(with_contacts(Policy(), [replace(CALL, zone="UTC")])))) == ("contacts",)
+    newer = replace(mine, extra=(*mine.extra, (40, "new")))
+    assert differing(mine, encode(policy_value(newer))) == ("extra",)
 
 
 # --- rules ---

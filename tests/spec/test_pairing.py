@@ -13,8 +13,6 @@ from openline.kernel.crypto import Signer
 from openline.kernel.errors import Bug, Foreign, Malformed
 from openline.kernel.keys import Card
 from openline.kernel.terms import Policy, Terms, make_terms
-from openline.protocol.contact_entries import Medium
-from openline.protocol.contacts import RegularContact, with_contacts
 from openline.protocol.pairing import Pairing, Stage, two_party_terms
 from openline.protocol.pairing_messages import (
     Abort,
@@ -495,13 +493,6 @@ def test_15_6_unequal_proposals_end_it_and_what_differs_is_named(name: str, valu
         assert side.ended.reason is Reason.PROPOSAL
         assert side.ended.members == (name,)
         assert side.ended.theirs == other
-
-
-def test_15_6_another_schedule_of_contacts_ends_it_under_its_own_name() -> None:
-    call = RegularContact(name="x", rule="FREQ=DAILY", start="20260101T090000", zone="UTC", medium=Medium.CALL)
-    theirs = with_contacts(POLICY, [call])
-    a, b = pair(right=setup("BRAVO", "ALPHA", policy=theirs))
-    assert [side.ended.members for side in (a, b) if side.ended is not None] == [("contacts",)] * 2
 
 
 def test_15_6_other_members_are_another_proposal() -> None:

@@ -177,7 +177,9 @@ class _Operations:
             _allow(visit, operation)
             if operation.first and visit.officer is not None:
                 whom = desk.officers.find(str(scope.get("path_params", {}).get("sign", "")))
-                await desk.station.audit.before(visit.officer.actor, operation.act, whom.sign if whom is not None else "")
+                await desk.station.audit.before(
+                    visit.officer.actor, operation.act, whom.sign if whom is not None else ""
+                )
             made = await operation.handler(visit)
         except (Refused, Unavailable, Bug) as error:
             desk.station.counters["console-refused"] += 1

@@ -6,12 +6,13 @@ from typing import Annotated
 
 import msgspec
 
-from openline.kernel.errors import Malformed
+from openline.kernel.errors import Forbidden, Malformed
 from openline.kernel.units import MAX_SEQ
 from openline.station.answers import AuditView, BackupView, Placed, ProofView
 from openline.station.api_entries import lane_of_place, placed_ref
 from openline.station.archiving import back_up, exported, proof
 from openline.station.calls import BYTES, LINES, TEXT, Call, Reply, Route, decoded, reply
+from openline.station.files import private_folder
 from openline.station.files_sent import attach, attachment
 from openline.station.metrics import exposition
 from openline.station.people import ADMINISTRATOR, AUDITOR, INTERPRETER, PRINCIPAL, TECHNICIAN, WATCH
@@ -19,6 +20,8 @@ from openline.station.requests import Place, Request, find_ref
 
 _READERS = frozenset({WATCH, PRINCIPAL, INTERPRETER, AUDITOR})
 _WATCH = frozenset({WATCH})
+EXPORTS = "exports"
+"""The folder in the station's own for what is written from the console."""
 _PATH = Annotated[str, msgspec.Meta(min_length=1, max_length=4_096)]
 
 
@@ -55,9 +58,10 @@ class BackupRequest(Request, frozen=True, kw_only=True):
 
 
 class AuditQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which part."""
+    """Which part: after a number ascending, or the last ones before one."""
 
     after: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)] = 0
+    before: Annotated[int, msgspec.Meta(ge=1, le=MAX_SEQ)] | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 100
 
 
@@ -104,7 +108,7 @@ async def export_line(call: Call) -> Reply | None:
     """Write the line as a folder that anybody can check."""
     request = decoded(_EXPORT, await call.body())
     line = call.line
-    pieces = exported(call.station, line, _folder(request.directory))
+    pieces = exported(call.station, line, _place(call, request.directory))
     first = await anext(pieces)  # what is wrong from the start is an error, not a line of a stream
     await call.begin_stream(LINES)
     await call.piece(first)
@@ -114,7 +118,13 @@ async def export_line(call: Call) -> Reply | None:
     return None
 
 
-def _folder(text: str) -> Path:
+def _place(call: Call, text: str) -> Path:
+    """Where something is written. Whoever is at the console names a file and no folder: the machine is not theirs."""
+    if call.actor.at_console:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", text, re.ASCII):
+            raise Malformed("from the console a plain name is given; it is written into the station's folder exports")
+        private_folder(call.station.home / EXPORTS)
+        return call.station.home / EXPORTS / text
     path = Path(text)
     if not path.is_absolute() or "\0" in text:
         raise Malformed("a path must be absolute: the station does not stand where you do")
@@ -134,8 +144,10 @@ async def backup(call: Call) -> Reply | None:
     request = decoded(_BACKUP, await call.body())
     if (request.passphrase is None) == (request.key_file is None):
         raise Malformed("a backup is sealed by a passphrase or by a key file: give one of the two")
-    key_file = None if request.key_file is None else _folder(request.key_file)
-    path = _folder(request.path)
+    if request.key_file is not None and call.actor.at_console:
+        raise Forbidden("from the console a backup is sealed by a passphrase: key files are used at the station itself")
+    key_file = None if request.key_file is None else _place(call, request.key_file)
+    path = _place(call, request.path)
     report = await back_up(call.station, path, passphrase=request.passphrase, key_file=key_file)
     return reply(BackupView(size=report.size, lines=report.lines))
 
@@ -145,8 +157,10 @@ async def backup(call: Call) -> Reply | None:
 
 async def audit(call: Call) -> Reply | None:
     """The audit log."""
-    query = call.query(AuditQuery)
-    return reply(AuditView(rows=await call.station.audit.read(query.after, query.limit)))
+    query, audit_log = call.query(AuditQuery), call.station.audit
+    if query.before is not None:
+        return reply(AuditView(rows=await audit_log.latest(query.before, query.limit)))
+    return reply(AuditView(rows=await audit_log.read(query.after, query.limit)))
 
 
 async def metrics(call: Call) -> Reply | None:

@@ -119,6 +119,13 @@ class AuditLog:
         await self._committer.done(self._write)
         return [_view(row) for row in self._store.audit(after, count)]
 
+    async def latest(self, before: int, count: int) -> list[AuditRowView]:
+        """The last `count` rows with number < `before`, in order. Raises Unavailable."""
+        await self._committer.done(self._write)
+        end = min(before, self._store.last_audit() + 1)
+        first = max(1, end - count)
+        return [_view(row) for row in self._store.audit(first - 1, end - first)] if end > first else []
+
     def written(self, before: int, count: int, line: str = "") -> tuple[list[LogEntryView], int]:
         """Rows of the operators' log with number < `before`, the latest first; and where to go on, 0 at the end.
 
