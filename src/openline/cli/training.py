@@ -61,6 +61,7 @@ class Training:
     _to_read: dict[tuple[int, str, int], int] = field(default_factory=dict)
     _attended: bool = False
     _after: int = 0
+    _refs: dict[str, str] = field(default_factory=dict)
     _skipped: int = 0
     """By so many ms the script is ahead, as the officer was quick."""
 
@@ -221,6 +222,7 @@ class Training:
             return
         made = self._possible(step, player, began, first)
         player.act(made, _now())
+        self._refs = {label: str(place.get("reference") or "") for label, place in player.places.items()}
         if isinstance(made, parts.Watch):
             self._attended = made.attended
         if made.say is not None:
@@ -240,6 +242,7 @@ class Training:
     def _expect(self, client: Client, player: Player, step: Step, due: int) -> None:
         """Ask something of the officer, and wait until it is done or its moment is over."""
         asked = step.say.spoken(language()) if not isinstance(step, parts.Narrate) and step.say is not None else ""
+        asked = self._told(asked)
         self._say(asked)
         began = _now()
         while True:
@@ -287,7 +290,13 @@ class Training:
 
     def _say(self, text: str) -> None:
         if text:
-            self.out.note("", f"[{_('EXERCISE')}] {text.replace('{line}', self.label)}")
+            self.out.note("", f"[{_('EXERCISE')}] {self._told(text)}")
+
+    def _told(self, text: str) -> str:
+        """A text of the script with the names of this session: the line's, and what messages are called."""
+        for label, reference in self._refs.items():
+            text = text.replace("{" + label + "}", " ".join(reference.split()[:2]))
+        return text.replace("{line}", self.label)
 
 
 def _does(step: Step, entry: Mapping[str, Any], places: Mapping[str, Json]) -> bool:
@@ -372,7 +381,7 @@ def train_(desk: Desk, *, pace: float, file: Path | None, chosen: Path | None) -
         training.play()
     finally:
         training.stop()
-    results = [{"asked": asked.replace("{line}", training.label), "took_ms": took} for asked, took in training.done]
+    results = [{"asked": asked, "took_ms": took} for asked, took in training.done]
     shown = [
         _("The training is over. The line stays; to destroy it: openline archive {line} FOLDER").format(
             line=training.label
@@ -382,5 +391,5 @@ def train_(desk: Desk, *, pace: float, file: Path | None, chosen: Path | None) -
         word = (
             _("Done after {span}.").format(span=span(took)) if took is not None else _("Not done in time. It goes on.")
         )
-        shown.append(f"  {word}  {asked.replace('{line}', training.label)}")
+        shown.append(f"  {word}  {asked}")
     desk.out.answer({"line": training.label, "tasks": results}, shown)

@@ -13,7 +13,7 @@ import { said } from "./month.js";
 export function account(line, each, { now, acts, may }) {
   const mark = markOf(each);
   const node = el("section", { class: "account" }, el("div", { class: "stack" },
-    el("p", { class: "second" }, `${said(each.start, { weekday: "long" })} ${day(each.start)}, `, el("b", null, inertLine(each.name, 64)), `, ${mediumWord(each.medium)}`,
+    el("p", { class: "second" }, said(each.start, { weekday: "long" }), " ", el("span", { class: "fig" }, day(each.start)), ", ", el("b", null, inertLine(each.name, 64)), `, ${mediumWord(each.medium)}`,
       each.begins ? [", ", t("{station} begins", { station: each.begins })] : null),
     markSign(mark), el("p", { class: "cause" }, markMeaning(mark)),
     each.words.map((word) => spoken(line, word, acts, may)),
@@ -37,8 +37,8 @@ export function offered(each) {
 
 function zones(each) {
   const rows = each.times.map(({ zone, time }) => [zone === "UTC" ? dtg(each.start) : time.slice(0, 16), zone]);
-  return el("dl", { class: "pairs zones" }, rows.map(([time, zone]) => [el("dt", { class: "fig" }, time), el("dd", null, el("bdi", { dir: "ltr" }, zone.replaceAll("_", " ")))]),
-    el("dt", { class: "fig" }, local(each.start)), el("dd", null, t("here")),
+  return el("dl", { class: "pairs zones" }, rows.map(([time, zone]) => [el("dt", null, el("span", { class: "fig" }, time)), el("dd", null, el("bdi", { dir: "ltr" }, zone.replaceAll("_", " ")))]),
+    el("dt", null, el("span", { class: "fig" }, local(each.start))), el("dd", null, t("here")),
     each.clock_change ? [el("dt", { class: "look" }, t("Clocks change")), el("dd", { class: "look" }, each.clock_change === "twice" ? t("its local time comes twice that night: the first counts") : t("its local time is left out that night"))] : null);
 }
 
@@ -79,11 +79,11 @@ export function figuresPanel(line, found, days) {
   ];
   const answers = found.answers.filter((each) => each.messages);
   return el("section", { class: "panel" }, el("h2", null, t("Line {number}, last {days} days", { number: line.number, days })),
-    el("dl", { class: "pairs" }, rows.map(([name, value]) => [el("dt", null, name), el("dd", { class: "fig" }, value)])),
+    el("dl", { class: "pairs" }, rows.map(([name, value]) => [el("dt", null, name), el("dd", null, value)])),
     answers.length ? el("table", { class: "answers" }, el("thead", null, el("tr", null, [t("Messages"), t("Handled"), t("Median"), t("Longest")].map((words) => el("th", { scope: "col" }, words)))),
       el("tbody", null, answers.map((each) => el("tr", null,
         el("th", { scope: "row" }, who(line, each.author), " ", precedence(each.precedence, { size: 11 })),
-        el("td", { class: "fig" }, ofAll(each.handled, each.messages)),
+        el("td", null, ofAll(each.handled, each.messages)),
         el("td", { class: each.median_ms !== null && each.median_ms > each.agreed_ms ? "act" : null }, each.median_ms === null ? "–" : span(each.median_ms)),
         el("td", { class: each.longest_ms !== null && each.longest_ms > each.agreed_ms ? "act" : null }, each.longest_ms === null ? "–" : span(each.longest_ms)))))) : null);
 }

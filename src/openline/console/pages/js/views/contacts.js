@@ -146,7 +146,7 @@ class Contacts {
     const { from, to } = { from: this.month, to: monthOf(this.month, 1) - 1 };
     const here = this.found.occurrences.filter((each) => each.start >= from && each.start <= to);
     const count = (state, cause) => here.filter((each) => each.state === state && (cause === undefined || each.cause === cause)).length;
-    const parts = [lineName(this.line), ". ", this.line.policy?.exercise ? [exercise(), " "] : "", said(this.month, { month: "long", year: "numeric" }), ". "];
+    const parts = [lineName(this.line), ". ", this.line.policy?.exercise ? [exercise(), " "] : "", said(this.month, { month: "long" }), ` ${new Date(this.month).getUTCFullYear()}. `];
     if (!this.found.schedule.length) parts.push(t("No regular contact is agreed."), " ");
     else if (!here.length) parts.push(t("No contact is due in this month."), " ");
     const kept = count("kept");

@@ -218,8 +218,12 @@ class Line {
   }
 
   toEnd() {
-    const box = this.scroller();
-    box.scrollTop = box.scrollHeight;
+    const down = () => {
+      const box = this.scroller();
+      box.scrollTop = box.scrollHeight;
+    };
+    down();
+    requestAnimationFrame(down); // once more when the rows have their height
   }
 
   /** Keep what stands on the screen where it stands while rows come and go above it. */
