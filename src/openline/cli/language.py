@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from openline.station.catalogues import read_catalogue
-
 LANGUAGES = ("en", "fr", "ru")
 FOLDER = Path(__file__).parent / "locale"
 
@@ -69,7 +67,12 @@ def language() -> str:
 def choose(name: str) -> None:
     """Speak that language from now on; English if it is none of ours."""
     _chosen.language = name if name in LANGUAGES else "en"
-    _chosen.texts = {} if _chosen.language == "en" else read_catalogue(FOLDER / f"{name}.po")
+    if _chosen.language == "en":
+        _chosen.texts = {}
+        return
+    from openline.station.catalogues import read_catalogue
+
+    _chosen.texts = read_catalogue(FOLDER / f"{name}.po")
 
 
 def wanted(words: Sequence[str], environment: Mapping[str, str] = os.environ) -> str:

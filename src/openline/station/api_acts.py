@@ -61,7 +61,8 @@ class AuditQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Which part: after a number ascending, or the last ones before one."""
 
     after: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)] = 0
-    before: Annotated[int, msgspec.Meta(ge=1, le=MAX_SEQ)] | None = None
+    before: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)] = 0
+    """0: not given."""
     limit: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 100
 
 
@@ -158,7 +159,7 @@ async def backup(call: Call) -> Reply | None:
 async def audit(call: Call) -> Reply | None:
     """The audit log."""
     query, audit_log = call.query(AuditQuery), call.station.audit
-    if query.before is not None:
+    if query.before:
         return reply(AuditView(rows=await audit_log.latest(query.before, query.limit)))
     return reply(AuditView(rows=await audit_log.read(query.after, query.limit)))
 
