@@ -7,6 +7,7 @@ import { prefer, setClock } from "./moments.js";
 import { overlays } from "./overlays.js";
 import { hashOf, parsed, route, styled } from "./router.js";
 import { Shell } from "./shell.js";
+import { hearing } from "./sound.js";
 import { kept, wear } from "./theme.js";
 import { LANGUAGES, speak, t } from "./words.js";
 
@@ -41,6 +42,7 @@ export async function begin() {
   await speak(me.language);
   wear(me.theme);
   prefer(me.times);
+  hearing(me.sounds);
   if (me.locked) await locked(me);
   else await onWatch(me);
 }

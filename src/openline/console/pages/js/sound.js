@@ -2,7 +2,7 @@
 // after somebody has touched the page: where it is not allowed, the shell says so, visibly.
 
 const listeners = new Set();
-const state = { context: null, testedAt: null, ringing: null, quietUntil: 0 };
+const state = { context: null, testedAt: null, ringing: null, quietUntil: 0, chimes: true };
 
 /** `heard()` is called when what may be heard changes. */
 export function whenSound(heard) {
@@ -70,9 +70,14 @@ export async function testSound(now) {
   return heard;
 }
 
+/** What an officer wants to hear besides FLASH: "all" or "flash", which is nothing. FLASH itself is always heard. */
+export function hearing(sounds) {
+  state.chimes = sounds !== "flash" && sounds !== false;
+}
+
 /** One short tone: something other than a FLASH has come. */
 export function chime() {
-  if (state.context?.state === "running") tone(740, state.context.currentTime, 0.18);
+  if (state.chimes && state.context?.state === "running") tone(740, state.context.currentTime, 0.18);
 }
 
 /** Two tones again and again, until `hush`. */
