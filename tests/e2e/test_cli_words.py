@@ -15,6 +15,7 @@ from openline.cli.contents import CONTENTS, Entry
 from openline.kernel.errors import Malformed
 from openline.kernel.units import Instant
 from openline.protocol import entries
+from openline.station.catalogues import read_catalogue
 from tests.e2e import pages
 from tests.e2e.cli_rig import process, type_
 
@@ -138,7 +139,7 @@ def fields(text: str) -> set[str]:
 
 @pytest.mark.parametrize("name", ["fr", "ru"])
 def test_no_text_is_missing_in_a_language(name: str) -> None:
-    catalogue = language.read_catalogue(language.FOLDER / f"{name}.po")
+    catalogue = read_catalogue(language.FOLDER / f"{name}.po")
     texts = spoken()
     assert sorted(set(texts) - set(catalogue)) == []
     for text, forms in texts.items():
