@@ -64,9 +64,20 @@ function struck(event) {
   return [event.ctrlKey && "ctrl", event.altKey && "alt", event.metaKey && "meta", key].filter(Boolean).join("+");
 }
 
+let heldUntil = 0;
+
+/** For a moment no key acts: what was struck for what stood there before is not meant for what stands there now. */
+export function hold(ms) {
+  heldUntil = performance.now() + ms;
+}
+
 function listen(event) {
   if (event.defaultPrevented || event.isComposing || event.repeat && /^(enter|escape)$/i.test(event.key)) return;
   const name = struck(event);
+  if (performance.now() < heldUntil) {
+    if (name === "ctrl+enter" || !typing(event.target)) event.preventDefault();
+    return;
+  }
   const single = !/ctrl|alt|meta/.test(name) && name.length === 1;
   if (single && (typing(event.target) || !singleKeys())) return;
   const modal = document.querySelector("dialog[open]");

@@ -38,6 +38,7 @@ export class Draft {
   async keep({ seen } = {}) {
     clearTimeout(this.timer);
     if (this.conflict) return false;
+    if (!this.number && this.blank) return true;
     if (!this.dirty && seen === undefined) return true;
     if (this.saving) await this.saving.catch(() => {});
     if (this.conflict || (!this.dirty && seen === undefined)) return !this.conflict;

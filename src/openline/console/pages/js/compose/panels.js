@@ -40,7 +40,7 @@ export function sending(place) {
   const words = flash ? t("To the second act") : asked ? t("Hand it to a second officer") : t("Send. Ten seconds to take it back");
   return el("section", { class: "beside", "aria-label": t("What will happen") }, el("h2", null, precedence(content.precedence), " ", t("What will happen")), consequences(place, content),
     minimize(place), el("div", { class: "do" }, place.said, button(words, place.acts.send, { key: "Ctrl Enter", kind: `${flash ? "danger" : "main"} big` }),
-      el("p", { class: "small second" }, t("Files are attached once the message is signed."))));
+      el("p", { class: "small second" }, t("Files are attached once the message is signed."), " ", button(t("let the draft go"), () => place.discard(), { kind: "plain small" }))));
 }
 
 function minimize({ line, draft }) {
@@ -54,7 +54,8 @@ export function secondAct(place, message, { go, back, released = false }) {
   const { line } = place;
   const digits = el("input", { class: "digits fig", id: fresh("digits"), inputmode: "numeric", maxlength: line.number.length, autocomplete: "off", "aria-describedby": fresh("why") });
   const why = el("p", { class: "act", id: digits.getAttribute("aria-describedby"), role: "alert" });
-  const send = button(t("Send the FLASH"), () => form.requestSubmit(), { key: t("Enter"), kind: "danger big" });
+  const handed = !released && line.policy?.release;
+  const send = button(handed ? t("Hand it to a second officer") : t("Send the FLASH"), () => form.requestSubmit(), { key: t("Enter"), kind: "danger big" });
   const given = () => {
     digits.value = digits.value.replace(/\D/g, "");
     const whole = digits.value.length === line.number.length;

@@ -33,11 +33,15 @@ const languagesOf = (line, mine) => [...new Set([...(line.policy?.languages ?? [
 export class Paper {
   constructor(context, line, draft) {
     Object.assign(this, { context, line, draft });
-    this.language = languagesOf(line, context.me.language)[0];
+    const mine = context.me.language;
+    const agreed = line.policy?.languages ?? [];
+    this.language = agreed.includes(mine) || !agreed.length ? mine : agreed[0];
+    this.draft.content.lang ??= this.language; // what the officer sees is what is kept
     this.box = el("div", { class: "paper" });
     this.node = livery(el("div", { class: "sheet" }, this.box), line);
     this.node.setAttribute("role", "group");
     this.node.setAttribute("aria-label", t("The message"));
+    this.node.addEventListener("focusout", () => this.draft.keep());
     fill(this.box, el("div", { class: "heads" }, this.#precedence(), this.#roles()), this.meaning = el("p", { class: "meaning small" }),
       el("div", { class: "heads" }, this.#template(), this.#language(), this.#moments()), this.#subject(), this.body = el("div", { class: "writing" }), this.#foot());
     this.show();
@@ -223,7 +227,7 @@ export class Paper {
     this.kept.classList.toggle("act", draft.away);
     if (draft.away) fill(this.kept, badge("lost", { size: 14 }), " ", t("Not kept: the station does not answer. It is tried again. Do not close this page."));
     else if (draft.refused) fill(this.kept, el("span", { class: "act" }, t("Not kept: something is too long or does not fit.")));
-    else if (draft.dirty || !view) fill(this.kept, draft.dirty ? t("Keeping…") : "");
+    else if (draft.dirty || !view) fill(this.kept, draft.dirty && (draft.number || !draft.blank) ? t("Keeping…") : "");
     else fill(this.kept, rich("Sealed draft {number}, kept {moment} by {sign}", { number: el("span", { class: "fig" }, draft.number), moment: el("time", null, hms(view.at)), sign: el("span", { class: "fig" }, view.by) }));
   }
 

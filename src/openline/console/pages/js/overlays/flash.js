@@ -5,7 +5,7 @@ import { ofLine, get, post, explain } from "../api.js";
 import { failure } from "../dialogs.js";
 import { button, el, fill, fresh } from "../dom.js";
 import { inertLine, inertText } from "../inert.js";
-import { bind } from "../keys.js";
+import { bind, hold } from "../keys.js";
 import { gradeWord } from "../line/message.js";
 import { keyOf } from "../line/window.js";
 import { own } from "../live.js";
@@ -48,6 +48,7 @@ class Wall {
     ];
     this.onSight = () => this.present();
     document.addEventListener("visibilitychange", this.onSight);
+    this.show();
     this.settle();
   }
 
@@ -85,7 +86,7 @@ class Wall {
 
   done(line, entry) {
     const mine = entry.status?.[own(line).name];
-    return entry.superseded || entry.refused || !mine || mine.acknowledged || mine.read || mine.relayed || mine.answered || mine.declined;
+    return Boolean(entry.superseded || entry.refused || (mine && (mine.acknowledged || mine.read || mine.relayed || mine.answered || mine.declined)));
   }
 
   /** One of our own people has said something of it, at this console or another. */
@@ -178,6 +179,7 @@ class Wall {
     clearInterval(this.timer);
     dialog.close();
     dialog.remove();
+    hold(ARMED_MS);
     hush();
     tellFlash("");
     if (this.before instanceof HTMLElement && this.before.isConnected) this.before.focus();
@@ -189,7 +191,7 @@ class Wall {
     this.armed = performance.now() + ARMED_MS;
     const drill = isExercise(this.live, line, entry);
     const heading = fresh("flash");
-    const mine = entry.status[own(line).name];
+    const due = entry.status?.[own(line).name]?.due ?? null;
     this.text = el("div", { class: "txt", tabindex: -1, "data-quiet-focus": "" });
     this.foot = el("div", { class: "foot" });
     this.sound = el("p");
@@ -199,7 +201,7 @@ class Wall {
     fill(this.dialog, el("header", null, precedenceShape("flash", { size: 92 }), el("div", null, drill ? exercise() : null,
       el("h1", { id: heading, tabindex: -1 }, rich("FLASH from {party}", { party: el("bdi", null, entry.author) })), el("p", null, el("span", { class: "fig" }, entry.ref.reference)),
       livery(el("p", { class: "where" }, el("span", null, rich("Line {number} {title}. To {roles}.", { number: el("b", { class: "fig" }, line.number), title: inertLine(line.title || line.label, 60), roles: listed((entry.body.roles ?? []).map(roleWord)) }))), line)),
-    mine.due === null ? null : el("div", { class: "due" }, runningClock(mine.due, entry.time, { meter: false }), el("p", null, rich("to be read by {moment}", { moment: moment(mine.due) })))),
+    due === null ? null : el("div", { class: "due" }, runningClock(due, entry.time, { meter: false }), el("p", null, rich("to be read by {moment}", { moment: moment(due) })))),
     this.text, this.foot);
     this.drawText();
     this.drawFoot();

@@ -2,7 +2,7 @@
 
 import { failure } from "../dialogs.js";
 import { button, choice, el, field, fill } from "../dom.js";
-import { inertLine } from "../inert.js";
+import { inertLine, inertString } from "../inert.js";
 import { dtg } from "../moments.js";
 import { lineName } from "../picking.js";
 import { hashOf } from "../router.js";
@@ -33,7 +33,7 @@ class Search {
     const given = (name) => query.get(name) ?? "";
     const soon = () => this.soon();
     this.words = el("input", { type: "search", maxlength: 256, dir: "auto", value: given("q"), autocomplete: "off", on: { input: soon } });
-    this.line = choice([["", t("All lines")], ...[...this.live.lines.values()].map((line) => [line.label, `${line.number} ${line.title || line.label}`])], given("line"), { on: { change: soon } });
+    this.line = choice([["", t("All lines")], ...[...this.live.lines.values()].map((line) => [line.label, `${line.number} ${inertString(line.title || line.label, 60)}`])], given("line"), { on: { change: soon } });
     this.kind = choice([["", t("Everything")], ["message", t("Messages")], ["query,answer,translation", t("Queries and translations")], ["interim,decline,suspend,lift", t("Decisions")]], given("kind"), { on: { change: soon } });
     this.precedence = choice([["", t("Any precedence")], ...PRECEDENCES.map((name) => [name, name.toUpperCase()])], given("precedence"), { on: { change: soon } });
     this.from = el("input", { type: "date", value: given("from"), on: { change: soon } });
