@@ -64,18 +64,18 @@ function struck(event) {
   return [event.ctrlKey && "ctrl", event.altKey && "alt", event.metaKey && "meta", key].filter(Boolean).join("+");
 }
 
-let heldUntil = 0;
+const held = { until: 0, keys: [] };
 
-/** For a moment no key acts: what was struck for what stood there before is not meant for what stands there now. */
-export function hold(ms) {
-  heldUntil = performance.now() + ms;
+/** For a moment these keys do not act: struck for what stood there before, they are not meant for what stands there now. */
+export function hold(keys, ms) {
+  Object.assign(held, { until: performance.now() + ms, keys });
 }
 
 function listen(event) {
   if (event.defaultPrevented || event.isComposing || event.repeat && /^(enter|escape)$/i.test(event.key)) return;
   const name = struck(event);
-  if (performance.now() < heldUntil) {
-    if (name === "ctrl+enter" || !typing(event.target)) event.preventDefault();
+  if (performance.now() < held.until && held.keys.includes(name) && !(name.length === 1 && typing(event.target))) {
+    event.preventDefault();
     return;
   }
   const single = !/ctrl|alt|meta/.test(name) && name.length === 1;

@@ -179,7 +179,7 @@ class Wall {
     clearInterval(this.timer);
     dialog.close();
     dialog.remove();
-    hold(ARMED_MS);
+    hold(["ctrl+enter", "s"], ARMED_MS);
     hush();
     tellFlash("");
     if (this.before instanceof HTMLElement && this.before.isConnected) this.before.focus();
