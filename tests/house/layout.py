@@ -242,6 +242,7 @@ MAP: dict[str, str] = {
     "cli/contacts.py": "cli",
     "cli/training.py": "cli",
     "cli/demo.py": "cli",
+    "cli/demo_consoles.py": "cli",
     "cli/demo_views.py": "cli",
     "cli/playing.py": "cli",
     "__main__.py": "cli",

@@ -2,7 +2,8 @@
 
 Everything is real but the clock and the people: two processes, two folders of
 keys, TLS between them, signed logs, receipts. What is run is shown as the
-commands that anybody would type.
+commands that anybody would type, and both consoles stand open in the browser
+while it happens.
 """
 
 import os
@@ -22,7 +23,9 @@ from typing import Any
 
 import click
 
+from openline.cli import demo_consoles as consoles
 from openline.cli import scenario as parts
+from openline.cli.demo_consoles import Door
 from openline.cli.demo_views import Narrator
 from openline.cli.language import _, choose, wanted
 from openline.cli.output import output_for
@@ -32,10 +35,14 @@ from openline.kernel.errors import Refused, Unavailable
 from openline.station.client import Client
 
 SCENARIOS = Path(__file__).resolve().parents[3] / "examples" / "scenarios"
+INTERRUPTED = 130
+"""Exit code: Ctrl-C or SIGTERM before the scenario had ended (128 and SIGINT, as shells tell it)."""
 KEYS: tuple[StationKey, StationKey] = ("alpha", "bravo")
-READING_S = 0.9
-"""How long a step stands before the next; a long text, longer."""
-START_S = 20.0
+READING_S = 2.0
+"""How long a step stands before the next: time to look at a terminal and two windows; a long text, longer."""
+MOST_READING_S = 4.0
+CHARACTERS_PER_S = 80
+START_S = 60.0
 REST_S = 3.0
 """A line at rest is signed with both keys after a second and a half; twice that for slow machines."""
 
@@ -54,6 +61,7 @@ class Demo:
     narrator: Narrator
     running: dict[StationKey, "subprocess.Popen[bytes]"] = field(default_factory=dict)
     fingerprints: dict[StationKey, str] = field(default_factory=dict)
+    doors: dict[StationKey, Door] = field(default_factory=dict)
 
     def name(self, key: StationKey) -> str:
         """The station's name in this scenario."""
@@ -91,6 +99,7 @@ class Demo:
             words = ["init", self.name(key), "--listen", f"127.0.0.1:{_free_port()}"]
             words += ["--key-file", str(self.folder / f"{key}.key"), "--lang", language, "--simulated-clock"]
             self.openline(key, *words)
+            consoles.configure(self.home(key), key)
             card = self.openline(key, "card")
             (self.folder / f"{key}.card").write_text(card)
             shown = self.openline(key, "card", "--fingerprint", shown=False)
@@ -178,6 +187,32 @@ class Demo:
     def _state(self, key: StationKey) -> str:
         return str(self.line(key).get("state", ""))
 
+    def open_consoles(self) -> None:
+        """Make a one-time link to each console, and wait for the visitor, if one can be waited for."""
+        self.narrator.chapter(_("Both consoles are open in the browser"))
+        for key in KEYS:
+            self.doors[key] = self._door(key, consoles.officer(self.scenario, key))
+        for key, door in self.doors.items():
+            self.narrator.door(self.name(key), door)
+        self.narrator.note(
+            _(
+                "Each link signs in once, within 15 minutes. The browser will warn: it does not know these stations'"
+                " own authorities, made a moment ago. Let it go on, for this address alone."
+            )
+        )
+        if self.narrator.out.terminal and not self.fast:
+            self.narrator.ask(_("The scenario begins when both are open, or when you press Enter."))
+            consoles.gathered(self.doors, self.socket)
+
+    def _door(self, key: StationKey, sign: str) -> Door:
+        words = consoles.words_for(sign)
+        if getattr(self.scenario.header.stations, key).languages[0] != self.narrator.language:
+            used = self.openline(key, *words, shown=False)
+            with Client(self.socket(key)) as station:
+                authority = str(station.get("console/authority")["certificate"])
+            consoles.speak(consoles.link_in(used), self.narrator.language, authority)
+        return Door(key=key, sign=sign, link=consoles.link_in(self.openline(key, *words)))
+
     # --- the scenario, and after it ---
 
     def play(self) -> None:
@@ -196,7 +231,7 @@ class Demo:
         if self.fast:
             return
         text = step.text if isinstance(step, parts.Message | parts.Service) else ""
-        time.sleep(READING_S + min(len(text) / 120, 2.5))
+        time.sleep(READING_S + min(len(text) / CHARACTERS_PER_S, MOST_READING_S))
 
     def record(self) -> None:
         """Export on both sides, verify each export with the other's fingerprint, and show what both see."""
@@ -219,10 +254,15 @@ class Demo:
 
     def stay(self) -> None:
         """Leave both stations up until Ctrl-C."""
-        self.narrator.chapter(_("Both stations stay up until Ctrl-C. In another terminal:"))
+        self.narrator.chapter(_("Both stations stay up until Ctrl-C"))
+        for key, door in self.doors.items():
+            self.narrator.fact(self.name(key), door.address)
+        self.narrator.hint(_("In another terminal:"))
         activate = Path(sys.executable).parent / "openline"
         for key in KEYS:
             self.narrator.hint(f"OPENLINE_HOME={self.home(key)} {activate} inbox")
+        for key, door in self.doors.items():  # without --role: the officer is there
+            self.narrator.hint(f"OPENLINE_HOME={self.home(key)} {activate} console link {door.sign}")
         label = str(self.line("alpha")["label"])
         self.narrator.hint(f"OPENLINE_HOME={self.home('alpha')} {activate} send {label} --wait held 'Good evening.'")
         while all(process.poll() is None for process in self.running.values()):
@@ -265,10 +305,13 @@ def _interrupted(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-@click.command(help="Open a demonstration line between two stations on this machine, and play a scenario through it.")
+@click.command(
+    help="Open a demonstration line between two stations on this machine, with both consoles in the browser, and play"
+    " a scenario through it. At a terminal both stay open until Ctrl-C."
+)
 @click.option("--scenario", "file", type=click.Path(path_type=Path), help="Play this file (default: 2025-contact).")
 @click.option("--once", is_flag=True, help="End when the scenario is over, instead of leaving both stations up.")
-@click.option("--fast", is_flag=True, help="Do not wait for people to read.")
+@click.option("--fast", is_flag=True, help="Do not wait for people to look, and end when the scenario is over.")
 @click.option(
     "--dir", "chosen", type=click.Path(path_type=Path), help="Keep everything in this folder; it must be empty."
 )
@@ -286,18 +329,22 @@ def main(*, file: Path | None, once: bool, fast: bool, chosen: Path | None, lang
     folder = _folder(chosen)
     narrator = Narrator(out=output_for(as_json=False), language=language)
     demo = Demo(folder=folder, scenario=scenario, fast=fast, narrator=narrator)
-    began = time.monotonic()
+    began, played = time.monotonic(), False
     try:
         demo.found()
         demo.start()
         demo.pair()
+        demo.open_consoles()
         demo.play()
         demo.record()
         narrator.ended(time.monotonic() - began, folder if chosen else None)
-        if not once:
+        played = True
+        if narrator.out.terminal and not fast and not once:
             demo.stay()
     except KeyboardInterrupt:
         narrator.chapter(_("Ending both stations"))
+        if not played:
+            raise SystemExit(INTERRUPTED) from None
     except (Refused, Unavailable) as flaw:
         raise Failed(f"{flaw}\n" + _("The stations' logs are in {folder}.").format(folder=folder)) from None
     finally:

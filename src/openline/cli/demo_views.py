@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from openline.cli import scenario as parts
+from openline.cli.demo_consoles import Door
 from openline.cli.inert import inert_line
 from openline.cli.language import _
 from openline.cli.output import Cell, Output, table
@@ -58,6 +59,19 @@ class Narrator:
     def hint(self, text: str) -> None:
         """Something to try."""
         self.out.say(f"  {text}")
+
+    def note(self, text: str) -> None:
+        """Something to know."""
+        self.out.say("", *self._wrapped(text, "  "))
+
+    def ask(self, text: str) -> None:
+        """Something that is waited for."""
+        self.out.say("", f"  {self.out.paint(text, 'look')}")
+
+    def door(self, name: str, door: Door) -> None:
+        """Where a console is, and the link that opens it: on a line of its own, never broken."""
+        self.out.say("", f"  {self.out.paint(name, 'chosen')}  {_('signs in as {sign}').format(sign=door.sign)}")
+        self.out.say(f"    {self.out.paint(door.link, 'peer')}")
 
     def quote(self, text: str) -> None:
         """What a command printed."""

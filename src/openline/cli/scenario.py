@@ -31,7 +31,7 @@ MAX_FILE_BYTES = 262_144
 """256 KiB: the longer of the bundled scenarios is 27 KiB, and tomllib reads all at once."""
 
 MAX_STEPS = 1_000
-"""At one second a step, a demonstration of a quarter of an hour; nobody watches longer."""
+"""At two seconds a step, a demonstration of half an hour; nobody watches longer."""
 
 MAX_SUBJECT_CHARACTERS = 120
 """One line of a console with the tag in front; counted with the tag."""
