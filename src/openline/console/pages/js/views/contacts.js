@@ -28,14 +28,16 @@ export function open(root, context, params) {
     { key: "pagedown", words: t("next month"), run: () => view.turn(1) },
     { key: "pageup", words: t("month before"), run: () => view.turn(-1), hint: false },
     { key: "home", words: t("this month"), run: () => view.today(), hint: false },
-    { key: "t", words: t("it took place"), run: () => view.say("kept"), hint: false },
-    { key: "d", words: t("decline it"), run: () => view.say("declined"), hint: false },
-    { key: "w", words: t("say why"), run: () => view.say("account"), hint: false },
-    { key: "y", words: t("countersign"), run: () => view.sign(true) },
-    { key: "x", words: t("it was not so"), run: () => view.sign(false), hint: false },
-    { key: "r", words: t("record a contact"), run: () => view.may() && view.acts.record() },
-    { key: "v", words: t("calendar address"), run: () => view.mayAddress() && calendars() },
-    { key: "p", words: t("propose a schedule"), run: () => view.propose(), hint: false },
+    ...(view.may() ? [
+      { key: "t", words: t("it took place"), run: () => view.say("kept"), hint: false },
+      { key: "d", words: t("decline it"), run: () => view.say("declined"), hint: false },
+      { key: "w", words: t("say why"), run: () => view.say("account"), hint: false },
+      { key: "y", words: t("countersign"), run: () => view.sign(true) },
+      { key: "x", words: t("it was not so"), run: () => view.sign(false), hint: false },
+      { key: "r", words: t("record a contact"), run: () => view.acts.record() },
+    ] : []),
+    ...(view.mayAddress() ? [{ key: "v", words: t("calendar address"), run: () => calendars() }] : []),
+    ...(context.live.may("administrator") ? [{ key: "p", words: t("propose a schedule"), run: () => view.propose(), hint: false }] : []),
   ]);
   view.load();
   return () => view.stop();

@@ -19,11 +19,11 @@ const AGAIN_MS = 30_000;
 export function open(root, context) {
   const view = new Log(root, context);
   context.keys([
-    { key: "n", words: t("write a note"), run: () => view.note?.focus() },
-    { key: "ctrl+enter", words: t("put the note into the log"), run: () => view.write(), always: true, hint: false },
-    { key: "w", words: t("take or hand over the watch"), run: () => view.watch() },
+    ...(view.note ? [{ key: "n", words: t("write a note"), run: () => view.note.focus() },
+      { key: "ctrl+enter", words: t("put the note into the log"), run: () => view.write(), always: true, hint: false }] : []),
+    ...(context.live.may("watch-officer") ? [{ key: "w", words: t("take or hand over the watch"), run: () => view.watch() }] : []),
     { key: "o", words: t("operators’ log"), run: () => view.show("log") },
-    { key: "a", words: t("audit log"), run: () => view.show("audit"), off: () => !view.audits },
+    ...(view.audits ? [{ key: "a", words: t("audit log"), run: () => view.show("audit") }] : []),
     { key: "m", words: t("more"), run: () => view.more() },
   ]);
   view.show("log");

@@ -15,8 +15,7 @@ const DAY_MS = 86_400_000;
 export function open(root, context, params) {
   const view = new Record(root, context, params);
   context.keys([
-    { key: "e", words: t("export"), run: () => view.exporting?.run() },
-    { key: "o", words: t("proof of one entry"), run: () => view.proving?.focus() },
+    ...(view.exporting ? [{ key: "e", words: t("export"), run: () => view.exporting.run() }, { key: "o", words: t("proof of one entry"), run: () => view.proving.focus() }] : []),
     { key: "p", words: t("print"), run: () => view.paper(true) },
     { key: "f", words: t("from which day"), run: () => view.from.focus(), hint: false },
   ]);
