@@ -109,7 +109,8 @@ class Shown:
 def terminal(folder: Path, *words: str) -> Iterator[Shown]:
     """Run it at a terminal, with everything in `folder`/line."""
     ours, theirs = pty.openpty()
-    environment = dict(os.environ, LANG="C.UTF-8", OPENLINE_LANG="en", NO_COLOR="1", TERM="xterm")
+    environment = dict(os.environ, LANG="C.UTF-8", NO_COLOR="1", TERM="xterm")
+    environment.pop("OPENLINE_LANG", None)  # as on a machine without any language
     process = subprocess.Popen(
         [*RUN, "--dir", str(folder / "line"), *words],
         cwd=ROOT,

@@ -27,7 +27,7 @@ from openline.cli import demo_consoles as consoles
 from openline.cli import scenario as parts
 from openline.cli.demo_consoles import Door
 from openline.cli.demo_views import Narrator
-from openline.cli.language import _, choose, wanted
+from openline.cli.language import _, choose, language, wanted
 from openline.cli.output import output_for
 from openline.cli.playing import Played, Player
 from openline.cli.scenario import Scenario, StationKey, Step, load
@@ -318,8 +318,7 @@ def _interrupted(_number: int, _frame: FrameType | None) -> None:
 @click.option("--lang", type=click.Choice(["en", "fr", "ru"]), help="Language of the narration.")
 def main(*, file: Path | None, once: bool, fast: bool, chosen: Path | None, lang: str | None) -> None:
     """Run the demonstration."""
-    language = lang or wanted([])
-    choose(language)
+    choose(lang or wanted([]))
     for stop in (signal.SIGTERM, signal.SIGINT):  # also where a shell started us with Ctrl-C ignored
         signal.signal(stop, _interrupted)
     try:
@@ -327,7 +326,7 @@ def main(*, file: Path | None, once: bool, fast: bool, chosen: Path | None, lang
     except (Refused, Unavailable) as flaw:
         raise Failed(f"{file or 'scenario'}: {flaw}") from None
     folder = _folder(chosen)
-    narrator = Narrator(out=output_for(as_json=False), language=language)
+    narrator = Narrator(out=output_for(as_json=False), language=language())
     demo = Demo(folder=folder, scenario=scenario, fast=fast, narrator=narrator)
     began, played = time.monotonic(), False
     try:
