@@ -196,8 +196,8 @@ def test_newer_traffic_stands_above_the_draft_until_it_was_looked_at_and_is_iner
 
 def test_an_answer_shows_what_it_answers_and_a_hostile_text_stays_text(room: Room, homes: list[Home]) -> None:
     alpha, bravo = homes
-    ref = say(bravo, kind="message", text=HOSTILE, precedence="flash")
-    say(alpha, kind="receipt", of={name: ref[name] for name in ("lane", "generation", "index")}, step="read")
+    ref = say(bravo, kind="message", text=HOSTILE, precedence="immediate")
+    until(lambda: HOSTILE in [body["text"] for body in said(alpha) if body["precedence"] == "immediate"], deadline_s=60)
     seat = composing(room, alpha, "A7", f"#/compose/relay?answers={ref['reference'].replace(' ', '+')}")
     about = seat.page.locator(".about")
     about.locator(".codepoint").first.wait_for()
