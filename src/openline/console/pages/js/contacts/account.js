@@ -56,7 +56,7 @@ function course(line, each, now) {
 const who = (line, name) => el("b", { class: name === own(line).name ? null : "peer" }, el("bdi", null, name));
 
 /** A party's signed word, and whether the others signed it. */
-export function spoken(line, word, acts, may) {
+export function spoken(line, word, acts, may, keyed = true) {
   const me = own(line).name;
   const parties = [word.author, ...word.agreed];
   const missing = line.parties.map((party) => party.name).filter((name) => !parties.includes(name) && !word.differs.includes(name));
@@ -66,8 +66,8 @@ export function spoken(line, word, acts, may) {
     word.text ? inertText(word.text) : null,
     el("p", { class: "small" }, missing.length ? el("span", { class: "look" }, t("Not signed yet by {parties}.", { parties: listed(missing) })) : word.differs.length ? null : el("span", { class: "work" }, t("Signed by all sides.")),
       word.differs.length ? el("span", { class: "act" }, t("{parties}: it was not so.", { parties: listed(word.differs) })) : null),
-    may && !mine ? el("div", { class: "row acts" }, button(t("Countersign: it was so"), () => acts.countersign(word, true), { key: "Y", kind: "main" }),
-      word.differs.includes(me) ? null : button(t("It was not so"), () => acts.countersign(word, false), { key: "X" })) : null);
+    may && !mine ? el("div", { class: "row acts" }, button(t("Countersign: it was so"), () => acts.countersign(word, true), { key: keyed ? "Y" : "", kind: "main" }),
+      word.differs.includes(me) ? null : button(t("It was not so"), () => acts.countersign(word, false), { key: keyed ? "X" : "" })) : null);
 }
 
 /** Figures of the line over `days` days. */

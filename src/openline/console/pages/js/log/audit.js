@@ -25,12 +25,14 @@ export class Audit {
     return this.before <= 1;
   }
 
-  table(now) {
+  /** The rows so far. `live` names a line by its label where the row has its id. */
+  table(live) {
+    const now = live.now();
     return el("table", { class: "audit" }, el("thead", null, el("tr", null,
       [t("No."), t("Time"), t("Who"), t("Act"), t("About"), t("How it ended"), t("Digest")].map((words) => el("th", { scope: "col" }, words)))),
     el("tbody", null, this.rows.flatMap((row) => [...row.acts].reverse().map((act, place) => el("tr", { class: outcome(act.outcome) === "refused" ? "refused" : null },
       figure(place ? "" : row.number), el("td", null, moment(act.time, now, { seconds: true })), figure(act.sign || t("user {uid}", { uid: act.uid })),
-      el("td", null, el("code", { lang: "en" }, act.act)), el("td", null, act.line ? inertLine(act.line, 40) : ""),
+      el("td", null, el("code", { lang: "en" }, act.act)), el("td", null, act.line ? inertLine(live.line(act.line)?.label ?? act.line, 40) : ""),
       el("td", { class: outcome(act.outcome) === "refused" ? "look" : null }, outcomeWords(act.outcome)), el("td", null, el("span", { class: "fig label" }, place ? "" : row.digest.slice(0, 12))))))));
   }
 }

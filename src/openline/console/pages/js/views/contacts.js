@@ -132,9 +132,10 @@ class Contacts {
       choose: (one) => this.choose(one) }));
     const options = { now: this.live.now(), acts: this.acts, may: this.may() };
     fill(this.mine, each ? account(this.line, each, options) : el("section", { class: "panel" }, el("p", null, t("No contact is due in this month."))));
+    const meant = each && this.#unsigned(each) ? null : found.outside.find((word) => this.#unsigned({ words: [word] }));
     const outside = found.outside.length ? el("section", { class: "panel outside" }, el("h2", null, t("Contacts outside the schedule")), found.outside.map((word) => el("div", null,
-      el("p", null, el("b", null, mediumWord(word.medium)), ", ", el("span", { class: "fig" }, `${new Date(word.at).getUTCDate()}`), " ", said(word.at, { month: "long" }), ", ", el("time", null, hm(word.at))),
-      spoken(this.line, word, this.acts, this.may())))) : null;
+      el("p", null, el("b", null, mediumWord(word.medium)), ", ", said(word.at, { day: "numeric", month: "long" }), ", ", el("time", null, hm(word.at))),
+      spoken(this.line, word, this.acts, this.may(), word === meant)))) : null;
     fill(this.side, this.proposal, this.mine, outside, this.figures,
       schedulePanel(found, this.live.may("administrator") ? () => this.propose() : null), marksKey());
     if (within) this.#pressed()?.focus({ preventScroll: true });
@@ -148,7 +149,7 @@ class Contacts {
     const { from, to } = { from: this.month, to: monthOf(this.month, 1) - 1 };
     const here = this.found.occurrences.filter((each) => each.start >= from && each.start <= to);
     const count = (state, cause) => here.filter((each) => each.state === state && (cause === undefined || each.cause === cause)).length;
-    const parts = [lineName(this.line), ". ", this.line.policy?.exercise ? [exercise(), " "] : "", said(this.month, { month: "long" }), ` ${new Date(this.month).getUTCFullYear()}. `];
+    const parts = [lineName(this.line), ". ", this.line.policy?.exercise ? [exercise(), " "] : "", capital(said(this.month, { month: "long" })), ` ${new Date(this.month).getUTCFullYear()}. `];
     if (!this.found.schedule.length) parts.push(t("No regular contact is agreed."), " ");
     else if (!here.length) parts.push(t("No contact is due in this month."), " ");
     const kept = count("kept");
@@ -208,3 +209,6 @@ class Contacts {
     if (this.found && this.live.may("administrator") && (await proposeSchedule(this.line, this.found.schedule))) this.load();
   }
 }
+
+/** A word with which a sentence begins. */
+const capital = (word) => word.charAt(0).toLocaleUpperCase() + word.slice(1);

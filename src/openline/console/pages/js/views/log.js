@@ -136,7 +136,7 @@ class Log {
     const now = this.live.now();
     const audit = this.shown === "audit";
     const left = audit ? !this.audit.complete : this.before > 0;
-    fill(this.list, audit ? this.audit.table(now) : this.#entries(now), left ? el("p", { class: "acts" }, button(t("More, earlier ones"), () => this.more(), { key: "M" })) : null);
+    fill(this.list, audit ? this.audit.table(this.live) : this.#entries(now), left ? el("p", { class: "acts" }, button(t("More, earlier ones"), () => this.more(), { key: "M" })) : null);
   }
 
   #entries(now) {
