@@ -33,7 +33,8 @@ CALL = RegularContact(
 POLICY = with_contacts(Policy(title="North Strait", test_minutes=0), [CALL])
 ALL = ("watch-officer", "principal", "technician", "auditor", "administrator")
 PARTS = ("contacts/relay", "log", "settings", "settings/people", "settings/bearers", "settings/alarms", "record/relay")
-PHONE: ViewportSize = {"width": 390, "height": 844}
+PHONE: ViewportSize = {"width": 390, "height": 8_000}
+"""As wide as a telephone; tall, so that the bars that stay in sight cover nothing that one would scroll to."""
 
 
 def ms(text: str) -> int:
