@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from openline.kernel.errors import Unavailable
+from openline.kernel.units import Instant
 from openline.ports import AlarmCall
 from openline.protocol.entries import Message, Precedence, Role, Watch
 from openline.protocol.events import Noticed
@@ -436,6 +437,25 @@ def test_a_clock_that_runs_out_calls_on_both_sides_and_a_clock_that_is_set_back_
             assert not scene.supervisor.got
             later(alpha, 300_000)
             await until(lambda: scene.supervisor.of("restored"))
+
+    asyncio.run(play())
+
+
+def test_an_acknowledgement_that_was_demanded_and_does_not_come_calls_on_both_sides(scene: Scene) -> None:
+    """Spec 6.100: its clock runs on both floors, and at its end both are called."""
+    scene.configure(*scene.pagers())
+
+    async def play() -> None:
+        async with stations(scene.homes, PACE, PACE) as (alpha, bravo):
+            await linked(alpha, bravo)
+            await say(alpha, Watch(attended=True, role=Role.WATCH_OFFICER, sign="W1"))
+            by = Instant(bravo.clock.wall() + 2_000)
+            await say(bravo, replace(message(Precedence.IMMEDIATE), acknowledge_by=by))
+            await until(lambda: _unread(alpha))
+            await until(lambda: scene.pager.of("clock-ours"))
+            (got,) = scene.pager.of("clock-ours")
+            assert got.json["clock"] == "acknowledge by"
+            await until(lambda: any(each.key.kind == "clock-theirs" for each in bravo.alarms.calls.book.live()))
 
     asyncio.run(play())
 
