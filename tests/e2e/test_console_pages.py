@@ -302,3 +302,14 @@ def test_a_role_that_may_not_read_is_told_so_in_plain_words(room: Room, homes: l
     seat.page.keyboard.press("2")
     seat.shows("Your role may not do this.")
     assert "has failed" not in seat.text()
+
+
+def test_on_a_telephone_the_name_of_the_view_that_is_open_stands_in_sight(room: Room, homes: list[Home]) -> None:
+    seat = on_watch(room, homes[0], "T3")
+    seat.page.set_viewport_size({"width": 390, "height": 844})
+    for view in ("log", "floor"):  # the last name and the first
+        seat.open(f"#/{view}")
+        seat.until(f"""(() => {{
+            const here = document.querySelector(".topbar nav [aria-current][href='#/{view}']")?.getBoundingClientRect();
+            return here && here.left >= 0 && here.right <= innerWidth;
+        }})()""")

@@ -73,6 +73,8 @@ export class Shell {
     this.line = line;
     fill(this.nav, navigation().map(([name, words], place) => el("a", { href: hashOf(name), "aria-current": name === params.name ? "page" : null },
       el("kbd", { "aria-hidden": "true" }, place + 1), el("span", null, words))));
+    // On a telephone not all names stand side by side: where one is must be in sight, once the bar is on the page.
+    requestAnimationFrame(() => this.nav.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" }));
     this.#exercise();
   }
 
