@@ -289,7 +289,12 @@ def test_a_flash_rings_on_a_locked_page_and_is_not_shown_there(room: Room, homes
     assert words not in text
     assert "FLASH" in text
     assert not status(bravo, ref, "ALPHA")["presented"]
-    say(alpha, kind="receipt", of={name: ref[name] for name in ("lane", "generation", "index")}, step="read")
+    later = say(bravo, kind="message", text="And the third.", precedence="flash")
+    for each in (ref, later):
+        assert seat.page.evaluate("!document.querySelector('.alarm').hidden"), "it rings until the last is read"
+        say(alpha, kind="receipt", of={name: each[name] for name in ("lane", "generation", "index")}, step="read")
+    seat.until("document.querySelector('.alarm').hidden")  # read elsewhere: no console rings on
+    seat.until("!document.title.includes('FLASH')")
 
 
 def test_a_role_that_may_not_read_is_told_so_in_plain_words(room: Room, homes: list[Home]) -> None:

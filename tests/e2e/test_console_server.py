@@ -367,7 +367,16 @@ def test_a_locked_page_sees_states_and_that_a_flash_came(line: list[Home]) -> No
             seen += piece
         told = json.loads(stream.readline().removeprefix(b"data: "))
         assert told["line"] == "relay"
-        assert set(told) == {"line", "seq"}
+        assert set(told) == {"line", "seq", "place"}
+        lane, generation, index = told["place"].split("/")
+        with alpha.client() as here:
+            of = {"lane": int(lane), "generation": generation, "index": int(index)}
+            here.post("lines/relay/entries", {"kind": "receipt", "of": of, "step": "read"})
+        while b"event: answered" not in seen:
+            piece = stream.readline()
+            assert piece, "the stream ended"
+            seen += piece
+        assert json.loads(stream.readline().removeprefix(b"data: ")) == {"line": "relay", "of": told["place"]}
         assert b"MARKED" not in seen
         assert b"event: entry" not in seen
 

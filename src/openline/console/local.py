@@ -33,6 +33,9 @@ _IN_THE_OPEN: Final = frozenset({"state", "alarm"})
 
 class _Body(msgspec.Struct, frozen=True):
     precedence: str = ""
+    step: str = ""
+    of: Any = None
+    answers: Any = None
 
 
 class _Entry(msgspec.Struct, frozen=True):
@@ -42,6 +45,7 @@ class _Entry(msgspec.Struct, frozen=True):
     author: str
     kind: str
     seq: int
+    ref: Any
     body: _Body
 
 
@@ -112,13 +116,26 @@ class LocalApi:
             entry = _ENTRY.decode(event.data)
         except msgspec.MsgspecError:
             return b""  # of another form than a message's
+        line = self._desk.station.lines.get(event.line)
+        if line is None:
+            return b""
+        if entry.author == line.names[line.record.party]:
+            of = entry.body.of or entry.body.answers
+            if not of or entry.kind == "translation" or entry.body.step == "presented":
+                return b""
+            return _event("answered", {"line": entry.line, "of": _place(of)})
         if entry.kind != "message" or entry.body.precedence.lower() != "flash":
             return b""
-        line = self._desk.station.lines.get(event.line)
-        if line is None or entry.author == line.names[line.record.party]:
-            return b""
-        data = msgspec.json.encode({"line": entry.line, "seq": entry.seq})
-        return b"event: flash\ndata: %b\n\n" % data
+        return _event("flash", {"line": entry.line, "seq": entry.seq, "place": _place(entry.ref)})
+
+
+def _event(name: str, data: dict[str, Any]) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), msgspec.json.encode(data))
+
+
+def _place(ref: Any) -> str:
+    """Which entry, and nothing of it: so that a FLASH which somebody has read stops ringing on a locked page too."""
+    return f"{ref['lane']}/{ref['generation']}/{ref['index']}" if isinstance(ref, dict) and "index" in ref else ""
 
 
 def _until_changed(session: Session, receive: Receive) -> Receive:

@@ -34,7 +34,7 @@ export class Live {
   }
 
   /** Hear of `name`: "lines" (any line changed), "entry" ({line, entry}), "waiting" (the inbox changed), "link" (found or lost),
-   * "noticed", "state", "alarm", "draft" ({line, draft, state}), and on a locked page "flash". */
+   * "noticed", "state", "alarm", "draft" ({line, draft, state}), and on a locked page "flash" and "answered". */
   on(name, hear) {
     if (!this.heard.has(name)) this.heard.set(name, new Set());
     this.heard.get(name).add(hear);
@@ -134,7 +134,7 @@ export class Live {
       }
       this.#beat();
     });
-    for (const name of ["entry", "holds", "noticed", "state", "flash", "alarm", "draft"]) source.addEventListener(name, (event) => this.#event(name, event));
+    for (const name of ["entry", "holds", "noticed", "state", "flash", "answered", "alarm", "draft"]) source.addEventListener(name, (event) => this.#event(name, event));
   }
 
   #event(name, event) {

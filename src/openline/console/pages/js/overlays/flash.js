@@ -144,7 +144,7 @@ class Wall {
   // --- the wall ----------------------------------------------------------------------------------------------------
 
   show() {
-    sessionStorage.setItem(UNREAD, JSON.stringify([...new Set(this.queue.map((item) => item.line.label))]));
+    sessionStorage.setItem(UNREAD, JSON.stringify(this.queue.map((item) => [item.line.label, keyOf(item.entry.ref)])));
     if (!this.queue.length) return this.close();
     if (!this.dialog) this.open();
     if (this.shown !== this.queue[0]) this.draw(this.queue[0]);

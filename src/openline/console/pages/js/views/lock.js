@@ -18,16 +18,19 @@ import { rich, t } from "../words.js";
 
 export const styles = ["entrance", "lock"];
 
+const ALARM = "alarm"; // rings for an open alarm, where the FLASH itself was not heard of
+
 export async function open(root, context) {
   const { me } = context;
   const live = new Live(me, { locked: true });
-  const place = { context, live, said: el("div", { role: "alert" }), lines: el("ul", { class: "locklines" }), clocks: el("div", { class: "lockclocks" }), alarm: el("div", { class: "alarm", role: "alert", hidden: true }), open: el("ul", { class: "lockalarms" }), sound: el("p", { class: "row" }), lost: el("p", { class: "said act", role: "status", hidden: true }) };
+  const place = { context, live, said: el("div", { role: "alert" }), lines: el("ul", { class: "locklines" }), clocks: el("div", { class: "lockclocks" }), rings: new Map(), alarm: el("div", { class: "alarm", role: "alert", hidden: true }), open: el("ul", { class: "lockalarms" }), sound: el("p", { class: "row" }), lost: el("p", { class: "said act", role: "status", hidden: true }) };
   setClock(() => live.now());
   fill(root, place.alarm, watch(place), door(place));
   root.querySelector("button.main").focus();
   const offs = [
     live.on("lines", () => drawLines(place)),
-    live.on("flash", ({ line }) => flash(place, line)),
+    live.on("flash", ({ line, place: where }) => flash(place, line, where)),
+    live.on("answered", ({ line, of }) => over(place, line, of)),
     live.on("alarm", () => drawAlarms(place)),
     live.on("link", (found) => {
       place.lost.hidden = found;
@@ -122,27 +125,48 @@ function drawSound({ sound, live }) {
 
 /** What had come before the console was locked, and nobody has read. */
 function unread(place) {
-  let labels = [];
+  let kept = [];
   try {
-    labels = JSON.parse(sessionStorage.getItem(UNREAD) ?? "[]");
+    kept = JSON.parse(sessionStorage.getItem(UNREAD) ?? "[]");
   } catch { /* another version wrote it */ }
-  const line = labels.map((label) => place.live.line(label)).find(Boolean);
-  if (line) flash(place, line);
+  for (const [label, where] of kept) {
+    const line = place.live.line(label);
+    if (line) flash(place, line, where);
+  }
 }
 
 /** Alarms say what is wrong and never what was said: they stand on a locked screen too. */
 async function drawAlarms(place) {
   const { open: alarms } = await get("/v1/alarms?limit=0").catch(() => ({ open: [] }));
+  const still = new Set(alarms.filter((alarm) => alarm.kind === "flash").map((alarm) => alarm.line));
+  for (const label of [...place.rings.keys()]) if (!still.has(label)) over(place, { label }, ALARM);
   fill(place.open, alarms.slice(0, 4).map((alarm) => {
     const line = alarm.line && place.live.line(alarm.line);
-    if (alarm.kind === "flash" && line && place.alarm.hidden) flash(place, line);
+    if (alarm.kind === "flash" && line && place.alarm.hidden) flash(place, line, ALARM);
     return el("li", { class: "said act" }, badge("overdue", { words: t("Alarm") }), " ", line ? [t("line {number}", { number: line.number }), ": "] : "", alarmWords(alarm));
   }));
 }
 
+/** Somebody has read it at another console: this one rings no longer for it. */
+function over(place, line, where) {
+  const rings = place.rings.get(line.label);
+  if (!rings?.delete(where)) return;
+  if (!rings.size) place.rings.delete(line.label);
+  silenced(place);
+}
+
+function silenced(place) {
+  if (place.rings.size) return;
+  place.alarm.hidden = true;
+  fill(place.alarm);
+  tellFlash("");
+  hush();
+}
+
 /** A FLASH has come while nobody is here: it fills the screen and rings. What it says is not shown. */
-function flash(place, line) {
-  const { alarm, live } = place;
+function flash(place, line, where) {
+  const { alarm, live, rings } = place;
+  rings.set(line.label, (rings.get(line.label) ?? new Set()).add(where));
   alarm.hidden = false;
   fill(alarm, precedenceShape("flash", { size: 120 }), el("div", null,
     el("p", { class: "alarmword", lang: "en" }, "FLASH", " ", line.policy?.exercise || live.status?.simulated_clock ? exercise() : null),
