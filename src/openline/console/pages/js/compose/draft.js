@@ -37,11 +37,10 @@ export class Draft {
   /** Keep it now. Resolves whether everything that was written is kept. */
   async keep({ seen } = {}) {
     clearTimeout(this.timer);
+    while (this.saving) await this.saving.catch(() => {}); // also one that another waiter has begun: what is sent must be the version that is kept
     if (this.conflict) return false;
     if (!this.number && this.blank) return true;
     if (!this.dirty && seen === undefined) return true;
-    if (this.saving) await this.saving.catch(() => {});
-    if (this.conflict || (!this.dirty && seen === undefined)) return !this.conflict;
     this.saving = this.#put(seen);
     try {
       await this.saving;
