@@ -183,7 +183,7 @@ class Room:
     def check(self) -> None:
         """Fail with every fault that no test allowed."""
         found = [f"{seat.home.name}: {fault}" for seat in self.seats for fault in seat.unexpected()]
-        assert found == []
+        assert found == [], found
 
 
 @contextlib.contextmanager
