@@ -239,12 +239,15 @@ class LaneBook:
     def ended(self, party: int) -> None:
         """A party's generations before the current one: what is held and was not signed is to be said once more."""
         own = [self.own(urgent=urgent) for urgent in (True, False)]
-        signed = {(i.lane, i.generation): i.size for state in own for i in decode_ack(state.last_ack)}
+        signed: dict[tuple[int, Generation], int] = {}
+        for item in (item for state in own for item in decode_ack(state.last_ack)):
+            signed[item.lane, item.generation] = max(item.size, signed.get((item.lane, item.generation), 0))
         before = [g for g in self.named.held(party) if g < self.current(party)][-1:]
         for key in ((2 * party + low, generation) for low in (0, 1) for generation in before):
             state, first = self.state(self.lane(*key)), signed.get(key, 0)
             tail = self.rows(state, first, min(state.size - first, MAX_TAIL))
-            if len(tail) == MAX_TAIL or any(row.entry.kind != _ACK for row in tail):  # else nobody waits for it
+            whole = len(tail) == state.size - first  # or it is long, or on its way to the disk
+            if not whole or any(row.entry.kind != _ACK for row in tail):  # else nobody waits for it
                 self.unsaid.add(key)
 
     def all_ended(self) -> None:
