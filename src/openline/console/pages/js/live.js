@@ -10,6 +10,7 @@ const SETTLE_MS = 150;
 const PULSE_MS = 10_000;
 const LOST_PULSE_MS = 2_000;
 const LINES_MS = 20_000;
+const MOST_UNHEARD = 5; // answers of the station without a stream, each two seconds after the one before
 
 export class Live {
   /** `locked`: only the state of the lines is to be had, and that a FLASH has come. */
@@ -25,6 +26,7 @@ export class Live {
     this.heard = new Map();
     this.stirred = new Map();
     this.last = "";
+    this.unheard = 0;
     this.closed = false;
   }
 
@@ -118,11 +120,12 @@ export class Live {
     if (this.closed) return;
     const after = this.last || [...this.lines.values()].map((line) => `${line.line.slice(0, 16)}:${line.last_seq}`).join(",");
     const source = this.source = new EventSource(`/v1/events${after ? `?after=${encodeURIComponent(after)}` : ""}`);
-    let opened = false;
+    this.again = undefined;
+    this.unheard = 0;
     source.addEventListener("open", () => {
       this.wait = 1_000;
-      if (opened) this.#found();
-      opened = true;
+      if (this.opened) this.#found();
+      this.opened = true;
       this.#link(true);
     });
     source.addEventListener("error", () => {
@@ -174,8 +177,12 @@ export class Live {
     try {
       await this.#status();
       const streaming = this.source && this.source.readyState === EventSource.OPEN;
+      this.unheard = streaming ? 0 : this.unheard + 1;
       if (streaming) this.#link(true);
-      else if (!this.closed && this.source?.readyState === EventSource.CLOSED && !this.again) this.#follow();
+      else if (!this.closed && this.source && !this.again && (this.source.readyState === EventSource.CLOSED || this.unheard > MOST_UNHEARD)) {
+        this.source.close(); // the station answers and the stream does not come: a browser may wait on a connection that is dead
+        this.#follow();
+      }
     } catch (error) {
       if (error.code === "away") this.#link(false);
     }
