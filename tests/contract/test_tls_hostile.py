@@ -452,4 +452,6 @@ async def test_9_37_a_flood_on_one_connection_leaves_the_others_their_turn() -> 
         for number in range(3_000):
             assert near.bearer.offer(FAR, number.to_bytes(256, "big"))
         await far.seen.until(lambda: len(far.seen.arrivals) == 3_000)
-        assert most <= (32_768 + 16_384) // 256, "one reading, and the record whose beginning the one before had brought"
+        assert most <= (32_768 + 16_384) // 256, (
+            "one reading, and the record whose beginning the one before had brought"
+        )
