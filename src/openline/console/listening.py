@@ -13,12 +13,11 @@ import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from openline.kernel.errors import Unavailable
-from openline.station.server import wind_down
+from openline.station.server import served_by, wind_down
 
 MAX_CONNECTIONS = 256
 """A browser opens six; forty consoles on one floor."""
@@ -96,19 +95,7 @@ class HttpsServer:
     """Listens at one address."""
 
     def __init__(self, app: Callable[[Any, Any, Any], Awaitable[None]], context: ssl.SSLContext) -> None:
-        self._config = uvicorn.Config(
-            app,
-            http=_Protocol,
-            ws="none",
-            lifespan="off",
-            interface="asgi3",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            date_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=_IDLE_S,
-        )
+        self._config = served_by(_Protocol, app, idle_s=_IDLE_S)
         self._context = context
         self._state = ServerState()
         self._socket: socket.socket | None = None

@@ -38,25 +38,30 @@ class _Protocol(HttpToolsProtocol):
         super().connection_made(transport)
 
 
+def served_by(protocol: type[HttpToolsProtocol], app: Any, *, idle_s: int) -> uvicorn.Config:
+    """How this program serves HTTP anywhere: no log and no header of its own, and nothing believed that a caller says of itself."""
+    return uvicorn.Config(
+        app,
+        http=protocol,
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=idle_s,
+    )
+
+
 class ApiServer:
     """Listens at one Unix socket."""
 
     def __init__(self, app: Any, path: Path, *, group: str = "") -> None:
         """`group`: a Unix group that may connect, beside the station's own user."""
         self._path, self._group = path, group
-        self._config = uvicorn.Config(
-            app,
-            http=_Protocol,
-            ws="none",
-            lifespan="off",
-            interface="asgi3",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            date_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=_IDLE_S,
-        )
+        self._config = served_by(_Protocol, app, idle_s=_IDLE_S)
         self._state = ServerState()
         self._server: asyncio.Server | None = None
 
