@@ -5,28 +5,13 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.browser import Room, Seat, floor
+from tests.e2e.browser import floor
 from tests.e2e.console_rig import with_console
 from tests.e2e.homes import Home, in_service, join, new_home, running
+from tests.e2e.test_console_pages import on_watch, say, status
 from tests.waiting import until
 
 pytestmark = pytest.mark.full
-
-
-def say(home: Home, **entry: object) -> dict[str, Any]:
-    """Say something on the line, at the station itself; where it stands."""
-    with home.client() as station:
-        said: dict[str, Any] = station.post("lines/relay/entries", entry)["ref"]
-    return said
-
-
-def on_the_line(room: Room, home: Home, sign: str) -> Seat:
-    """A watch officer before the transcript."""
-    seat = room.seat(home, sign, "watch-officer")
-    seat.page.get_by_role("button", name="Not now").click()
-    seat.shows("Waits for this watch")
-    seat.open("#/line/relay")
-    return seat
 
 
 def test_a_message_is_queried_relayed_and_declined_and_a_cut_is_said_on_the_line_and_healed(tmp_path: Path) -> None:
@@ -37,7 +22,7 @@ def test_a_message_is_queried_relayed_and_declined_and_a_cut_is_said_on_the_line
         for home in homes:
             say(home, kind="watch", attended=True)
         with floor(homes[0]) as room:
-            seat = on_the_line(room, homes[0], "D4")
+            seat = on_watch(room, homes[0], "D4", "#/line/relay")
             seat.shows("IN SERVICE")
             ref = say(homes[1], kind="message", text="Lift the blockade by noon.", precedence="priority")
             seat.shows("Lift the blockade by noon.")
@@ -65,7 +50,5 @@ def test_a_message_is_queried_relayed_and_declined_and_a_cut_is_said_on_the_line
 
 def declined(home: Home, ref: dict[str, Any]) -> bool:
     """Whether the author's own station has the refusal, with what came before it."""
-    with home.client() as station:
-        path = f"lines/relay/entries/{ref['lane']}/{ref['generation']}/{ref['index']}"
-        found: dict[str, Any] = station.get(path)["status"]["ALPHA"]
+    found = status(home, ref, "ALPHA")
     return bool(found["declined"] and found["relayed"] and found["queried"])
