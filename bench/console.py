@@ -8,14 +8,9 @@ consoles cost their station; beside them what the machine itself can do, probed
 in turns with ours. What each number means: docs/bench.md.
 """
 
-import argparse
 import contextlib
-import json
-import os
 import shutil
 import ssl
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -29,6 +24,7 @@ from bench.floor import Floor, floor_in
 from bench.pair import LABEL, POLICY
 from bench.spread import Samples, spread
 from bench.stations import Process, two_stations
+from bench.steps import command, machine, take
 from tests.e2e.browser import Room, Seat, floor
 from tests.e2e.console_rig import Browser, entered, with_console
 from tests.e2e.homes import Home, join, new_home
@@ -297,40 +293,18 @@ def run(folder: Path, size: Size, only: str | None) -> dict[str, Any]:
     """Everything, or one step; a folder is for the homes."""
     with floor_in(folder) as floor:
         bench = Bench(folder, size, floor)
-        for name, step in steps(bench).items():
-            if only in {None, name}:
-                began, before = time.monotonic(), set(bench.found)
-                step()
-                fresh = {key: value for key, value in bench.found.items() if key not in before}
-                print(f"{name}: {time.monotonic() - began:.0f} s {json.dumps(fresh)}", file=sys.stderr)
+        take(steps(bench), bench.found, only)
         if not len(floor.samples["sign_ms"]):  # the step alone that was asked for has no time in it
             floor.probe(20)
         bench.found["floor"] = floor.result()
         bench.found["operations"] = bench.operations
-        bench.found["machine"] = {"cores": os.cpu_count(), "load_1m": round(os.getloadavg()[0], 2)}
+        bench.found["machine"] = machine()
     return bench.found
 
 
 def main() -> None:
     """See above."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", action="store_true", help="one JSON object")
-    parser.add_argument("--quick", action="store_true", help="that it runs, not how fast")
-    parser.add_argument("--only", choices=[*steps(Bench.__new__(Bench))], help="one step alone")
-    parser.add_argument(
-        "--dir",
-        type=Path,
-        default=Path.cwd(),
-        help="where the stations' disks are (a folder in it is made and removed)",
-    )
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=asked.dir, prefix="bench-") as folder:
-        found = run(Path(folder), QUICK if asked.quick else FULL, asked.only)
-    if asked.json:
-        print(json.dumps(found, indent=2))
-        return
-    for name, value in found.items():
-        print(f"{name:36} {json.dumps(value)}")
+    command(__doc__, steps(Bench.__new__(Bench)), run, full=FULL, quick=QUICK)
 
 
 if __name__ == "__main__":

@@ -8,12 +8,8 @@ can do (bench.floor), probed in turns with ours so that both meet the same
 neighbours. What each number means: docs/bench.md.
 """
 
-import argparse
 import json
-import os
 import statistics
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -29,6 +25,7 @@ from bench.pair import LABEL, Home
 from bench.spread import Samples, spread
 from bench.station import TEXT
 from bench.stations import Process, make_homes, two_stations
+from bench.steps import command, machine, take
 
 TURN = 20
 """Messages between two looks at the floor."""
@@ -286,42 +283,18 @@ def run(folder: Path, size: Size, only: str | None) -> dict[str, Any]:
     with floor_in(folder) as floor:
         bench = Bench(folder, size, floor)
         try:
-            for name, step in steps(bench).items():
-                if only in {None, name}:
-                    began, before = time.monotonic(), set(bench.found)
-                    step()
-                    fresh = {key: value for key, value in bench.found.items() if key not in before}
-                    print(f"{name}: {time.monotonic() - began:.0f} s {json.dumps(fresh)}", file=sys.stderr)
+            take(steps(bench), bench.found, only)
         finally:
             bench.stop()
         bench.found["floor"] = floor.result()
         bench.found["operations"] = bench.operations
-        bench.found["machine"] = {"cores": os.cpu_count(), "load_1m": round(os.getloadavg()[0], 2)}
+        bench.found["machine"] = machine()
     return bench.found
 
 
 def main() -> None:
     """See above."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--json", action="store_true", help="one JSON object on standard output, and nothing else there"
-    )
-    parser.add_argument("--quick", action="store_true", help="small counts: that it runs, not how fast")
-    parser.add_argument("--only", choices=[*steps(Bench.__new__(Bench))], help="one step alone")
-    parser.add_argument(
-        "--dir",
-        type=Path,
-        default=Path.cwd(),
-        help="where the stations' disks are (a folder in it is made and removed)",
-    )
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=asked.dir, prefix="bench-") as folder:
-        found = run(Path(folder), QUICK if asked.quick else FULL, asked.only)
-    if asked.json:
-        print(json.dumps(found, indent=2))
-        return
-    for name, value in found.items():
-        print(f"{name:36} {json.dumps(value)}")
+    command(__doc__, steps(Bench.__new__(Bench)), run, full=FULL, quick=QUICK)
 
 
 if __name__ == "__main__":
