@@ -10,11 +10,13 @@ A stage that fails does not stop the next one. The exit status is 0 only if all 
 `--full` also fails when a test was skipped.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from prepare import apt_get
@@ -22,6 +24,8 @@ from prepare import apt_get
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 PACKAGES = ROOT / "requirements" / "debian.txt"
+SERVICES = Path("/usr/sbin/policy-rc.d")
+"""What Debian's packages ask before they start a service; without it they start."""
 TYPED = ("src", "tests", "tools", "bench", "fuzz", "vectors")
 
 
@@ -43,6 +47,20 @@ def missing_packages() -> list[str]:
     return missing
 
 
+@contextlib.contextmanager
+def no_services(policy: Path = SERVICES) -> Iterator[None]:
+    """While packages are installed, none starts its service: the tests start servers of their own, where they want them."""
+    if policy.exists():
+        yield  # this machine has its own rule
+        return
+    try:
+        policy.write_text("#!/bin/sh\nexit 101\n")
+        policy.chmod(0o755)
+        yield
+    finally:
+        policy.unlink(missing_ok=True)
+
+
 def install_packages() -> None:
     """Fetch what is missing where we may, else say in one line what to install. Never an error: tests skip."""
     missing = missing_packages()
@@ -51,7 +69,8 @@ def install_packages() -> None:
     names = " ".join(missing)
     if shutil.which("apt-get") and os.geteuid() == 0:
         say(f"installing Debian packages: {names}")
-        apt_get(missing)
+        with no_services():
+            apt_get(missing)
         names = " ".join(missing_packages())
     if names:
         say(f"some tests will be skipped; to have them, as root: apt-get install {names}")

@@ -62,6 +62,18 @@ def test_the_debian_packages_stand_in_one_list() -> None:
     assert set(check.missing_packages()) <= names
 
 
+def test_a_package_that_the_tests_need_starts_no_service(tmp_path: Path) -> None:
+    """Debian's packages ask policy-rc.d, and 101 is no (Debian policy 9.3.3.2)."""
+    policy = tmp_path / "policy-rc.d"
+    with check.no_services(policy):
+        assert subprocess.run([str(policy), "coturn", "start"], check=False).returncode == 101
+    assert not policy.exists()
+    policy.write_text("the machine's own")
+    with check.no_services(policy):
+        pass
+    assert policy.read_text() == "the machine's own"
+
+
 SKIPPING = """
 import pytest
 
