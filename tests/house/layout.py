@@ -136,6 +136,7 @@ MAP: dict[str, str] = {
     "station/log.py": "station",
     "station/runtime.py": "station",
     "station/alarms/": "station",
+    "station/calling/": "station",
     "station/api_alarms.py": "station",
     "station/api.py": "station",
     "station/seen.py": "station",
