@@ -26,6 +26,7 @@ from openline.protocol.fields import (
     encode_ref,
     encode_time,
 )
+from tests.spec.call_samples import CALL_ENTRIES, CALL_EXAMPLES, FULL_EXAMPLES
 
 LATER = Generation(7, bytes(range(8)))
 REF = Ref(lane=1, generation=GENERATION_ZERO, index=70_000, leaf=bytes(range(32)))
@@ -54,6 +55,8 @@ EXAMPLES: list[AnyEntry] = [
     k.Query(of=REF, text="which?", language="en", role=OFFICER, sign="K7"),
     k.Answer(of=REF, text="this", language="en", role=OFFICER, sign="K7"),
     k.Translation(of=REF, language="fr", text="mots", grade=k.Grade.ROUGH, role=Role.INTERPRETER, sign="K7"),
+    *CALL_EXAMPLES,
+    *FULL_EXAMPLES,
 ]
 
 GENERATIONS = st.just(GENERATION_ZERO) | st.builds(
@@ -155,7 +158,8 @@ ENTRIES: st.SearchStrategy[AnyEntry] = st.one_of(
         sign=SIGNS,
         subject=TEXTS,
     ),
-    st.builds(k.Unknown, kind=st.integers(25, MAX_KIND), raw=st.binary(max_size=99)),
+    CALL_ENTRIES,
+    st.builds(k.Unknown, kind=st.integers(max(Kind) + 1, MAX_KIND), raw=st.binary(max_size=99)),
 )
 
 
@@ -239,10 +243,10 @@ def test_6_3_a_body_is_a_map_with_nothing_after_it() -> None:
 
 
 def test_6_9_an_unknown_kind_is_kept_whatever_its_body() -> None:
-    assert decode_body(25, b"\xff") == k.Unknown(kind=25, raw=b"\xff")
-    assert encode_body(k.Unknown(kind=25, raw=b"\xff")) == b"\xff"
+    assert decode_body(999, b"\xff") == k.Unknown(kind=999, raw=b"\xff")
+    assert encode_body(k.Unknown(kind=999, raw=b"\xff")) == b"\xff"
     with pytest.raises(TooLarge):
-        decode_body(25, bytes(MAX_BODY + 1))
+        decode_body(999, bytes(MAX_BODY + 1))
 
 
 @pytest.mark.parametrize(

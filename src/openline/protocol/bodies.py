@@ -37,6 +37,8 @@ from openline.protocol.body_fields import (
     text,
     uint,
 )
+from openline.protocol.call_bodies import CALL_READERS, call_members
+from openline.protocol.call_entries import HangUp, Minutes, MinutesWord, PickUp, Refusal, Ring, Seat, TypedLine
 from openline.protocol.contact_bodies import contact_members, countersign_members, read_contact, read_countersign
 from openline.protocol.contact_entries import Contact, Countersign
 from openline.protocol.entries import (
@@ -173,6 +175,8 @@ def _members(entry: AnyEntry) -> dict[int, Value]:
             return contact_members(entry)
         case Countersign():
             return countersign_members(entry)
+        case Ring() | PickUp() | Refusal() | Seat() | HangUp() | TypedLine() | Minutes() | MinutesWord():
+            return call_members(entry)
         case Unknown():
             raise Malformed("an unknown kind has only its bytes")
         case _:
@@ -368,4 +372,5 @@ _READERS: dict[int, Callable[[Members], AnyEntry]] = {
     Kind.QUERY: read_query,
     Kind.ANSWER: read_answer,
     Kind.TRANSLATION: read_translation,
+    **CALL_READERS,
 }

@@ -15,6 +15,7 @@ from openline.kernel.codec import encode
 from openline.kernel.errors import TooLarge
 from openline.kernel.lane import Generation
 from openline.kernel.units import BUCKETS, MAX_SEQ, RESERVE, WINDOW
+from openline.protocol.call_rooms import Outgoing
 from openline.protocol.epochs import Handshake, Stage
 from openline.protocol.events import Link, Transmit
 from openline.protocol.fragments import Streams, cut
@@ -78,6 +79,7 @@ class Peer:
             OrderedDict()
         )  # tags of what was opened: carried it something in haste
         self.haste = Haste()
+        self.signals = Outgoing()
         self.echo_due = self.floor_due = False
         self.echoed_at = self.echoes = 0  # when what it repeats was answered, how often since it opened something
         self.largest = self.smallest = self.widest = self.bulky = 0  # see events.Link
@@ -177,6 +179,7 @@ class Peer:
         self.handshake_due = None
         self.sent, self.kept_to = {}, {}
         self.introduced.clear()
+        self.signals.again()
         self.parts.clear()
         self.consumed.clear()
         return left.outgoing.index if left is not None else None
@@ -252,6 +255,7 @@ class Peer:
         if self.epoch is None or not self.first_unopened < first_unopened <= self.epoch.outgoing.index:
             return
         self.first_unopened, self.echoes = first_unopened, 0
+        self.signals.opened(first_unopened)
         for index in [known for known in self.outbox if known < first_unopened]:
             sent = self.outbox.pop(index)
             if not sent.tries:  # and what waited for a cut to end says nothing of the bearers

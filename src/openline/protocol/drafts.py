@@ -10,6 +10,7 @@ from openline.kernel.errors import Forbidden, Refused, TooLarge
 from openline.kernel.units import Instant
 from openline.protocol.acknowledgements import encode_ack
 from openline.protocol.bodies import encode_body
+from openline.protocol.call_entries import Ring
 from openline.protocol.entries import (
     Ack,
     AnyEntry,
@@ -79,11 +80,11 @@ class Drafts:
         """Raise Forbidden or TooLarge if this station may not say that now. FLASH always passes (spec 6.33)."""
         if kind_of(entry) in _OF_STATION:
             raise Forbidden("the station alone writes that kind of entry")
-        if isinstance(entry, Message) and entry.precedence is Precedence.FLASH:
+        if isinstance(entry, Message | Ring) and entry.precedence is Precedence.FLASH:
             return
         if len(self._waiting) >= MAX_WAITING:
             raise TooLarge("too many entries are waiting for the disk")
-        if isinstance(entry, Message | Attachment) and self._suspended():
+        if isinstance(entry, Message | Attachment | Ring) and self._suspended():
             raise Forbidden("the line is suspended: only FLASH passes")
 
     def add(self, entry: AnyEntry, now: Now) -> None:

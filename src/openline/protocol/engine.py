@@ -16,6 +16,7 @@ from openline.kernel.errors import Bug, Refused, Unknown
 from openline.kernel.keys import Keyring
 from openline.kernel.terms import parse_terms
 from openline.kernel.units import Entropy, Instant
+from openline.protocol.call_rooms import Rooms
 from openline.protocol.delivery import Peer
 from openline.protocol.drafts import Drafts, Written
 from openline.protocol.entries import Ack
@@ -32,6 +33,7 @@ from openline.protocol.events import (
     Renew,
     Rotate,
     Secret,
+    Signal,
     Stored,
     Stow,
     Strange,
@@ -94,6 +96,7 @@ class Engine:
         known = {p for p in self.peers if self.fold.epoch(self.party, p) is not None}
         self.rekeying = Rekeying(self.book, self.peers, entropy, known, lambda name: is_stolen(self.fold, name))
         self._drafts = Drafts(self.book, self.suspended, self._held_by_all)
+        self._rooms = Rooms(self.party, {party: peer.signals for party, peer in self.peers.items()})
         self._after: list[Transmit] = []
         self._batch: Batch | None = None
         self._unknown: list[bytes] = []
@@ -126,7 +129,9 @@ class Engine:
             case Arrived(envelope) | Strange(envelope):
                 outputs += self._arrived(envelope, now, known=isinstance(event, Arrived))
             case Stored(token):
-                return self._show(self._under_way(token).gathered)  # nothing to send before the mark is durable too
+                return self._show(
+                    self._under_way(token).gathered, now
+                )  # nothing to send before the mark is durable too
             case Committed(token):
                 outputs += self._committed(token, now)
             case Link():
@@ -140,6 +145,8 @@ class Engine:
             case Rotate():
                 refusal = self._succession.rotate(event, now)
                 return [refusal] if refusal is not None else self._begin()
+            case Signal(party=party):
+                outputs += self._rooms.send(self.fold, party, event.signal, now)
             case Renew(party):
                 self.rekeying.renew(self.peers[party], now)
                 outputs += self._tick(now)
@@ -247,7 +254,7 @@ class Engine:
                     peer.previous, peer.previous_ends = None, None
                     self.intake.gathered.peers.add(peer.party)
         self.intake.gathered.writes += self.milestones.cosign(self.peers, now.steady)
-        return outputs
+        return outputs + self._rooms.hand_out(self.fold, now)
 
     def _advance(self, now: Now) -> list[Output]:
         """Begin the next commit if none is under way, send what may go, and say when to wake."""
@@ -342,12 +349,14 @@ class Engine:
             raise Bug("a commit that is not under way")
         return self._batch
 
-    def _show(self, gathered: Gathered) -> list[Output]:
+    def _show(self, gathered: Gathered, now: Now) -> list[Output]:
         """What others said, once. It is durable; the mark speaks of own lanes, and nothing leaves here (spec 13.2)."""
         outputs: list[Output] = [self._folding.apply(lane, row, entry) for lane, row, entry in gathered.shown]
         outputs += gathered.outputs
-        gathered.shown, gathered.outputs = [], []
-        return outputs
+        for party, signal in gathered.signals:
+            outputs += self._rooms.came(party, signal, now)
+        gathered.shown, gathered.outputs, gathered.signals = [], [], []
+        return outputs + self._rooms.hand_out(self.fold, now)
 
     def _committed(self, token: int, now: Now) -> list[Output]:
         batch = self._under_way(token)
@@ -368,7 +377,7 @@ class Engine:
             outputs.append(self._folding.apply(state.lane, row, draft.entry))
             if draft.token is not None:
                 outputs.append(Accepted(token=draft.token, lane=state.lane, index=row.index, leaf_hash=row.nodes[0]))
-        outputs += self._show(batch.gathered)
+        outputs += self._show(batch.gathered, now)
         for receipt, writes in self.transfers.finished():
             self.intake.gathered.writes += writes
             if receipt is not None:

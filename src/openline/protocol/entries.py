@@ -14,6 +14,7 @@ from openline.kernel.terms import Policy
 from openline.kernel.units import Instant
 from openline.protocol.acknowledgements import AckItem
 from openline.protocol.asking import Answer, Passage, Query, Translation
+from openline.protocol.call_entries import HangUp, Minutes, MinutesWord, PickUp, Refusal, Ring, Seat, TypedLine
 from openline.protocol.contact_entries import Contact, Countersign
 from openline.protocol.fields import NamedHead, Ref
 from openline.protocol.numbers import (
@@ -255,7 +256,7 @@ class Attachment:
     chunk: int
     """Bytes of every chunk but the last."""
     of: Ref | None = None
-    """The message it belongs to."""
+    """The message it belongs to, or the ring of the call in which it was spoken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,7 +278,8 @@ class Unknown:
 AnyEntry = (
     TermsEntry | GenerationEntry | Ack | Propose | Assent | Suspend | Lift | Test | EpochEntry | Watch | Service | KeyNotice
     | Contact | Countersign | Message | Receipt | Interim | Decline | Attachment | AttachmentReceipt
-    | Query | Answer | Translation | Unknown
+    | Query | Answer | Translation
+    | Ring | PickUp | Refusal | Seat | HangUp | TypedLine | Minutes | MinutesWord | Unknown
 )  # fmt: skip
 
 _KINDS: dict[type[AnyEntry], Kind] = {
@@ -287,6 +289,8 @@ _KINDS: dict[type[AnyEntry], Kind] = {
     Countersign: Kind.COUNTERSIGN, Message: Kind.MESSAGE, Receipt: Kind.RECEIPT, Interim: Kind.INTERIM,
     Decline: Kind.DECLINE, Attachment: Kind.ATTACHMENT, AttachmentReceipt: Kind.ATTACHMENT_RECEIPT,
     Query: Kind.QUERY, Answer: Kind.ANSWER, Translation: Kind.TRANSLATION,
+    Ring: Kind.RING, PickUp: Kind.PICK_UP, Refusal: Kind.REFUSAL, Seat: Kind.SEAT, HangUp: Kind.HANG_UP,
+    TypedLine: Kind.TYPED_LINE, Minutes: Kind.MINUTES, MinutesWord: Kind.MINUTES_WORD,
 }  # fmt: skip
 _TRAFFIC = frozenset({Kind.PROPOSE, Kind.ASSENT, Kind.ATTACHMENT})
 _OPENING = frozenset({Kind.TERMS, Kind.GENERATION})

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from openline.kernel.crypto import Signer
 from openline.kernel.lane import Generation, Lane
 from openline.kernel.units import Instant
+from openline.protocol.call_signals import CallSignal
 from openline.protocol.entries import AnyEntry, Cause
 from openline.protocol.records import EntryRow, Mark, Write
 
@@ -126,7 +127,18 @@ class Secret:
     psk: bytes = field(repr=False)
 
 
-Input = Rotate | Secret | Submit | Arrived | Strange | Stored | Committed | Link | Tick | Renew | Stow
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """A seat here says this to a seat of that party (spec 17.30). Its number is given by the engine; nothing is answered.
+
+    What cannot go, since its call is not open or too many wait: Noticed signal-dropped.
+    """
+
+    party: int
+    signal: CallSignal
+
+
+Input = Rotate | Secret | Submit | Arrived | Strange | Stored | Committed | Link | Tick | Renew | Stow | Signal
 
 
 # --- outputs ---
@@ -205,7 +217,8 @@ class Noticed:
 
     Names: epoch-opened, generation-opened, restored, entries-recovered,
     fork-proved, suspected, refused-entry, unknown-kind, quota, attachment-held,
-    attachment-refused, envelope-refused, frame-refused, unknown-tag.
+    attachment-refused, envelope-refused, frame-refused, unknown-tag,
+    signal-dropped.
     """
 
     what: str
@@ -220,4 +233,12 @@ class WakeAt:
     steady: int
 
 
-Output = Commit | Transmit | Accepted | Rejected | Shown | Holds | Noticed | WakeAt
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signalled:
+    """A seat of that party says this to a seat here: once, while the call is open between the two parties."""
+
+    party: int
+    signal: CallSignal
+
+
+Output = Commit | Transmit | Accepted | Rejected | Shown | Holds | Noticed | WakeAt | Signalled

@@ -16,6 +16,7 @@ from openline.kernel.crypto import ED25519_SIGNATURE, MLDSA_SIGNATURE
 from openline.kernel.errors import Malformed
 from openline.kernel.lane import Entry, Generation, Head, Lane, SignedHead, ack_lane
 from openline.kernel.units import MAX_BODY, MAX_GENERATION, MAX_INSTANT, MAX_PARTIES, MAX_SEQ, MAX_VALUE
+from openline.protocol.call_signals import CallSignal, read_signal, signal_value
 
 ENTRIES, GENERATION, HEAD, WANT, FULL, HELD, CHUNK_WANT, CHUNK, COSIGNATURE, FRAGMENT, LAST = range(11)
 MAX_ENTRIES = 512
@@ -162,7 +163,8 @@ class Last:
 
 Frame = (
     Entries | FullEntries | GenerationSeed | HeadNote | Want | Held | ChunkWant | Chunk | Cosignature | Fragment | Last
-)
+    | CallSignal
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +219,8 @@ def frame_value(frame: Frame) -> Value:
             return [FRAGMENT, frame.stream, frame.part, frame.parts, frame.data]
         case Last():
             return [LAST, frame.attempt, frame.index]
+        case CallSignal():
+            return signal_value(frame)
 
 
 def encode_content(first_unopened: int, floor: int, frames: Sequence[bytes]) -> bytes:
@@ -297,6 +301,8 @@ def _read_frame(line: bytes, members: Fields) -> Frame | None:
             return _read_fragment(members)
         case 10:
             return Last(attempt=members.uint(1, 2**32 - 1), index=members.uint(2, MAX_SEQ))
+        case 11:
+            return read_signal(line, members)
         case _:
             return None
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from openline.kernel.codec import encode
 from openline.kernel.lane import Lane
+from openline.protocol.call_signals import CallSignal
 from openline.protocol.delivery import Peer
 from openline.protocol.drafts import Written
 from openline.protocol.entries import AnyEntry
@@ -40,6 +41,8 @@ class Gathered:
     new_generations: bool = False
     fetches: list[tuple[Chunk, Peer]] = field(default_factory=list)
     chunk_wants: list[tuple[ChunkWant, Peer]] = field(default_factory=list)
+    signals: list[tuple[int, CallSignal]] = field(default_factory=list)
+    """(party, signal): handed out once the entries that came before them are durable."""
     own_shown: bool = False
     """An own lane was found to be longer elsewhere than here: what was lost has been taken back."""
     own_forked: bool = False

@@ -15,6 +15,7 @@ from openline.kernel.codec import encode
 from openline.kernel.errors import Refused
 from openline.kernel.lane import Generation
 from openline.protocol.bodies import decode_body
+from openline.protocol.call_entries import Ring
 from openline.protocol.entries import AnyEntry, Kind, Message, Precedence, Test
 from openline.protocol.frames import Entries, FullEntries
 
@@ -24,22 +25,25 @@ _PRECEDENCE_KEY = b"\x00"  # of a message's body map: first, right after the map
 _PRECEDENCES = (b"\x00", b"\x01", b"\x02", b"\x03")
 _MESSAGE_KIND = encode(int(Kind.MESSAGE))
 _TEST_KIND = encode(int(Kind.TEST))
+_RING_KIND = encode(int(Kind.RING))
 
 
 def in_haste(entry: AnyEntry | None) -> bool:
     """Whether it goes over all bearers at once, and must fit the smallest envelope of all (spec 4.14, 9.23)."""
-    if isinstance(entry, Message):
+    if isinstance(entry, Message | Ring):
         return entry.precedence is Precedence.FLASH
     return isinstance(entry, Test) and entry.drill
 
 
 def travels_as(kind: bytes, body: bytes, *, urgent: bool) -> int:
-    """How an entry of these fields travels: a message by its own precedence, a drill as FLASH so that the pattern tells less.
+    """How an entry of these fields travels: a message by its own precedence, a FLASH ring as FLASH, and a drill too, so that the pattern tells less.
 
     All else in an urgent lane travels as PRIORITY: acknowledgements need no second bearer, but for what is in haste.
     """
     if kind == _MESSAGE_KIND and body[1:2] == _PRECEDENCE_KEY and body[2:3] in _PRECEDENCES:
         return body[2]
+    if kind == _RING_KIND and urgent and body[1:3] == _PRECEDENCE_KEY + _PRECEDENCES[0]:
+        return 0
     if urgent and kind == _TEST_KIND:
         try:
             return 0 if in_haste(decode_body(Kind.TEST, body)) else 2

@@ -16,6 +16,7 @@ from openline.kernel.lane import Generation, Head, Lane, SignedHead
 from openline.kernel.units import Instant
 from openline.protocol.acknowledgements import in_place, of_others
 from openline.protocol.auditing import Auditing
+from openline.protocol.call_signals import CallSignal
 from openline.protocol.delivery import GAP_MS, OVERLAP_MS, Peer
 from openline.protocol.entries import Ack, AnyEntry, Kind, TermsEntry, fits
 from openline.protocol.events import Now
@@ -121,6 +122,8 @@ class Intake:
                 self.gathered.fetches.append((frame, peer))
             case ChunkWant():
                 self.gathered.chunk_wants.append((frame, peer))
+            case CallSignal():
+                self.gathered.signals.append((peer.party, frame))
 
     # --- entries ---
 

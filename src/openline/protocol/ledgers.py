@@ -98,7 +98,8 @@ class Ledger:
     """One lane generation."""
 
     __slots__ = ("answers", "attachments", "clocks", "contact_words", "contacts", "demands", "generation",
-                 "interims", "kinds", "messages", "number", "queries", "refused", "remarks", "size", "void")  # fmt: skip
+                 "interims", "kinds", "messages", "minutes", "number", "queries", "refused", "remarks", "ringing",
+                 "rings", "size", "void")  # fmt: skip
 
     def __init__(self, number: int, generation: Generation, parties: int) -> None:
         self.number, self.generation = number, generation
@@ -120,6 +121,9 @@ class Ledger:
         self.demands: dict[int, Instant] = {}
         """Acknowledge-by of the messages that a person of some party does not have yet, by row."""
         self.queries = Rows(number // 2, parties)
+        self.rings, self.minutes = Rows(number // 2, parties), Rows(number // 2, parties)
+        self.ringing = False
+        """Its last ring is not hung up in this lane generation: another is void (spec 17.3)."""
         self.remarks, self.answers = Remarks(), Remarks()
         """What speaks of `messages`, and what answers `queries`."""
 
@@ -184,6 +188,9 @@ class Ledger:
             later[1] = [_bytes_of(self.queries.indexes), bytes(self.queries.marks)]
         if len(self.contacts):
             later[2] = [_bytes_of(self.contacts.indexes), bytes(self.contacts.marks)]
+        for key, table in ((3, self.rings), (4, self.minutes)):
+            if len(table):
+                later[key] = [_bytes_of(table.indexes), bytes(table.marks)]
         added: list[Value] = [later] if later else []
         return [
             [self.number, self.generation.counter, self.generation.nonce, self.size, self.refused, self.void, kinds],
@@ -195,7 +202,7 @@ class Ledger:
     def pieces(self) -> list[bytes]:
         """For a snapshot."""
         head: list[Value] = [self.number, self.generation.counter, self.generation.nonce]
-        head += [self.size, self.refused, self.void]
+        head += [self.size, self.refused, self.void, self.ringing]
         kinds: dict[int, Value] = dict(self.kinds)
         clocks = [(row, int(by)) for row, by in self.clocks.items()]
         interims = [
@@ -207,7 +214,8 @@ class Ledger:
         demands = [(row, int(by)) for row, by in self.demands.items()]
         saved += [columns(demands, 2), columns(self.remarks.rows(), 5), columns(self.answers.rows(), 5)]
         saved += self.queries.pieces()
-        rows = self.messages.pieces() + self.attachments.pieces() + self.contacts.pieces()
+        tables = (self.messages, self.attachments, self.contacts, self.rings, self.minutes)
+        rows = [piece for table in tables for piece in table.pieces()]
         return [*saved, *rows, encode(len(words)), *words]
 
 
@@ -240,6 +248,7 @@ def restored(pieces: Iterator[bytes], parties: int) -> Ledger:
     generation = Generation(head.uint(1, MAX_GENERATION), head.bytes(2, exactly=8))
     ledger = Ledger(head.uint(0, 2 * parties - 1), generation, parties)
     ledger.size, ledger.refused, ledger.void = (head.uint(place, MAX_SEQ) for place in (3, 4, 5))
+    ledger.ringing = head.bool(6)
     ledger.kinds = {kind: Fields(kinds, of_map=True).uint(kind, MAX_SEQ) for kind in kinds if isinstance(kind, int)}
     ledger.clocks = {row: Instant(by) for row, by in from_columns(next(pieces), 2)}
     for row, party, counter, nonce, index, until in from_columns(next(pieces), 6):
@@ -249,9 +258,8 @@ def restored(pieces: Iterator[bytes], parties: int) -> Ledger:
     ledger.remarks.restore(_remarks(next(pieces)))
     ledger.answers.restore(_remarks(next(pieces)))
     ledger.queries.restore(pieces)
-    ledger.messages.restore(pieces)
-    ledger.attachments.restore(pieces)
-    ledger.contacts.restore(pieces)
+    for table in (ledger.messages, ledger.attachments, ledger.contacts, ledger.rings, ledger.minutes):
+        table.restore(pieces)
     for _ in range(Fields([decode(next(pieces))]).uint(0, MAX_CONTACT_WORDS)):
         word = Fields(decode(next(pieces)))
         said = decode_body(Kind.CONTACT, word.bytes(1, most=MAX_BODY))

@@ -60,6 +60,14 @@ class Kind(IntEnum):
     QUERY = 22
     ANSWER = 23
     TRANSLATION = 24
+    RING = 25
+    PICK_UP = 26
+    REFUSAL = 27
+    SEAT = 28
+    HANG_UP = 29
+    TYPED_LINE = 30
+    MINUTES = 31
+    MINUTES_WORD = 32
 
 
 class Precedence(IntEnum):

@@ -31,6 +31,8 @@ from openline.protocol.wire import wire_items
 HAND_ON_MS = 5_000
 """How long another member is given to deliver its own entries before we hand them on."""
 MAX_ROWS = 256
+SIGNAL_PRECEDENCE = 1
+"""Signals travel as IMMEDIATE: people wait for a voice, and FLASH goes before (spec 17.31)."""
 ECHO_MS = 250
 """Duplicates come in flocks: one answer serves all within this time (spec 7.6 says 1,000, within a factor of four)."""
 ECHO_MOST_MS = 32_000
@@ -101,6 +103,7 @@ class Sending:
         given_up = [peer.outbox.pop(index) for index in stuck]
         peer.floor_due = peer.floor_due or bool(stuck)
         if any(not sent.bulk for sent in given_up):
+            peer.signals.again()
             peer.sent.update({key: min(size, peer.has(key)) for key, size in peer.sent.items()})
             peer.kept_to.clear()
             peer.introduced.clear()
@@ -134,6 +137,8 @@ class Sending:
             used, items = used + len(load.frame), items + load.items
         if batch:
             outputs.append(self._seal(peer, batch, now))
+        if not any(part.precedence == SIGNAL_PRECEDENCE for part in peer.parts):
+            peer.signals.sealed(peer.epoch.outgoing.index)
         outputs.extend(self._bulk(peer, now))
         if not outputs and not peer.one_way and (echo or peer.floor_due or peer.silent_for >= WINDOW // 4):
             outputs.extend(self._bare(peer, now))
@@ -228,7 +233,13 @@ class Sending:
         while peer.control:
             yield Load(frame=peer.control[0], precedence=2, acknowledgement=False, items=CONTROL_ITEMS)
             peer.control.popleft()
-        for state in self._own_states():
+        own = self._own_states()
+        for state in own[: len(own) // 2]:
+            yield from self._lane(peer, state, now)
+        while (frame := peer.signals.next(now)) is not None:
+            yield Load(frame=frame, precedence=SIGNAL_PRECEDENCE, acknowledgement=False, items=WANT_ITEMS)
+            peer.signals.took()
+        for state in own[len(own) // 2 :]:
             yield from self._lane(peer, state, now)
         for key in sorted(peer.asked):
             state = self.book.state(self.book.lane(*key))

@@ -25,6 +25,7 @@ from openline.kernel.terms import Policy
 from openline.kernel.units import Instant
 from openline.protocol import entries as kinds
 from openline.protocol.amendments import MAX_ASSENTS, MAX_PROPOSALS, Amendments, Vote
+from openline.protocol.call_entries import Ring
 from openline.protocol.contact_entries import Contact, Countersign
 from openline.protocol.effects import (
     AGREES,
@@ -33,11 +34,15 @@ from openline.protocol.effects import (
     DIFFERS,
     HELD,
     NOT_TAKEN,
+    STEPS,
     SUPERSEDE,
     TRANSLATE,
     Effect,
+    add_call_row,
+    mark_call,
     may,
     rows_of,
+    said_of_call,
 )
 from openline.protocol.entries import AnyEntry, Kind
 from openline.protocol.facts import (
@@ -61,7 +66,7 @@ from openline.protocol.fields import Ref
 from openline.protocol.ledgers import CLOCKED, REFUSED, SUPERSEDED, TAG, Ledger, status_of
 from openline.protocol.vouching import key_slot
 
-FOLD_VERSION = 4
+FOLD_VERSION = 5
 """Changes with anything that changes a state, its digest or its snapshot."""
 
 QUERY_ANSWERED = 1
@@ -224,7 +229,7 @@ class Fold:
             case kinds.Message():
                 self._message(at, entry, facts)
             case kinds.Receipt():
-                self._refer(at, entry.of, _STEPS[entry.step], facts)
+                self._refer(at, entry.of, STEPS[entry.step], facts)
             case kinds.Interim():
                 self._refer(at, entry.of, Mark.INTERIM, facts, entry.until)
             case kinds.Decline():
@@ -269,8 +274,12 @@ class Fold:
                     self._last_word(Kind.KEYS, key_slot(entry), at, entry)
             case kinds.Propose() | kinds.Assent():
                 self._vote(at, entry, facts)
-            case _:  # counted, and that is all
-                pass
+            case Ring() if at.ledger.ringing:
+                self._void(at.ledger, at.seq, facts)
+            case _:  # counted, and what it says of a call
+                add_call_row(at.ledger, at.seq, at.time, at.leaf, entry)
+                for ref, form, clauses in said_of_call(entry):
+                    self._refer(at, ref, form, facts, clauses)
 
     def _message(self, at: _Entry, entry: kinds.Message, facts: list[Fact]) -> None:
         clocked = entry.answer_by is not None
@@ -354,6 +363,9 @@ class Fold:
             agreed = effect.form == AGREES
             if rows.mark(row, party, CONTACT_AGREED if agreed else CONTACT_DIFFERS):
                 facts.append(ContactMarked(place=place, party=party, agreed=agreed))
+        elif rows is target.rings or rows is target.minutes:
+            if not mark_call(target, row, party, effect):
+                self._void(self.lanes[effect.lane, effect.generation], effect.seq, facts)
         elif effect.form == SUPERSEDE:
             if rows.mark(row, author, SUPERSEDED):
                 target.settle(row, author)
@@ -383,10 +395,3 @@ class Fold:
     def _void(self, at: Ledger, index: int, facts: list[Fact]) -> None:
         at.void += 1
         facts.append(Voided(Place(lane=at.number, generation=at.generation, index=index)))
-
-
-_STEPS = {
-    kinds.Step.PRESENTED: Mark.PRESENTED,
-    kinds.Step.READ: Mark.READ,
-    kinds.Step.RELAYED: Mark.RELAYED,
-}

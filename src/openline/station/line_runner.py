@@ -38,6 +38,7 @@ from openline.protocol.events import (
     Output,
     Rejected,
     Shown,
+    Signalled,
     Stored,
     Strange,
     Submit,
@@ -295,6 +296,8 @@ class LineRunner:
                     self._host.noticed(self, output)
                 case WakeAt():
                     self._wake(output.steady)
+                case Signalled():
+                    pass  # no console of this station sits in a call
                 case _:
                     assert_never(output)
         self._tell()

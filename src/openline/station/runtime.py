@@ -60,7 +60,7 @@ from openline.station.seen import Seen
 from openline.station.unlock import Unlock
 from openline.stores.sqlite import SqliteStore
 
-_QUIET = frozenset({"unknown-tag", "attachment-held"})
+_QUIET = frozenset({"unknown-tag", "attachment-held", "signal-dropped"})
 """Notices that are counted and not logged: a peer could fill the log with them."""
 
 
