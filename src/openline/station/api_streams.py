@@ -73,7 +73,8 @@ async def _stream(call: Call, lines: list[LineRunner], marks: dict[bytes, int], 
     feed = call.station.feed
     if len(feed) >= STREAMS:
         raise TooLarge("too many streams are open")
-    subscriber = feed.subscribe(only)  # first, so that nothing falls between the past and the present
+    signs = call.actor.signs if call.actor.at_console else ()
+    subscriber = feed.subscribe(only, signs)  # first, so that nothing falls between the past and the present
     told = _Told(lines, marks, whole=only is None)
     leaving = asyncio.create_task(_until_left(call, subscriber))
     try:

@@ -19,6 +19,7 @@ from openline.kernel.terms import check_language, check_name
 from openline.station.alarms.tables import Alarms
 from openline.station.alarms.tables import check as check_alarms
 from openline.station.bearer_tables import Drop, Mail, Nats, Serial
+from openline.station.calling.tables import CallsTable, check_calls
 from openline.station.config_places import check_places
 from openline.station.people import ROLES, Actor, People
 
@@ -124,6 +125,7 @@ class Config(_Data, frozen=True, kw_only=True):
     serial: Serial | tuple[Serial, ...] = ()
     """One table, or several (`[[serial]]`)."""
     alarms: Alarms = msgspec.field(default_factory=Alarms)
+    calls: CallsTable = msgspec.field(default_factory=CallsTable)
 
     @property
     def serials(self) -> tuple[Serial, ...]:
@@ -171,6 +173,7 @@ def parse_config(text: str) -> Config:
     if len({each.name for each in config.serials}) < len(config.serials):
         raise Malformed("config.toml: serial: each line needs a name of its own")
     check_alarms(config.alarms)
+    check_calls(config.calls)
     people_of(config)
     if config.console is not None:
         console_place(config)

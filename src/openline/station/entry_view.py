@@ -13,6 +13,7 @@ from openline.kernel.units import Instant
 from openline.ports import Arrival
 from openline.protocol.acknowledgements import decode_ack
 from openline.protocol.asking import Passage, Query
+from openline.protocol.call_entries import ClauseWord, Minutes, Protection
 from openline.protocol.clocks import clock_of
 from openline.protocol.engine import Engine
 from openline.protocol.entries import (
@@ -190,7 +191,10 @@ def body_view(entry: AnyEntry) -> dict[str, Any]:
         return {"raw": entry.raw.hex()}
     if isinstance(entry, TermsEntry):
         return {"bytes": len(entry.terms)}
-    return {name: _plain(getattr(entry, name)) for name in _members(entry)}
+    body = {name: _plain(getattr(entry, name)) for name in _members(entry)}
+    if isinstance(entry, Minutes):
+        body["clauses"] = [{"texts": dict(clause)} for clause in entry.clauses]
+    return body
 
 
 _MEMBERS: dict[type[AnyEntry], tuple[str, ...]] = {}
@@ -217,6 +221,8 @@ def _plain(value: object) -> Any:
         return ref_object(value)
     if isinstance(value, Passage):
         return {"start": value.start, "end": value.end, "words": value.words}
+    if isinstance(value, Protection | ClauseWord):
+        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
     if isinstance(value, tuple):
         return [_plain(each) for each in value]
     if isinstance(value, Policy):

@@ -25,9 +25,11 @@ class Published:
 class Subscriber:
     """One stream's queue."""
 
-    def __init__(self, line: bytes | None) -> None:
+    def __init__(self, line: bytes | None, signs: tuple[str, ...] = ()) -> None:
         self.line = line
         """None: all lines."""
+        self.signs = signs
+        """Of the officer whose page at the console it is; empty for all others."""
         self.ended = False
         """No more will come: the station stops, the listener left, or was too slow."""
         self._waiting: deque[Published] = deque()
@@ -74,9 +76,9 @@ class Feed:
         """Subscribers cut for slowness."""
         self.closed = False
 
-    def subscribe(self, line: bytes | None) -> Subscriber:
+    def subscribe(self, line: bytes | None, signs: tuple[str, ...] = ()) -> Subscriber:
         """A new stream, of one line or of all; it sees everything published from now on."""
-        subscriber = Subscriber(line)
+        subscriber = Subscriber(line, signs)
         if self.closed:
             subscriber.end()
         self._subscribers.add(subscriber)
@@ -89,6 +91,10 @@ class Feed:
     def listened(self, line: bytes) -> bool:
         """Whether anybody would get an event of that line."""
         return any(each.line is None or each.line == line for each in self._subscribers)
+
+    def has_page_of(self, sign: str) -> bool:
+        """Whether a page at the console is open, and not locked, of the officer with that sign."""
+        return any(sign in each.signs for each in self._subscribers if not each.ended)
 
     def publish(self, event: Published) -> None:
         """Queue an event for everybody whom it concerns."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from openline.kernel.units import Entropy
-from openline.protocol.events import Holds, Noticed
+from openline.protocol.events import Holds, Noticed, Signalled
 from openline.protocol.records import Mark
 from openline.station.clock import StationClock
 from openline.station.committer import Committer
@@ -53,6 +53,10 @@ class Host(Protocol):
 
     def noticed(self, line: "LineRunner", notice: Noticed) -> None:
         """Something people or counters must hear of."""
+        ...
+
+    def signalled(self, line: "LineRunner", said: Signalled) -> None:
+        """A seat of another party's says something to one here."""
         ...
 
     def state_changed(self, line: "LineRunner") -> None:

@@ -297,7 +297,7 @@ class LineRunner:
                 case WakeAt():
                     self._wake(output.steady)
                 case Signalled():
-                    pass  # no console of this station sits in a call
+                    self._host.signalled(self, output)
                 case _:
                     assert_never(output)
         self._tell()

@@ -12,7 +12,7 @@ from openline.station.calls import BYTES, JSON, LINES, STREAM, TEXT, Call, Reply
 
 _MEDIA = frozenset({TEXT, STREAM, LINES, BYTES})
 _SCHEMAS = "#/components/schemas/{name}"
-_NUMBERS = frozenset({"lane", "index", "number"})
+_NUMBERS = frozenset({"lane", "index", "minutes_index", "minutes_lane", "number"})
 
 
 def document_route(routes: tuple[Route, ...]) -> Route:

@@ -25,12 +25,13 @@ from openline.kernel.lane import GENERATION_ZERO
 from openline.kernel.units import Entropy, Instant
 from openline.ports import Store
 from openline.protocol.entries import Service
-from openline.protocol.events import Holds, Noticed
+from openline.protocol.events import Holds, Noticed, Signalled
 from openline.protocol.records import LineRecord, Mark
 from openline.station.alarms.duty import AlarmDuty, AlarmPace
 from openline.station.answers import encoded
 from openline.station.audit import AuditLog
 from openline.station.bearers import Bearers
+from openline.station.calling.desk import Calling
 from openline.station.card import card_in_use
 from openline.station.clock import StationClock
 from openline.station.committer import Committer
@@ -121,6 +122,7 @@ class Station:
         self.overdue = Overdue(self)
         self.search = Search()
         self.contacts = Contacts(self)
+        self.calling = Calling(self)
         self.alarms = AlarmDuty(self, parts.alarms)
         self.console: ConsoleDesk | None = None
         """Puts itself here while it is served."""
@@ -172,6 +174,7 @@ class Station:
         self.grace.start()
         self.overdue.start()
         self.contacts.start()
+        self.calling.start()
         self.alarms.start()
         self.log.event("station.started", version=self.version, lines=len(self.lines), simulated=self.clock.simulated)
 
@@ -184,6 +187,7 @@ class Station:
         self.grace.stop()
         self.overdue.stop()
         self.contacts.stop()
+        self.calling.stop()
         await self.alarms.stop()
         await self.bearers.stop()
         self.committer.close()
@@ -295,6 +299,7 @@ class Station:
         """Push entries to whoever listens; what was said about keys is heeded."""
         self.keys.heard(line, seen)
         self.alarms.arrived(line, seen)
+        self.calling.shown(line, seen)
         self.counters["entries"] += len(seen)
         for each in seen:
             if isinstance(each.shown.entry, Service):
@@ -305,6 +310,10 @@ class Station:
                 if view is not None:
                     self.feed.publish(Published(line=line.line, name="entry", seq=each.seq, data=encoded(view)))
         self.state_changed(line)
+
+    def signalled(self, line: LineRunner, said: Signalled) -> None:
+        """A seat of another party's says something to one here."""
+        self.calling.signalled(line, said)
 
     def held(self, line: LineRunner, holds: Holds) -> None:
         """Push that a party holds more."""

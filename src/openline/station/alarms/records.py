@@ -30,6 +30,8 @@ class Kind(enum.StrEnum):
 
     FLASH = "flash"
     """A FLASH that no person has acknowledged in time."""
+    RING = "ring"
+    """A call that nobody has answered in time, or that rings on an empty floor."""
     UNATTENDED = "unattended"
     """Something came on a line whose floor nobody attends."""
     LINE_FAULT = "line-fault"

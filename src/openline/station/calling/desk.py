@@ -1,0 +1,320 @@
+"""The calls of a station: what stands, who sits where, what is pushed to consoles, and what passes between them.
+
+    ring --picked up--> open --hung up--> ended, once both have said so
+      '--declined, nobody came, withdrawn, yields--> over
+
+People's acts stand in calling.acts, what the station does by itself in
+calling.automatic. Everything that counts is an entry; here is only what a
+restart may forget, and calling.kept has what it may not.
+
+Spec: spec/17-calls.md.
+"""
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from openline.kernel.errors import Foreign, Refused, Unavailable, Unknown
+from openline.kernel.units import Instant
+from openline.protocol.call_entries import RING_MS, EndCause, HangUp, Protection, Seat, SeatAct
+from openline.protocol.call_signals import CallSignal
+from openline.protocol.call_states import Call, may_ring
+from openline.protocol.entries import Precedence, Role
+from openline.protocol.events import Signalled
+from openline.protocol.facts import Place
+from openline.station.answers import encoded
+from openline.station.calling import automatic, view
+from openline.station.calling.answers import CallView, SeatName, SignalEvent, SignalRefused
+from openline.station.calling.descriptions import TYPES, Strictness, check
+from openline.station.calling.kept import Keeping
+from openline.station.calling.room import HOLD_MS, LOST_MS, RESTART_MS, Doubtful, Room, Running, Sitting
+from openline.station.calling.standing import (
+    STATION_SIGN,
+    fingerprint_of,
+    is_open,
+    is_seated,
+    is_settled,
+    may_pick_up,
+    place_text,
+    ref_to,
+)
+from openline.station.feed import Published
+from openline.station.line_runner import LineRunner, State
+from openline.station.seen import Seen
+
+if TYPE_CHECKING:
+    from openline.station.runtime import Station
+
+LOOK_S = 0.5
+NOBODY = -(2**63)
+"""Of a seat whose console is not known: no officer has that number."""
+
+
+class Calling:
+    """All of them."""
+
+    def __init__(self, station: "Station") -> None:
+        self.station = station
+        self._rooms: dict[bytes, Room] = {}
+        self._main: asyncio.Task[None] | None = None
+        self._looking: dict[bytes, asyncio.Task[None]] = {}
+
+    # --- coming and going --------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin."""
+        self._main = asyncio.create_task(self._run())
+
+    def stop(self) -> None:
+        """End."""
+        for task in (self._main, *self._looking.values()):
+            if task is not None:
+                task.cancel()
+
+    async def _run(self) -> None:
+        while True:
+            for line in list(self.station.lines.values()):
+                self.stir(line)
+            await asyncio.sleep(LOOK_S)
+
+    def stir(self, line: LineRunner) -> None:
+        """Look soon at what is to be done about a line's calls."""
+        under_way = self._looking.get(line.line)
+        if line.state is State.RUNNING and (under_way is None or under_way.done()):
+            self._looking[line.line] = asyncio.create_task(self._look(line))
+
+    async def _look(self, line: LineRunner) -> None:
+        with contextlib.suppress(Refused, Unavailable):  # the line stops, or the disk: looked at again
+            room = self.room(line)
+            if room.settled:
+                return
+            async with room.lock:
+                await automatic.look(self, room)
+
+    def room(self, line: LineRunner) -> Room:
+        """What is known of a line's calls. Raises Unavailable."""
+        room = self._rooms.get(line.line)
+        if room is None:
+            room = Room(line, Keeping(self.station.store, line.line))
+            self._rooms[line.line] = room
+            for call in room.shelf.book.calls():
+                if not is_settled(call, line.party):
+                    self._running(room, call, again=True)
+        return room
+
+    def _running(self, room: Room, call: Call, *, again: bool) -> Running:
+        """What runs of a call here; made at the first sight of it, or `again` after a start."""
+        found = room.running.get(call.place)
+        if found is not None:
+            return found
+        steady, wall = self.station.clock.steady(), int(self.station.clock.wall())
+        kept = room.keeping.call(call.rung.commitment)
+        if not kept.accepted:
+            kept.accepted = wall
+            with contextlib.suppress(Unavailable):
+                room.keeping.save()
+        elapsed = min(max(0, wall - kept.accepted), RING_MS) if again else 0
+        running = room.running[call.place] = Running(accepted=steady - elapsed, accepted_at=wall - elapsed)
+        heard = steady + (RESTART_MS - LOST_MS if again else 0)
+        for number, seat in kept.seats.items():
+            running.sitting[number] = Sitting(console=seat.console, uid=seat.uid, heard=heard)
+        for own in call.seats:  # of a console that was not written down in time: it counts as lost, and can be replaced
+            if own.party == room.line.party and is_seated(call, own.party, own.number):
+                running.sitting.setdefault(own.number, Sitting(console="", uid=NOBODY, heard=heard))
+        return running
+
+    # --- what comes --------------------------------------------------------------------------------------------
+
+    def shown(self, line: LineRunner, seen: list[Seen]) -> None:
+        """Entries became durable."""
+        with contextlib.suppress(Unavailable):  # what is missed now is read at the next look
+            room = self.room(line)
+            changed = room.shelf.shown(seen)
+            for place in changed:
+                call = room.shelf.book.call(place)
+                if call is not None:
+                    self._running(room, call, again=False)
+            for place in changed:
+                self.publish(room, place)
+            if changed:
+                room.settled = False
+                self._doubts(room)
+                self.stir(line)
+
+    def signalled(self, line: LineRunner, said: Signalled) -> None:
+        """A seat of another party says something to one of ours; nothing of it reaches a page unless it may."""
+        with contextlib.suppress(Unavailable):
+            self._signalled(self.room(line), said.party, said.signal, held=False)
+
+    def _signalled(self, room: Room, party: int, signal: CallSignal, *, held: bool) -> None:
+        place = Place(lane=signal.lane, generation=signal.generation, index=signal.index)
+        call = room.shelf.book.call(place)
+        running = room.running.get(place)
+        if call is None or running is None or not is_open(call):
+            return
+        name = TYPES[int(signal.type)]
+        strict = Strictness(fingerprint=fingerprint_of(call, party, signal.sender))
+        try:
+            check(name, signal.data, strict)
+        except Foreign as foreign:
+            if not held:
+                until = self.station.clock.steady() + HOLD_MS
+                running.doubtful = [*running.doubtful[-15:], Doubtful(party=party, signal=signal, until=until)]
+                return
+            self._refuse(room, call, (party, signal.sender), foreign.code)
+        except Refused as refusal:
+            self._refuse(room, call, (party, signal.sender), refusal.code)
+        else:
+            self.deliver(room, call, (party, signal.sender), (room.line.party, signal.to), name, signal.data)
+
+    def _refuse(self, room: Room, call: Call, sender: tuple[int, int], code: str) -> None:
+        self.station.counters["call-signal-refused"] += 1
+        self.station.log.event("call.refused", line=room.line.label, party=sender[0], code=code)
+        event = SignalRefused(
+            line=room.line.label, call=place_text(call.place), sender=_name(sender), code=code
+        )  # fmt: skip
+        self.push(room.line, "signal-refused", event)
+
+    def _doubts(self, room: Room) -> None:
+        """Look again at signals that came before the entry that vouches for them."""
+        for running in room.running.values():
+            waiting, running.doubtful = running.doubtful, []
+            for each in waiting:
+                strict = Strictness(fingerprint=self._signed(room, each))
+                try:
+                    check(TYPES[int(each.signal.type)], each.signal.data, strict)
+                except Refused:
+                    running.doubtful.append(each)
+                else:
+                    self._signalled(room, each.party, each.signal, held=True)
+
+    def _signed(self, room: Room, each: Doubtful) -> bytes:
+        ring = each.signal
+        call = room.shelf.book.call(Place(lane=ring.lane, generation=ring.generation, index=ring.index))
+        return b"" if call is None else fingerprint_of(call, each.party, ring.sender)
+
+    def late_doubts(self, room: Room, call: Call) -> bool:
+        """Whether a description came whose fingerprint nobody has signed in time; it is refused now."""
+        running, now = room.running[call.place], self.station.clock.steady()
+        late = [each for each in running.doubtful if each.until <= now]
+        running.doubtful = [each for each in running.doubtful if each.until > now]
+        for each in late:
+            self._signalled(room, each.party, each.signal, held=True)
+        return bool(late)
+
+    def deliver(  # noqa: PLR0917 - from whom, to whom, what
+        self, room: Room, call: Call, sender: tuple[int, int], to: tuple[int, int], kind: str, data: str
+    ) -> None:
+        """Push a signal to the pages of this station."""
+        event = SignalEvent(
+            line=room.line.label, call=place_text(call.place), sender=_name(sender), to=_name(to), type=kind,
+            data=data,
+        )  # fmt: skip
+        self.push(room.line, "signal", event)
+
+    # --- what goes to pages ------------------------------------------------------------------------------------
+
+    def push(self, line: LineRunner, name: str, event: object) -> None:
+        """Push an event."""
+        self.station.feed.publish(Published(line=line.line, name=name, seq=0, data=encoded(event)))
+
+    def publish(self, room: Room, place: Place) -> None:
+        """Push how a call stands, if that is not what was pushed last."""
+        call, running = room.shelf.call(place), room.running.get(place)
+        if call is None:
+            return
+        data = encoded(self.view(room.line, call))
+        if running is not None:
+            if running.told == data:
+                return
+            running.told = data
+        self.station.feed.publish(Published(line=room.line.line, name="call", seq=0, data=data))
+
+    def view(self, line: LineRunner, call: Call) -> CallView:
+        """A call as people see it."""
+        return view.call_view(self, self.room(line), call)
+
+    def held(self, line: LineRunner, place: Place) -> Call:
+        """A call by its ring. Raises Unknown or Unavailable."""
+        line.working()
+        call = self.room(line).shelf.call(place)
+        if call is None:
+            raise Unknown("no such call on this line")
+        return call
+
+    def page(self, line: LineRunner, before: Place | None, limit: int) -> list[CallView]:
+        """Calls, the newest first. Raises Unknown or Unavailable."""
+        line.working()
+        room = self.room(line)
+        places = room.shelf.rings()[::-1]
+        if before is not None:
+            if before not in places:
+                raise Unknown("no such call on this line")
+            places = places[places.index(before) + 1 :]
+        found = [room.shelf.call(place) for place in places[:limit]]
+        return [self.view(line, call) for call in found if call is not None]
+
+    # --- what is said ------------------------------------------------------------------------------------------
+
+    def rings(self, room: Room, call: Call) -> bool:
+        """Whether it rings on this floor now."""
+        running = room.running.get(call.place)
+        if running is None or call.pick_up is not None or not may_pick_up(call, room.line.party):
+            return False
+        if room.line.working().suspended() and call.rung.precedence is not Precedence.FLASH:
+            return False
+        return may_ring(call, running.accepted, self.station.clock.steady())
+
+    def heard(self, room: Room, call: Call, sitting: Sitting, *, sound: bool) -> None:
+        """A console says whether sound goes both ways."""
+        kept, now = room.keeping.call(call.rung.commitment), int(self.station.clock.wall())
+        if sound:
+            kept.ended = now
+        if sound and kept.began is None:
+            kept.began = now
+        if sound is not sitting.sound:
+            sitting.sound = sound
+            with contextlib.suppress(Unavailable):  # the call goes on; the record says it when it ends
+                room.keeping.save()
+
+    async def end(
+        self,
+        room: Room,
+        call: Call,
+        cause: EndCause,
+        *,
+        role: Role = Role.TECHNICIAN,
+        sign: str = STATION_SIGN,
+        text: str = "",
+    ) -> None:
+        """Sign that the call is over for this party, with what its consoles saw. Raises Unavailable or Refused."""
+        kept, own = room.keeping.call(call.rung.commitment), room.line.party
+        began = kept.began if call.pick_up is not None else None
+        entry = HangUp(
+            of=ref_to(call), cause=cause, role=role, sign=sign, text=text,
+            began=None if began is None else Instant(began),
+            ended=None if began is None else Instant(kept.ended or began),
+            protection=_protection(call, own),
+        )  # fmt: skip
+        await room.line.submit(entry, Instant(self.station.clock.wall()))
+        room.running[call.place].sitting.clear()
+        self.station.counters[f"call-ended-{cause.name.lower().replace('_', '-')}"] += 1
+
+    async def leave(  # noqa: PLR0917 - whose seat, and why
+        self, room: Room, call: Call, number: int, act: SeatAct, role: Role, sign: str
+    ) -> None:
+        """Sign that nobody sits there any more. Raises Unavailable or Refused."""
+        entry = Seat(of=ref_to(call), act=act, number=number, role=role, sign=sign)
+        await room.line.submit(entry, Instant(self.station.clock.wall()))
+        room.leave(call, number)
+        self.stir(room.line)
+
+
+def _protection(call: Call, own: int) -> Protection | None:
+    """How this party's officer heard another party, else its further console."""
+    seen = [each for seat in call.seats if seat.party == own for each in seat.protections if each.party != own]
+    return seen[0] if seen else None
+
+
+def _name(seat: tuple[int, int]) -> SeatName:
+    return SeatName(party=seat[0], seat=seat[1])

@@ -1,0 +1,69 @@
+"""What a restart must not forget of calls: which console sits where, and what a ring has committed to and not shown yet.
+
+Kept by the ring's commitment from before the ring is said, so that a station
+that falls in between can still open what it promised.
+"""
+
+import contextlib
+
+import msgspec
+
+from openline.ports import Store
+
+MAX_KEPT = 64
+"""Calls of a line: the open one, and those before it whose record may still be asked for."""
+
+
+class KeptSeat(msgspec.Struct, kw_only=True):
+    """Who sits on a seat of this station."""
+
+    console: str
+    uid: int
+    """Of the officer or user who acts there."""
+
+
+class KeptCall(msgspec.Struct, kw_only=True):
+    """One call, as far as no entry says it."""
+
+    nonce: str = ""
+    """Own ring: hides the fingerprint until the pick up; hexadecimal."""
+    fingerprint: str = ""
+    seats: dict[int, KeptSeat] = msgspec.field(default_factory=dict)
+    accepted: int = 0
+    """When this station held the ring first, ms by its own time of day."""
+    began: int | None = None
+    """When sound first went both ways here, ms."""
+    ended: int | None = None
+    """When it last did."""
+
+
+class Kept(msgspec.Struct, kw_only=True):
+    """All of a line."""
+
+    calls: dict[str, KeptCall] = msgspec.field(default_factory=dict)
+    """By the ring's commitment, hexadecimal."""
+
+
+_ENCODER, _DECODER = msgspec.json.Encoder(), msgspec.json.Decoder(Kept)
+
+
+class Keeping:
+    """Reads and writes it. Raises Unavailable."""
+
+    def __init__(self, store: Store, line: bytes) -> None:
+        self._store, self._name = store, "calls " + line.hex()
+        data = store.setting(self._name)
+        self._kept = Kept()
+        if data is not None:
+            with contextlib.suppress(msgspec.MsgspecError):  # damaged: seats count as lost, and can be taken over
+                self._kept = _DECODER.decode(data)
+
+    def call(self, commitment: bytes) -> KeptCall:
+        """What is kept of a call; a new one if nothing is. Not durable before `save`."""
+        return self._kept.calls.setdefault(commitment.hex(), KeptCall())
+
+    def save(self) -> None:
+        """Make it durable; the oldest beyond the bound are forgotten."""
+        for old in list(self._kept.calls)[:-MAX_KEPT]:
+            del self._kept.calls[old]
+        self._store.put_setting(self._name, _ENCODER.encode(self._kept))

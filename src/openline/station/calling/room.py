@@ -1,0 +1,92 @@
+"""What this station knows of one line's calls beside the entries: which consoles sit there, and since when nobody does.
+
+Of consoles only that they report themselves is known: one that does not for
+LOST_MS is lost, and the other side hears of it.
+"""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+
+from openline.protocol.call_signals import CallSignal
+from openline.protocol.call_states import Call
+from openline.protocol.facts import Place
+from openline.station.calling.kept import Keeping, KeptSeat
+from openline.station.calling.shelf import Shelf
+from openline.station.line_runner import LineRunner
+
+LOST_MS = 6_000
+"""Three reports that did not come: a page that is busy for a moment is not lost."""
+RESTART_MS = 10_000
+"""After a start of the station its consoles have so long to report themselves."""
+TAKEOVER_MS = 60_000
+"""So long can a call be taken over: an officer walks to another console."""
+HOLD_MS = 5_000
+"""A description with another fingerprint is held so long for the entry that signs it: envelopes overtake each other."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Sitting:
+    """A console of this station on its seat."""
+
+    console: str
+    uid: int
+    heard: int
+    """When it last reported, steady ms."""
+    sound: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubtful:
+    """A signal whose fingerprint is not signed, or not yet."""
+
+    party: int
+    signal: CallSignal = field(repr=False)
+    until: int
+    """Steady ms."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Running:
+    """A call as it runs here."""
+
+    accepted: int
+    """When its ring was held here first, steady ms."""
+    accepted_at: int
+    """The same by the time of day."""
+    sitting: dict[int, Sitting] = field(default_factory=dict)
+    """By seat."""
+    vacant: int | None = None
+    """Since when nobody sits on seat 0, steady ms."""
+    takeover_until: int | None = None
+    """Until when it can be taken over, by the time of day."""
+    doubtful: list[Doubtful] = field(default_factory=list)
+    told: bytes = b""
+    """The view that was pushed last."""
+
+
+class Room:
+    """One line."""
+
+    def __init__(self, line: LineRunner, keeping: Keeping) -> None:
+        """Raises Unavailable."""
+        self.line, self.keeping = line, keeping
+        self.shelf = Shelf(line)
+        self.lock = asyncio.Lock()
+        """Held by whoever writes an entry of a call: what was looked at still stands then."""
+        self.running: dict[Place, Running] = {}
+        self.outcomes: Counter[str] = Counter()
+        self.settled = False
+        """Whether nothing is to be done until something comes."""
+
+    def sit(self, call: Call, number: int, seat: KeptSeat, heard: int) -> None:
+        """A console sits down, durably. Raises Unavailable."""
+        self.keeping.call(call.rung.commitment).seats[number] = seat
+        self.keeping.save()
+        self.running[call.place].sitting[number] = Sitting(console=seat.console, uid=seat.uid, heard=heard)
+
+    def leave(self, call: Call, number: int) -> None:
+        """Nobody sits there any more. Raises Unavailable."""
+        self.running[call.place].sitting.pop(number, None)
+        if self.keeping.call(call.rung.commitment).seats.pop(number, None) is not None:
+            self.keeping.save()
