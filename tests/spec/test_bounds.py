@@ -19,6 +19,7 @@ from openline.kernel.lane import Generation, Head, note, parse_generation, parse
 from openline.kernel.terms import Policy, make_terms
 from openline.protocol.acknowledgements import decode_ack, read_ended
 from openline.protocol.bodies import decode_body, encode_body
+from openline.protocol.call_entries import Minutes, Seat, SeatAct
 from openline.protocol.entries import (
     AnyEntry,
     Attachment,
@@ -38,6 +39,7 @@ from openline.protocol.generations import Generations
 from openline.protocol.milestones import PAUSE_MS, Milestones
 from openline.protocol.records import PutEvidence, PutGeneration
 from tests.spec import parties
+from tests.spec.call_samples import PROTECTION, RING_AT
 from tests.spec.line import Line, watch
 from tests.spec.test_limits import FORM, rows
 
@@ -149,6 +151,9 @@ def carded(*, certificate: int = 3, addresses: int = 1) -> None:
     )
 
 
+SEAT = Seat(of=RING_AT, act=SeatAct.LEAVES, number=0, role=Role.WATCH_OFFICER, sign="W1")
+CONNECTED = replace(SEAT, act=SeatAct.CONNECTED, protection=PROTECTION)
+MINUTES = Minutes(of=RING_AT, clauses=((("en", "a"),),), role=Role.WATCH_OFFICER, sign="W1")
 # What reads a value of that bound: called with the bound and with one more.
 READERS: dict[str, Callable[[int], object]] = {
     "MAX_VALUE": lambda n: decode(byte_string(n)),
@@ -179,6 +184,13 @@ READERS: dict[str, Callable[[int], object]] = {
             sign="W1",
         )
     ),
+    "MAX_SIGNAL": lambda n: content([11, 0, 0, ZERO, 1, 0, 0, 0, 1, b"x" * n, 0]),
+    "MAX_SEAT": lambda n: body(replace(SEAT, number=n)),
+    "MAX_CLAUSES": lambda n: body(replace(MINUTES, clauses=((("en", "a"),),) * n)),
+    "MAX_CLAUSE_LANGUAGES": lambda n: body(
+        replace(MINUTES, clauses=(tuple((f"a{chr(97 + k)}", "") for k in range(n)),))
+    ),
+    "MAX_PROTECTION_TEXT": lambda n: body(replace(CONNECTED, protection=replace(PROTECTION, srtp="a" * n))),
     "MAX_SIGN": lambda n: body(Watch(attended=True, role=Role.WATCH_OFFICER, sign="A" * n)),
     "MAX_MEDIA_TYPE": lambda n: body(replace(FILE, media_type="a/" + "b" * (n - 2))),
     "MAX_ATTACHMENT": lambda n: body(replace(FILE, size=n)),

@@ -1,6 +1,6 @@
 """What consoles say to each other about sound, as a station looks at it: what Chromium writes passes, what could mislead does not.
 
-Spec: spec/17-calls.md.
+Spec: spec/17-calls.md, 17.40, 17.41 and 17.42.
 """
 
 import json

@@ -15,6 +15,8 @@ from openline.kernel.codec import encode
 from openline.kernel.errors import Malformed
 from openline.protocol import (
     attachments,
+    call_entries,
+    call_rooms,
     delivery,
     engine,
     epochs,
@@ -110,6 +112,8 @@ TIMES = {
     "OLD_EPOCH_MS": delivery.OVERLAP_MS,
     "RENEW_MS": rekeying.RENEW_MS,
     "RENEW_STAGGER_MS": rekeying.RENEW_LATER_MS,
+    "RING_MS": call_entries.RING_MS,
+    "SIGNAL_MS": call_rooms.SIGNAL_MS,
     "PAIR_MS": int(1_000 * meeting.Pace().pair_s),
 }
 COUNTS = {
@@ -122,6 +126,8 @@ COUNTS = {
     "SILENT_AFTER": bearer_state.SILENT_AFTER,
     "UNKNOWN_ENVELOPES": engine.MAX_UNKNOWN,
     "RENEW_ENVELOPES": rekeying.RENEW_ENVELOPES,
+    "MAX_SIGNALS": call_rooms.MAX_SIGNALS,
+    "SIGNALS_PER_HOUR": call_rooms.SIGNALS_PER_HOUR,
     "PAIR_ATTEMPTS": meeting.PAIR_ATTEMPTS,
 }
 

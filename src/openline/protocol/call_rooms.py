@@ -102,6 +102,12 @@ def open_between(fold: Fold, ring: tuple[int, Generation, int], one: int, other:
     return False if called & REFUSED_RING else None
 
 
+def _said(fold: Fold, party: int) -> int:
+    """How many entries of a party's urgent lane, in its newest generation, are folded in."""
+    found = [ledger for (number, _), ledger in fold.lanes.items() if number == 2 * party]
+    return max(found, key=lambda ledger: ledger.generation).size if found else 0
+
+
 @dataclass(slots=True)
 class _Heard:
     """What a seat has sent of one call."""
@@ -148,7 +154,7 @@ class Rooms:
         """Queue a signal to a party; it is dropped, visibly, if its call is not open or too many wait."""
         out = self._outgoing.get(party)
         self._number = max(self._number + 1, now.wall, 1)
-        numbered = replace(signal, number=self._number)
+        numbered = replace(signal, number=self._number, after=_said(fold, self._party))
         try:
             check_size(signal.data)
         except Refused:
@@ -175,6 +181,8 @@ class Rooms:
         waiting, self._early = self._early, deque()
         for early in waiting:
             is_open = open_between(fold, early.signal.ring, self._party, early.party)
+            if is_open and _said(fold, early.party) < early.signal.after:
+                is_open = None
             if is_open:
                 heard = self._heard.setdefault((early.party, *early.signal.ring, early.signal.sender), _Heard())
                 if heard.takes(early.signal):

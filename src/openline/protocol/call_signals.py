@@ -46,6 +46,8 @@ class CallSignal:
     type: SignalType
     number: int = 0
     """Given by the sender's engine: later ones are greater, also after a restart."""
+    after: int = 0
+    """Given by the sender's engine: what it had said in its urgent lane by then, as it may be needed to understand this."""
     data: str = field(default="", repr=False)
 
     @property
@@ -60,7 +62,8 @@ _TYPES = {int(known): known for known in SignalType}
 def signal_value(signal: CallSignal) -> Value:
     """The frame as a codec value."""
     place: list[Value] = [signal.lane, signal.generation.counter, signal.generation.nonce, signal.index]
-    return [SIGNAL, *place, signal.sender, signal.to, int(signal.type), signal.number, signal.data.encode()]
+    seats: list[Value] = [signal.sender, signal.to, int(signal.type), signal.number]
+    return [SIGNAL, *place, *seats, signal.data.encode(), signal.after]
 
 
 def read_signal(line: bytes, members: Fields) -> CallSignal | None:
@@ -78,6 +81,7 @@ def read_signal(line: bytes, members: Fields) -> CallSignal | None:
         to=members.uint(6, MAX_SEAT),
         type=kind,
         number=members.uint(8, MAX_SEQ),
+        after=members.uint(10, MAX_SEQ),
         data=_text(data),
     )
 
