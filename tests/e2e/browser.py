@@ -17,7 +17,7 @@ import hashlib
 import re
 import ssl
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,6 +30,7 @@ from playwright.sync_api import (
     CDPSession,
     ConsoleMessage,
     Page,
+    Playwright,
     ViewportSize,
     sync_playwright,
 )
@@ -44,7 +45,7 @@ CHROMIUM = "/usr/bin/chromium"
 DEADLINE_S = 60.0
 """For whatever is waited for: the machine may be slow and loaded."""
 WIDE: ViewportSize = {"width": 1366, "height": 768}
-_FLAGS = [
+FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -158,17 +159,18 @@ class Seat:
 
 
 class Room:
-    """One Chromium, and the seats in it."""
+    """One Chromium or some, and the seats in them."""
 
-    def __init__(self, browser: Browser) -> None:
+    def __init__(self, browser: Browser, *more: Browser) -> None:
         self.browser = browser
+        self.browsers = [browser, *more]
         self.seats: list[Seat] = []
 
-    def stranger(self, home: Home, *, viewport: ViewportSize | None = None, **more: Any) -> Seat:
-        """A page of that console where nobody is signed in. `more`: what Browser.new_context takes."""
+    def stranger(self, home: Home, *, viewport: ViewportSize | None = None, at: int = 0, **more: Any) -> Seat:
+        """A page of that console where nobody is signed in. `at`: in which Chromium; `more`: what Browser.new_context takes."""
         with home.client() as station:
             url: str = station.get("status")["console"]
-        context = self.browser.new_context(viewport=viewport or WIDE, **more)
+        context = self.browsers[at].new_context(viewport=viewport or WIDE, **more)
         context.set_default_timeout(DEADLINE_S * 1_000)
         seat = Seat(home, context, url)
         self.seats.append(seat)
@@ -187,22 +189,30 @@ class Room:
 
 
 @contextlib.contextmanager
-def floor(*homes: Home, headless: bool = True) -> Iterator[Room]:
-    """Chromium, trusting the consoles of these running stations; at the end every seat must be without fault."""
-    pins = ",".join(_pin(home) for home in homes)
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as play:
-        browser = play.chromium.launch(
-            executable_path=CHROMIUM,
-            headless=headless,
-            args=[*_FLAGS, f"--ignore-certificate-errors-spki-list={pins}"],
-            env={"HOME": str(Path(folder)), "PATH": "/usr/bin:/bin"},
-        )
-        try:
-            room = Room(browser)
-            yield room
-            room.check()
-        finally:
-            browser.close()
+def floor(*homes: Home, headless: bool = True, flags: Sequence[Sequence[str]] = ((),)) -> Iterator[Room]:
+    """Chromium, trusting the consoles of these running stations; at the end every seat must be without fault.
+
+    `flags`: for each Chromium that is wanted, what it is started with besides.
+    """
+    trust = f"--ignore-certificate-errors-spki-list={','.join(_pin(home) for home in homes)}"
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as play, contextlib.ExitStack() as open_ones:
+        browsers = []
+        for more in flags:
+            browsers.append(_chromium(play, Path(folder), headless=headless, flags=[trust, *more]))
+            open_ones.callback(browsers[-1].close)
+        room = Room(*browsers)
+        yield room
+        room.check()
+
+
+def _chromium(play: Playwright, folder: Path, *, headless: bool, flags: Sequence[str]) -> Browser:
+    """One process of it."""
+    return play.chromium.launch(
+        executable_path=CHROMIUM,
+        headless=headless,
+        args=[*FLAGS, *flags],
+        env={"HOME": str(folder), "PATH": "/usr/bin:/bin"},
+    )
 
 
 def _pin(home: Home) -> str:
