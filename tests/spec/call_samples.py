@@ -140,3 +140,51 @@ CALL_ENTRIES: st.SearchStrategy[AnyEntry] = st.one_of(
     ),
 )
 """Any entry about a call."""
+
+
+# --- the least of each, for the fold ---
+
+RING = c.Ring(
+    precedence=Precedence.PRIORITY, language="en", roles=(_OFFICER,), role=_OFFICER, sign="K7", commitment=bytes(32)
+)
+
+
+def hang_up(ref: Ref) -> c.HangUp:
+    """A hang up."""
+    return c.HangUp(of=ref, cause=c.EndCause.ENDED, role=_OFFICER, sign="K7")
+
+
+def refusal(ref: Ref) -> c.Refusal:
+    """A refusal."""
+    return c.Refusal(of=ref, cause=c.RefusalCause.BUSY, role=_OFFICER, sign="K7")
+
+
+def minutes(ref: Ref, replaces: Ref | None, clauses: int) -> c.Minutes:
+    """Minutes of so many clauses."""
+    return c.Minutes(of=ref, clauses=((("en", "x"),),) * clauses, role=_OFFICER, sign="K7", replaces=replaces)
+
+
+def word(ref: Ref, agreed: list[bool]) -> c.MinutesWord:
+    """A word on minutes."""
+    clauses = tuple(c.ClauseWord(agreed=each) for each in agreed)
+    return c.MinutesWord(of=ref, clauses=clauses, role=_OFFICER, sign="K7")
+
+
+def about_calls(refs: st.SearchStrategy[Ref]) -> st.SearchStrategy[AnyEntry]:
+    """Rings most often, as the rest names them."""
+    shown = st.just(bytes(32))
+    return st.one_of(
+        st.just(RING),
+        st.just(RING),
+        st.builds(
+            c.PickUp, of=refs, language=st.just("en"), role=st.just(_OFFICER), sign=st.just("K7"), fingerprint=shown
+        ),
+        st.builds(hang_up, refs),
+        st.builds(hang_up, refs),
+        st.builds(refusal, refs),
+        st.builds(
+            c.TypedLine, of=refs, text=st.just("x"), language=st.just("en"), role=st.just(_OFFICER), sign=st.just("K7")
+        ),
+        st.builds(minutes, refs, st.none() | refs, st.integers(1, 2)),
+        st.builds(word, refs, st.lists(st.booleans(), min_size=1, max_size=2)),
+    )

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from openline.archive.entry_text import clean, describe
 from openline.kernel.errors import Malformed, Refused, TooLarge
 from openline.kernel.lane import Generation
 from openline.kernel.units import Instant
@@ -28,7 +29,7 @@ from openline.protocol.call_states import (
 from openline.protocol.calls import Call
 from openline.protocol.entries import Kind, Precedence, fits, kind_of
 from openline.protocol.facts import Place
-from tests.spec.call_samples import CALL_ENTRIES, PROTECTION, RING_AT
+from tests.spec.call_samples import CALL_ENTRIES, CALL_EXAMPLES, FULL_EXAMPLES, PROTECTION, RING_AT
 from tests.spec.calling import CALLED_KEY, CALLER_KEY, LINE, NONCE, OFFICER, Lanes, key, ref, ring
 
 
@@ -605,3 +606,28 @@ def test_17_9_a_time_is_a_claim() -> None:
     rung = lanes.ring(time=2**47)
     assert the(lanes.book(), rung).ring.time == Instant(2**47)
     assert ring().commitment == commitment(NONCE, CALLER_KEY)
+
+
+# --- in words, as an export has them ---
+
+
+def test_17_1_an_export_says_in_words_what_a_call_was() -> None:
+    """Inert lines, and the words of others behind a bar."""
+    names = ("ALPHA", "BRAVO")
+    lines = [line for entry in (*CALL_EXAMPLES, *FULL_EXAMPLES) for line in describe(entry, names)]
+    assert "RING PRIORITY to watch officer, en by watch officer K7" in lines
+    assert "PICK UP ALPHA urgent 3 (00010203) fr by watch officer B2" in lines
+    assert "NOT PICKED UP ALPHA urgent 3 (00010203), DECLINED by watch officer B2" in lines
+    assert "| in a briefing" in lines
+    assert "SEAT 0 OPENS in ALPHA urgent 3 (00010203) by watch officer K7; to BRAVO urgent 4 (01020304)" in lines
+    assert "to BRAVO seat 0: DTLS 1.3, TLS_AES_128_GCM_SHA256, AEAD_AES_256_GCM, direct path" in lines
+    assert lines[lines.index("clause 1, fr") + 1] == "| un"
+    assert "clause 1 AGREED" in lines
+    tricky = c.TypedLine(of=RING_AT, text="a\u202eb\nRING", language="en", role=OFFICER, sign="K7")
+    assert describe(tricky, names)[1:] == ["| a<U+202E>b", "| RING"]
+
+
+@given(CALL_ENTRIES)
+def test_17_1_any_entry_about_a_call_is_told_in_lines(entry: k.AnyEntry) -> None:
+    for line in describe(entry, ("ALPHA", "BRAVO")):
+        assert line == clean(line)

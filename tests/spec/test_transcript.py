@@ -18,6 +18,7 @@ from openline.protocol.facts import Adopted, Came, Mark, Marked, Standing, Super
 from openline.protocol.fields import Ref
 from openline.protocol.snapshots import restore, snapshot
 from openline.protocol.transcript import ATTACHMENT_HELD, ATTACHMENT_REFUSED, FOLD_VERSION, Fold
+from tests.spec.call_samples import about_calls
 
 LINE = bytes(range(32))
 POLICY = Policy(title="first")
@@ -443,6 +444,7 @@ def entries(places: st.SearchStrategy[tuple[int, Generation, int]]) -> st.Search
         ),
         st.builds(k.KeyNotice, role=st.sampled_from(list(k.KeyRole)[:4]), stolen=st.booleans(), key=st.just(bytes(32))),
         st.builds(k.GenerationEntry, heads=st.just(()), cause=st.sampled_from(k.Cause), statement=st.just(b"")),
+        about_calls(refs),
     )  # fmt: skip
 
 

@@ -11,6 +11,19 @@ from typing import assert_never
 from openline.kernel.lane import Generation
 from openline.kernel.units import Instant
 from openline.protocol.acknowledgements import AckItem
+from openline.protocol.call_entries import (
+    CALL_ENTRIES,
+    CallEntry,
+    HangUp,
+    Minutes,
+    MinutesWord,
+    PickUp,
+    Protection,
+    Refusal,
+    Ring,
+    Seat,
+    TypedLine,
+)
 from openline.protocol.contact_entries import Contact, Countersign
 from openline.protocol.entries import (
     Ack,
@@ -151,6 +164,8 @@ def describe(entry: AnyEntry, names: Sequence[str]) -> list[str]:
             return _asked(entry, names)
         case AttachmentReceipt():
             return [f"ATTACHMENT RECEIPT {named(entry.of, names)} {entry.state.name}"]
+        case _ if isinstance(entry, CALL_ENTRIES):
+            return _call(entry, names)
         case _:
             return _state(entry, names)
 
@@ -205,6 +220,74 @@ def _asked(entry: Query | Answer | Translation, names: Sequence[str]) -> list[st
         return [f"QUERY {of} {by}", *quoted(entry.text)]
     part = entry.passage
     return [f"QUERY {of} characters {part.start} to {part.end} {by}", *quoted(part.words), "asks", *quoted(entry.text)]
+
+
+def _call(entry: CallEntry, names: Sequence[str]) -> list[str]:
+    by = _by(entry.role, entry.sign)
+    match entry:
+        case Ring():
+            to = ", ".join(role.title for role in entry.roles)
+            subject = [f"Subject: {clean(entry.subject)}"] if entry.subject else []
+            committed = f"commits to key {entry.commitment.hex()}"
+            return [f"RING {entry.precedence.name} to {to}, {entry.language} {by}", committed, *subject]
+        case PickUp():
+            return [f"PICK UP {named(entry.of, names)} {entry.language} {by}", f"key {entry.fingerprint.hex()}"]
+        case Refusal():
+            cause = entry.cause.name.replace("_", " ")
+            return [
+                f"NOT PICKED UP {named(entry.of, names)}, {cause} {by}",
+                *(quoted(entry.text) if entry.text else []),
+            ]
+        case Seat():
+            return _seat(entry, names)
+        case HangUp():
+            words = [f"HANG UP {named(entry.of, names)}, {entry.cause.name.replace('_', ' ')} {by}"]
+            if entry.began is not None:
+                words.append(f"sound from {moment(entry.began)}")
+            if entry.ended is not None:
+                words.append(f"ended {moment(entry.ended)}")
+            seen = [_protected(entry.protection, names)] if entry.protection else []
+            return ["; ".join(words), *seen, *(quoted(entry.text) if entry.text else [])]
+        case TypedLine():
+            return [f"TYPED IN CALL {named(entry.of, names)} {entry.language} {by}", *quoted(entry.text)]
+        case Minutes():
+            first = f"MINUTES of {named(entry.of, names)} {by}"
+            first += f"; replaces {named(entry.replaces, names)}" if entry.replaces else ""
+            clauses = [
+                line
+                for number, texts in enumerate(entry.clauses, 1)
+                for language, text in texts
+                for line in (f"clause {number}, {language}", *quoted(text))
+            ]
+            return [first, *clauses]
+        case MinutesWord():
+            said = [
+                line
+                for number, word in enumerate(entry.clauses, 1)
+                for line in (
+                    f"clause {number} {'AGREED' if word.agreed else 'DIFFERS'}",
+                    *(quoted(word.text) if word.text else []),
+                )
+            ]
+            return [f"WORD ON MINUTES {named(entry.of, names)} {by}", *said]
+        case _:
+            assert_never(entry)
+
+
+def _seat(entry: Seat, names: Sequence[str]) -> list[str]:
+    act = entry.act.name.replace("_", " ")
+    words = [f"SEAT {entry.number} {act} in {named(entry.of, names)} {_by(entry.role, entry.sign)}"]
+    if entry.pick_up is not None:
+        words.append(f"to {named(entry.pick_up, names)}")
+    keys = [f"key {entry.fingerprint.hex()}"] if entry.fingerprint else []
+    keys += [f"with nonce {entry.nonce.hex()}"] if entry.nonce else []
+    return ["; ".join(words), *keys, *([_protected(entry.protection, names)] if entry.protection else [])]
+
+
+def _protected(seen: Protection, names: Sequence[str]) -> str:
+    name = names[seen.party] if seen.party < len(names) else f"party {seen.party}"
+    way = f"DTLS {clean(seen.dtls)}, {clean(seen.cipher)}, {clean(seen.srtp)}"
+    return f"to {name} seat {seen.seat}: {way}, {seen.path.name.lower()} path"
 
 
 def _message(entry: Message, names: Sequence[str]) -> list[str]:
