@@ -36,7 +36,8 @@ export class Live {
   }
 
   /** Hear of `name`: "lines" (any line changed), "entry" ({line, entry}), "waiting" (the inbox changed), "link" (found or lost),
-   * "noticed", "state", "alarm", "draft" ({line, draft, state}), and on a locked page "flash" and "answered". */
+   * "noticed", "state", "alarm", "draft" ({line, draft, state}), "call" (a CallView), "signal", "call-wanted", and on a locked page "flash" and
+   * "answered". */
   on(name, hear) {
     if (!this.heard.has(name)) this.heard.set(name, new Set());
     this.heard.get(name).add(hear);
@@ -137,7 +138,7 @@ export class Live {
       }
       this.#beat();
     });
-    for (const name of ["entry", "holds", "noticed", "state", "flash", "answered", "alarm", "draft"]) source.addEventListener(name, (event) => this.#event(name, event));
+    for (const name of ["entry", "holds", "noticed", "state", "flash", "answered", "alarm", "draft", "call", "signal", "call-wanted"]) source.addEventListener(name, (event) => this.#event(name, event));
   }
 
   #event(name, event) {
@@ -150,6 +151,7 @@ export class Live {
     }
     if (name === "entry" && line) line.last_seq = Math.max(line.last_seq, data.seq);
     if (name === "alarm") return this.tell(name, data);
+    if (name === "call" || name === "signal" || name === "call-wanted") return this.tell(name, { ...data, line });
     if (name === "draft") {
       if (line) this.inbox.redraft(line).catch(() => {});
       return line && this.tell(name, { ...data, line });

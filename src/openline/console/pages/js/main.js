@@ -91,7 +91,7 @@ function idle(me) {
     told = Date.now();
     api.put("/console/me", {}).catch(() => {});
   };
-  const acts = ["pointerdown", "keydown", "wheel", "touchstart"];
+  const acts = ["pointerdown", "keydown", "wheel", "touchstart", "openline-call"];
   acts.forEach((act) => addEventListener(act, again, { capture: true, passive: true }));
   again();
   return () => {

@@ -4,7 +4,7 @@ import { styled } from "./router.js";
 import { t } from "./words.js";
 
 /** Modules of overlays/, in the order in which they start. A new one is one line here. */
-const OVERLAYS = ["flash", "alarms"];
+const OVERLAYS = ["flash", "alarms", "ring"];
 
 /** Start all; returns what stops them. */
 export async function overlays(context) {

@@ -8,7 +8,7 @@ import { t } from "./words.js";
 
 /** name -> whether it is about one line. A new view is one line here and one module in views/. */
 export const VIEWS = {
-  floor: { line: false }, line: { line: true }, compose: { line: true }, contacts: { line: true },
+  floor: { line: false }, line: { line: true }, call: { line: true }, compose: { line: true }, contacts: { line: true },
   search: { line: false }, record: { line: true }, settings: { line: false }, log: { line: false }, signs: { line: false },
 };
 

@@ -157,9 +157,16 @@ const BADGES = {
   key: [circle(6, 4), path("M10 10H19M16 10V14")],
   lost: [path("M2 10H6M14 10H18M8 5L12 15M12 5L8 15")],
   fork: [path("M2 10H8L16 3M8 10L16 17")],
+  microphone: [path("M7 2H13V11H7Z", FILLED), path("M4 9V13H16V9M10 13V18M6 18H14")],
+  muted: [path("M7 2H13V11H7Z"), path("M4 9V13H16V9M10 13V18M6 18H14"), path("M2 2L18 18", { "stroke-width": 2.8 })],
+  hold: [path("M6 3V17M14 3V17", { "stroke-width": 4 })],
+  asks: [path("M10 18V4M4 10L10 4L16 10")],
+  call: [path("M3 3H8L9 8L6 10C7.5 13 9 14.5 11.500 15.500L13.500 12.500L18 14V18C9 19 2 11 3 3Z")],
+  missed: [path("M2 6L9 13L18 4M18 4V10M18 4H12"), path("M3 18H17")],
 };
 
-/** One of the other signs: interim, declined, overdue, crossed, superseded, sound, silent, exercise, minimize, key, lost, fork. */
+/** One of the other signs: interim, declined, overdue, crossed, superseded, sound, silent, exercise, minimize, key, lost, fork, microphone, muted, hold,
+ * asks, call, missed. */
 export function badge(name, { size = 18, words = "" } = {}) {
   return sign(BADGES[name], { size, words, kind: name === "crossed" ? "" : "mirrors" });
 }

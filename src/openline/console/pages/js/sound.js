@@ -2,7 +2,7 @@
 // after somebody has touched the page: where it is not allowed, the shell says so, visibly.
 
 const listeners = new Set();
-const state = { context: null, testedAt: null, ringing: null, quietUntil: 0, chimes: true };
+const state = { context: null, testedAt: null, ringing: null, quietUntil: 0, chimes: true, calling: null };
 
 /** `heard()` is called when what may be heard changes. */
 export function whenSound(heard) {
@@ -92,6 +92,37 @@ export function ring() {
   state.ringing = setInterval(play, 1_600);
   changed();
 }
+
+const trill = (loud) => {
+  const at = context().currentTime;
+  for (let beat = 0; beat < 10; beat += 1) tone(beat % 2 ? 494 : 587, at + beat * 0.1, 0.1, loud);
+};
+
+/** A call rings, until `hushCall`; `far`: it rings at the other side, softly heard here. A FLASH goes before it. */
+export function ringCall({ far = false } = {}) {
+  if (state.calling === (far ? "far" : "here")) return;
+  hushCall();
+  state.calling = far ? "far" : "here";
+  const play = () => {
+    if (state.ringing || Date.now() < state.quietUntil) return;
+    if (context().state !== "running") wake();
+    else if (far) tone(425, context().currentTime, 0.9, 0.06);
+    else trill(0.4);
+  };
+  play();
+  state.callTimer = setInterval(play, far ? 3_600 : 2_400);
+  changed();
+}
+
+/** No call rings any more. */
+export function hushCall() {
+  clearInterval(state.callTimer);
+  state.calling = null;
+  changed();
+}
+
+/** Whether a call rings here. */
+export const callRings = () => state.calling === "here";
 
 /** No more tones. */
 export function hush() {

@@ -3,14 +3,15 @@
 
 const ICONS = { plain: "/static/icon.svg", waiting: "/static/icon-waiting.svg", flash: "/static/icon-flash.svg" };
 const BLINK_MS = 1_000;
-const state = { base: "", flash: "", count: 0, shown: "", odd: false, watching: false };
+const state = { base: "", flash: "", ring: "", count: 0, shown: "", odd: false, watching: false };
 
 function show() {
-  const words = state.flash && !state.odd ? state.flash : `${state.count ? `(${state.count}) ` : ""}${state.base}`;
+  const told = state.flash || state.ring;
+  const words = told && !state.odd ? told : `${state.count ? `(${state.count}) ` : ""}${state.base}`;
   state.shown = words;
   if (document.title !== words) document.title = words;
   const icon = document.querySelector("link[rel=icon]");
-  const wanted = state.flash ? ICONS.flash : state.count ? ICONS.waiting : ICONS.plain;
+  const wanted = state.flash ? ICONS.flash : state.count || state.ring ? ICONS.waiting : ICONS.plain;
   if (icon.getAttribute("href") !== wanted) icon.setAttribute("href", wanted);
 }
 
@@ -33,11 +34,20 @@ function watch() {
 
 /** A FLASH is unread: the title says these words, in turn with its own, until it is called with none. */
 export function tellFlash(words) {
+  tellWords({ flash: words });
+}
+
+/** A call rings: the same, and after a FLASH. */
+export function tellRing(words) {
+  if (words !== state.ring) tellWords({ ring: words });
+}
+
+function tellWords(told) {
   watch();
-  state.flash = words;
+  Object.assign(state, told);
   clearInterval(state.timer);
   state.odd = false;
-  if (words) {
+  if (state.flash || state.ring) {
     state.timer = setInterval(() => {
       state.odd = !state.odd;
       show();

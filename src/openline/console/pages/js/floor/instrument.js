@@ -21,6 +21,7 @@ export function instrument(context, line, tests) {
     el("header", null, el("span", { class: "no fig" }, line.number),
       el("h2", null, el("a", { href: hashOf("line", line.label) }, inertLine(line.title || line.label, 40))),
       line.policy?.exercise ? exercise() : null,
+      el("a", { class: "button callbutton", href: hashOf("call", line.label), "aria-label": t("Call on line {number}", { number: line.number }) }, badge("call", { size: 16 }), el("span", null, t("call"))),
       el("span", { class: "mark" }, stateSign(line.shown))),
     strands(line, tests, now), words(live, line, now), facts(live, line, now));
   return livery(el("article", { class: "instrument", data: { state: line.shown.replace(" ", "-") } }, body), line);

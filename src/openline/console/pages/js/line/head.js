@@ -5,21 +5,27 @@ import { el } from "../dom.js";
 import { inertLine } from "../inert.js";
 import { own, peers } from "../live.js";
 import { moment, runningClock } from "../moments.js";
+import { hashOf } from "../router.js";
 import { badge, exercise, livery, stateSign } from "../signs.js";
 import { n, rich, t } from "../words.js";
 
-/** The head of a view about `line`; `heading` is its h1's element name. */
-export function lineHead(live, line) {
+/** The head of a view about `line`; `call`: with the button that leads to a call. */
+export function lineHead(live, line, { call = false } = {}) {
   const now = live.now();
   const due = line.next_due;
   const head = el("div", { class: "linehead" },
     el("div", { class: "name" }, el("span", { class: "fig" }, line.number), el("h1", { tabindex: -1 }, inertLine(line.title || line.label, 60)),
-      line.policy?.exercise ? exercise() : null, stateSign(line.shown)),
+      line.policy?.exercise ? exercise() : null, stateSign(line.shown), call ? callLink(line) : null),
     el("div", { class: "two ends" }, [own(line), ...peers(line)].map((party) => el("div", null, el("b", { class: party.me ? null : "peer" }, el("bdi", null, party.name)), " ", endWords(party)))),
     due ? el("div", { class: "two run" }, runningClock(due.due, due.due - 3_600_000, { meter: false }),
       el("div", { class: "small" }, due.party === own(line).name ? t("your answer to") : rich("{party} on", { party: el("bdi", null, due.party) }), el("br"), el("span", { class: "ref" }, due.ref.reference.replace(/ \d{6}Z [A-Z]{3} \d\d$/, "")))) : null);
   livery(head, line);
   return el("div", { class: "linetop" }, head, told(line, now));
+}
+
+/** The way to the call: a button wherever the line's head stands. */
+function callLink(line) {
+  return el("a", { class: "button callbutton no-print", href: hashOf("call", line.label), "aria-label": t("Call on line {number}", { number: line.number }) }, el("kbd", { "aria-hidden": "true" }, "P"), badge("call", { size: 16 }), el("span", null, t("call")));
 }
 
 function endWords(party) {

@@ -1,5 +1,6 @@
 // Everything on a line that is no message: what people decided, what stations did. A strip on its author's side.
 
+import { CALL_NOTES } from "../call/notes.js";
 import { el } from "../dom.js";
 import { inertLine, inertString, inertText } from "../inert.js";
 import { own } from "../live.js";
@@ -23,6 +24,7 @@ const chosen = (sign, words) => el("span", { class: "badge chosen" }, badge(sign
 const words = (text, language) => (text ? inertText(text, language) : null);
 
 const NOTES = {
+  ...CALL_NOTES,
   interim: (place, entry, body) => [[chosen("interim", t("INTERIM")), el("span", null, rich("on {reference}", { reference: named(place, body.of) })), by(body)],
     el("p", null, rich("Answer *by {moment}*. Both floors see this clock.", { moment: moment(body.until, place.now()) })), words(body.text)],
   decline: (place, entry, body) => [[chosen("declined", t("DECLINED")), el("span", null, rich("on {reference}", { reference: named(place, body.of) })), by(body)], words(body.reason)],

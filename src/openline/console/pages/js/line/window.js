@@ -2,13 +2,14 @@
 // fast as ten, because only the window is loaded, and what leaves it is forgotten.
 
 import { get, ofLine, query } from "../api.js";
+import { CALL_KINDS } from "../call/notes.js";
 
 const PAGE = 60;
 const MOST = 240;
 /** Receipts and translations are missing here: they come as remarks, with the message of which they speak. */
 const KINDS = ["message", "interim", "decline", "query", "answer", "suspend", "lift", "service", "contact", "countersign",
-  "propose", "assent", "generation", "keys", "attachment", "refused", "unknown"];
-const QUIET = ["test", "epoch", "watch", "terms"];
+  "propose", "assent", "generation", "keys", "attachment", "refused", "unknown", ...CALL_KINDS];
+const QUIET = ["test", "epoch", "watch", "terms", "seat"];
 
 /** The name of a place: lane/generation/index. */
 export const keyOf = (ref) => `${ref.lane}/${ref.generation}/${ref.index}`;

@@ -82,6 +82,7 @@ export function open(root, context) {
     { key: "o", words: t("open"), run: act("open") },
     { key: "a", words: t("answer"), run: act("answer") },
     { key: "c", words: t("compose"), run: () => context.go("compose") },
+    { key: "p", words: t("call"), run: () => context.go("call", live.inbox.waiting()[place.at]?.line.label ?? "") },
     { key: "w", words: t("on or off watch"), run: () => openWatch(context) },
   ]);
   drawLines();

@@ -73,7 +73,7 @@ class Line {
 
   drawHead() {
     const held = this.root.contains(document.activeElement) && this.top.contains(document.activeElement);
-    fill(this.top, lineHead(this.live, this.line));
+    fill(this.top, lineHead(this.live, this.line, { call: true }));
     if (held) this.top.querySelector("h1").focus({ preventScroll: true });
     fill(this.foot, integrity(this.line, this.window));
   }
@@ -320,7 +320,7 @@ class Line {
       { key: "u", words: t("supersede"), run: any((line, entry) => this.ours(entry) && compose("supersedes")(line, entry)), hint: false },
       { key: "c", words: t("compose"), run: () => context.go("compose", this.label) },
       { key: "v", words: t("tests and watches too, or not"), run: () => this.quiet(), hint: false },
-      { key: "p", words: t("print"), run: () => print(), hint: false },
+      { key: "p", words: t("call"), run: () => context.go("call", this.label) },
       { key: "PageUp", run: () => this.page(-1) }, { key: "PageDown", run: () => this.page(1) },
       { key: "End", words: t("newest"), run: () => this.newest(), hint: false },
     ];

@@ -1,0 +1,245 @@
+// All calls that this page knows of, kept alive by the event stream, and this console's own session in one of them. One for the
+// whole page: the views come and go, the call goes on.
+
+import { get, ofLine, post } from "../api.js";
+import { newKey } from "./gate.js";
+import { Microphone } from "./microphone.js";
+import { newConsole, ofCall, Session } from "./session.js";
+
+const KEPT = 40;
+const RANK = { ringing: 0, open: 1 }; // everything else is over, and stays so
+const DETACHED_MS = 2_500;
+
+const state = { context: null, calls: new Map(), heard: new Set(), session: null, why: new Map(), stamp: 0, seen: new Map(), detach: null };
+
+/** `hear(what)` is called for "calls" (any call changed), "session" (our part in it) and "levels" (four times a second). */
+export function onCalls(hear) {
+  state.heard.add(hear);
+  return () => state.heard.delete(hear);
+}
+
+function tell(what) {
+  for (const hear of state.heard) {
+    try {
+      hear(what);
+    } catch (error) {
+      console.error(error);
+    }
+  }
+}
+
+/** Follow the calls of all lines. Returns what stops it; a session outlives it for a moment, for a page frame that begins anew. */
+export function followCalls(context) {
+  const { live } = context;
+  clearTimeout(state.detach);
+  state.context = context;
+  state.session?.attachAll();
+  const offs = [
+    live.on("call", (event) => event.line && event.place && take({ ...event, line: event.line.label, lineId: event.line.line })),
+    live.on("signal", (event) => state.session && event.call === state.session.view.place && state.session.signal(event)),
+    live.on("link", (found) => found && loadAll()),
+  ];
+  loadAll();
+  return () => {
+    offs.forEach((off) => off());
+    state.detach = setTimeout(() => drop(), DETACHED_MS);
+    state.context = null;
+  };
+}
+
+async function loadAll() {
+  if (!state.context?.live.may("watch-officer", "principal", "interpreter", "auditor")) return;
+  await Promise.all([...(state.context?.live.lines.values() ?? [])].map((line) => load(line).catch(() => {})));
+}
+
+/** The newest calls of a line, from the station; older ones with `before`. Resolves {calls}. */
+export async function load(line, { before, limit = 12 } = {}) {
+  const stamp = state.stamp;
+  const query = new URLSearchParams({ limit, ...(before === undefined ? {} : { before }) });
+  const found = await get(ofLine(line, `/calls?${query}`));
+  for (const view of found.calls) if (!((state.seen.get(view.place) ?? -1) > stamp)) take({ ...view, line: line.label, lineId: line.line }, false);
+  tell("calls");
+  return found;
+}
+
+/** A call as the station shows it. Events may come twice, and an answer may be older than an event: nothing goes back. */
+function take(view, event = true) {
+  if (event) state.seen.set(view.place, state.stamp += 1);
+  const of = callsOf(view.line);
+  const before = of.get(view.place);
+  if (before && (RANK[view.state] ?? 2) < (RANK[before.state] ?? 2)) return;
+  of.set(view.place, view);
+  if (of.size > KEPT) forget(of);
+  const { session } = state;
+  if (session && session.view.place === view.place && session.view.lineId === view.lineId) taken(session, view);
+  if (event) tell("calls");
+}
+
+function forget(of) {
+  const oldest = [...of.values()].filter((view) => (RANK[view.state] ?? 2) === 2).sort((one, other) => one.rang_at - other.rang_at)[0];
+  if (!oldest) return;
+  of.delete(oldest.place);
+  state.seen.delete(oldest.place);
+}
+
+function callsOf(label) {
+  if (!state.calls.has(label)) state.calls.set(label, new Map());
+  return state.calls.get(label);
+}
+
+function taken(session, view) {
+  session.take(view);
+  if ((RANK[view.state] ?? 2) < 2) return;
+  if (view.state === "yielded") yielded(session, view);
+  else end(session);
+}
+
+/** Both rang at once, and ours yields: this console is ready, and picks the other ring up by itself. */
+async function yielded(session, view) {
+  const line = state.context?.live.line(view.line);
+  session.yielding = true;
+  let other = ringingFor(view.line);
+  if (!other && line) {
+    await load(line).catch(() => {});
+    other = ringingFor(view.line);
+  }
+  if (!line || !other) {
+    if (state.session === session) session.waits = setTimeout(() => state.session === session && end(session), 5_000);
+    return;
+  }
+  await answer(line, other).catch(() => end(session));
+}
+
+const ringingFor = (label) => [...callsOf(label).values()].find((each) => each.state === "ringing" && !each.mine);
+
+function end(session) {
+  if (state.session !== session) return;
+  clearTimeout(session.waits);
+  state.session = null;
+  session.close();
+  tell("session");
+}
+
+/** The session ends here and now, whatever becomes of the call. */
+function drop() {
+  const { session } = state;
+  if (!session) return;
+  leave(session);
+  end(session);
+}
+
+const leave = (session) => session.seat !== undefined && session.view.state === "open" && post(ofCall(session.view, "/seat"), { console: session.console, act: "leaves" }).catch(() => {});
+
+// --- what is known -------------------------------------------------------------------------------------------------
+
+/** The calls of a line that are known here, newest first. */
+export const known = (line) => [...callsOf(line.label).values()].sort((one, other) => other.rang_at - one.rang_at);
+
+/** The call of a line that rings or is open; null if there is none. */
+export const standing = (line) => known(line).find((view) => view.state === "open") ?? known(line).find((view) => view.state === "ringing") ?? null;
+
+/** All calls that ring here and wait for an answer. */
+export const ringing = () => [...state.calls.values()].flatMap((of) => [...of.values()]).filter((view) => view.state === "ringing" && !view.mine);
+
+/** This console's part in a call; null without one. */
+export const session = () => state.session;
+
+/** Our part in that call; null if this console has none. */
+export const sessionOf = (view) => (view && state.session?.view.place === view.place && state.session.view.lineId === view.lineId ? state.session : null);
+
+/** Why this console is no longer in a call: "version", "fingerprint", "taken", "left"; "" if there is nothing to say. */
+export const whyOver = (view) => state.why.get(view?.place) ?? "";
+
+// --- what an officer does ------------------------------------------------------------------------------------------
+
+async function begin(line, given, ask) {
+  const microphone = given ?? new Microphone(() => {});
+  if (!given) microphone.open(); // asked for at once: whoever answers wants to speak
+  const key = await newKey();
+  const name = newConsole();
+  const early = [];
+  const off = state.context.live.on("signal", (event) => early.push(event)); // the answer of the station may come after the first of them
+  let view;
+  try {
+    view = await ask({ console: name, fingerprint: key.fingerprint });
+  } catch (error) {
+    microphone.close();
+    throw error;
+  } finally {
+    off();
+  }
+  view = { ...view, line: line.label, lineId: line.line };
+  const made = new Session(view, { console: name, key, microphone, acts: {
+    changed: () => tell("session"), levels: () => tell("levels"),
+    over: (why) => {
+      state.why.set(view.place, why);
+      end(made);
+    },
+  } });
+  const { session: before } = state;
+  if (before) {
+    if (!before.yielding) leave(before);
+    end(before);
+  }
+  state.session = made;
+  state.why.delete(view.place);
+  take(view, false);
+  made.take(callsOf(line.label).get(view.place) ?? view);
+  for (const event of early) if (event.call === view.place) made.signal(event);
+  tell("calls");
+  tell("session");
+  return view;
+}
+
+/** Ring the other side. `asked`: {precedence, lang, to, subject?, sign?, confirm?}; `microphone`: one that is open already. */
+export const place = (line, asked, microphone) => begin(line, microphone, (seat) => post(ofLine(line, "/calls"), { ...asked, ...seat }));
+
+/** Pick a ring up. */
+export async function answer(line, view, microphone) {
+  const { me } = state.context;
+  return begin(line, microphone, (seat) => post(ofCall({ ...view, lineId: line.line }, "/pick-up"), { ...seat, lang: me.language }));
+}
+
+/** Come into a call that is open: "joins" as the further console, or "takes-over" the officer's seat. */
+export async function enter(line, view, act) {
+  const { me } = state.context;
+  return begin(line, null, (seat) => post(ofCall({ ...view, lineId: line.line }, "/seat"), { ...seat, act, lang: me.language }));
+}
+
+/** Do not answer, and say why. */
+export const decline = (view, reason) => act(view, "/decline", { reason });
+
+/** End it, or withdraw one's own ring. */
+export async function hangUp(view, { cause = "ended", text } = {}) {
+  const mine = sessionOf(view);
+  return act(view, "/hang-up", { cause, ...(mine ? { console: mine.console } : {}), ...(text ? { text } : {}) });
+}
+
+/** Whether the figures that were read were those on the screen. */
+export const check = (view, matched) => act(view, "/check", { console: sessionOf(view)?.console ?? null, matched });
+
+/** A line typed in the call: an entry. */
+export const typed = (view, text, lang) => act(view, "/typed", { text, lang });
+
+/** The further console leaves; the others go on. */
+export async function leaveCall(view) {
+  const mine = sessionOf(view);
+  if (!mine) return;
+  await post(ofCall(view, "/seat"), { console: mine.console, act: "leaves" });
+  end(mine);
+}
+
+async function act(view, rest, body) {
+  const answered = await post(ofCall(view, rest), body);
+  if (answered?.place === view.place) take({ ...answered, line: view.line, lineId: view.lineId }, false);
+  tell("calls");
+  return answered;
+}
+
+/** One call anew. */
+export async function again(view) {
+  const found = await get(ofCall(view));
+  take({ ...found, line: view.line, lineId: view.lineId }, false);
+  tell("calls");
+  return found;
+}
