@@ -7,6 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from openline.kernel.lane import parse_generation
+from openline.protocol.call_states import Call
+from openline.protocol.facts import Place
 from openline.station.feed import Subscriber
 from openline.station.runtime import Station
 from tests.e2e.inside import Answer, call, eventually
@@ -43,10 +46,10 @@ class Page:
         asked = {"precedence": precedence, "fingerprint": self.fingerprint, "console": self.console, **more}
         return await self.done("POST", "calls", asked)
 
-    async def act(self, place: str, act: str, **more: Any) -> Json:
+    async def act(self, place: str, act: str, /, **more: Any) -> Json:
         return await self.done("POST", f"calls/{place}/{act}", more)
 
-    async def refused(self, place: str, act: str, **more: Any) -> tuple[int, str]:
+    async def refused(self, place: str, act: str, /, **more: Any) -> tuple[int, str]:
         answer = await self.api("POST", f"calls/{place}/{act}", more)
         assert answer.status >= 400, answer.data
         return answer.status, answer.json["message"]
@@ -54,12 +57,21 @@ class Page:
     async def pick_up(self, place: str) -> Json:
         return await self.act(place, "pick-up", console=self.console, fingerprint=self.fingerprint)
 
+    async def sit(self, place: str, act: str, **more: Any) -> Json:
+        return await self.act(place, "seat", act=act, console=self.console, fingerprint=self.fingerprint, **more)
+
     async def alive(self, place: str, *, sound: bool = False) -> Json:
         return await self.act(place, "alive", console=self.console, sound=sound)
 
     async def signal(self, place: str, to: tuple[int, int], kind: str, data: str = "") -> Json:
         named = {"party": to[0], "seat": to[1]}
         return await self.act(place, "signal", console=self.console, to=named, type=kind, data=data)
+
+    def held(self, place: str) -> Call:
+        """The call as the station holds it."""
+        lane, generation, index = place.split("/")
+        named = Place(lane=int(lane), generation=parse_generation(generation), index=int(index))
+        return self.station.calling.held(self.station.find(self.line), named)
 
     def description(self, kind: str = "offer") -> str:
         """What Chromium would write, with this page's fingerprint."""
@@ -89,6 +101,11 @@ class Page:
             return next((event for event in self.heard(name) if fits(event)), None)
 
         return await eventually(look)
+
+    async def hears(self, kind: str, sender: tuple[int, int], to: tuple[int, int]) -> Json:
+        """A signal of that kind from seat to seat."""
+        named = [{"party": party, "seat": seat} for party, seat in (sender, to)]
+        return await self.told("signal", lambda event: event["type"] == kind and [event["from"], event["to"]] == named)
 
 
 def is_state(state: str) -> Callable[[Json], bool]:

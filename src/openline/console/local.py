@@ -2,7 +2,7 @@
 
 What a locked page may see, and an officer who may not read what is said, is
 the state of the lines, and alarms, which never say what anybody said; of a
-FLASH that comes in, that one came and where.
+FLASH that comes in, that one came and where; of a call, that it rings.
 """
 
 import asyncio
@@ -49,7 +49,19 @@ class _Entry(msgspec.Struct, frozen=True):
     body: _Body
 
 
+class _Call(msgspec.Struct, frozen=True):
+    """What of a call's event a locked page hears: nobody's name, and nothing that was said."""
+
+    line: str
+    place: str
+    state: str
+    precedence: str
+    mine: bool
+    rings: bool
+
+
 _ENTRY: Final = msgspec.json.Decoder(_Entry)
+_CALL: Final = msgspec.json.Decoder(_Call)
 
 
 class LocalApi:
@@ -110,6 +122,10 @@ class LocalApi:
         """What of an event is neither content nor about content."""
         if event.name in _IN_THE_OPEN:
             return b"event: %b\ndata: %b\n\n" % (event.name.encode(), event.data)
+        if event.name == "call":
+            call = _CALL.decode(event.data)
+            told = {"line": call.line, "call": call.place, "state": call.state, "precedence": call.precedence}
+            return _event("call", {**told, "mine": call.mine, "rings": call.rings})
         if event.name != "entry":
             return b""
         try:

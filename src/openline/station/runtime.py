@@ -32,6 +32,7 @@ from openline.station.answers import encoded
 from openline.station.audit import AuditLog
 from openline.station.bearers import Bearers
 from openline.station.calling.desk import Calling
+from openline.station.calling.room import CallPace
 from openline.station.card import card_in_use
 from openline.station.clock import StationClock
 from openline.station.committer import Committer
@@ -77,6 +78,7 @@ class Parts:
     """Of the bearers."""
     alarms: AlarmPace = field(default_factory=AlarmPace)
     grace_ms: int = GRACE_MS
+    calls: CallPace = field(default_factory=CallPace)
 
 
 class Station:
@@ -122,7 +124,7 @@ class Station:
         self.overdue = Overdue(self)
         self.search = Search()
         self.contacts = Contacts(self)
-        self.calling = Calling(self)
+        self.calling = Calling(self, parts.calls)
         self.alarms = AlarmDuty(self, parts.alarms)
         self.console: ConsoleDesk | None = None
         """Puts itself here while it is served."""

@@ -6,7 +6,7 @@ author claims about his time neither hurries nor delays.
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -32,14 +32,25 @@ DISK_LOOK_MS = 30_000
 REST, MOST_REST_MS = 50, 2_000
 """After a line was read, a pause of so many times as long: looking takes at most a fiftieth of the loop. (100,000
 messages take about 10 ms.)"""
+RING_MS = 20_000
+"""A call that nobody has answered for so long calls people who are elsewhere; on an empty floor, and FLASH, at once."""
 _MINUTE = 60_000
 _QUIET = frozenset(
     {
         EntryKind.TERMS, EntryKind.GENERATION, EntryKind.ACK, EntryKind.TEST, EntryKind.EPOCH, EntryKind.WATCH,
-        EntryKind.KEYS, EntryKind.RECEIPT, EntryKind.ATTACHMENT_RECEIPT,
+        EntryKind.KEYS, EntryKind.RECEIPT, EntryKind.ATTACHMENT_RECEIPT, EntryKind.SEAT, EntryKind.HANG_UP,
+        EntryKind.PICK_UP,
     }
 )  # fmt: skip
 """Entries that a station makes by itself, or that ask nothing of anybody: they call nobody to an empty floor."""
+
+
+class Ringing(Protocol):
+    """What is known of calls."""
+
+    def ringing(self, line: LineRunner) -> Sequence[tuple[str, Precedence]]:
+        """The calls that ring on this floor now: a name of each, and its precedence."""
+        ...
 
 
 class Floor(Protocol):
@@ -51,6 +62,11 @@ class Floor(Protocol):
     bearers: Bearers
     lines: dict[bytes, LineRunner]
     refused: dict[str, str]
+
+    @property
+    def calling(self) -> Ringing:
+        """Its calls."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +98,7 @@ class Causes:
     SCANNED = frozenset(
         {
             Kind.FLASH,
+            Kind.RING,
             Kind.UNATTENDED,
             Kind.LINE_FAULT,
             Kind.CLOCK_OURS,
@@ -156,6 +173,7 @@ class Causes:
         says = self._lines.get(line.line)
         if says is None or says.engine is not engine or (says.entries != line.entries and self._may_read(line)):
             says = self._lines[line.line] = self._read(line, engine)
+        yield from self._ringing(line, says, exercise=simulated or says.exercise)
         yield from self._unread(line, says, exercise=simulated or says.exercise)
         yield from self._clocks(line, says, exercise=simulated or says.exercise)
 
@@ -191,6 +209,24 @@ class Causes:
             if peer.epoch is not None and reach in {Reach.BEARERS_DOWN, Reach.STATION_SILENT}:
                 return True
         return False
+
+    def _ringing(self, line: LineRunner, says: _Line, *, exercise: bool) -> Iterator[Found]:
+        key = Key(kind=Kind.RING, line=line.label)
+        calls = {
+            place: (precedence, *self._seen(key, place)) for place, precedence in self._floor.calling.ringing(line)
+        }
+        if not calls:
+            return
+        highest = min(precedence for precedence, _, _ in calls.values())
+        at_once = highest is Precedence.FLASH or not says.attended
+        ripe = {place for place, (_, _, lasted) in calls.items() if at_once or lasted >= RING_MS}
+        cause = Cause(
+            since=min(since for _, since, _ in calls.values()),
+            precedence=highest.name,
+            subjects=frozenset(ripe),
+            exercise=exercise,
+        )
+        yield Found(key=key, cause=cause, ripe=bool(ripe))
 
     def _unread(self, line: LineRunner, says: _Line, *, exercise: bool) -> Iterator[Found]:
         key = Key(kind=Kind.FLASH, line=line.label)

@@ -20,7 +20,7 @@ from openline.kernel.units import Entropy
 from openline.ports import AlarmRow, Store
 from openline.protocol.events import Noticed
 from openline.station.alarms.calls import LOOK_S, Calls, Place
-from openline.station.alarms.causes import Causes, Found
+from openline.station.alarms.causes import Causes, Found, Ringing
 from openline.station.alarms.heartbeat import Beat, Heart
 from openline.station.alarms.paths import pause_of
 from openline.station.alarms.records import NOTICES, Cause, Key, Raised, State, decode_alarm
@@ -63,6 +63,11 @@ class Floor(Protocol):
     lines: dict[bytes, LineRunner]
     refused: dict[str, str]
     counters: Counter[str]
+
+    @property
+    def calling(self) -> Ringing:
+        """Its calls."""
+        ...
 
 
 class AlarmView(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,12 +9,12 @@ Spec: spec/17-calls.md.
 from typing import TYPE_CHECKING
 
 from openline.kernel.units import Instant
-from openline.protocol.call_entries import RING_MS, EndCause, Refusal, RefusalCause, Seat, SeatAct
+from openline.protocol.call_entries import EndCause, Refusal, RefusalCause, Seat, SeatAct
 from openline.protocol.call_keys import opens_commitment
 from openline.protocol.call_states import Call, CallState
 from openline.protocol.entries import AnyEntry, Precedence, Role, Watch
 from openline.protocol.fields import Ref
-from openline.station.calling.room import LOST_MS, TAKEOVER_MS, Room
+from openline.station.calling.room import Room
 from openline.station.calling.standing import (
     OFFICER,
     STATION_SIGN,
@@ -27,9 +27,6 @@ from openline.station.calling.standing import (
 
 if TYPE_CHECKING:
     from openline.station.calling.desk import Calling
-
-PATIENCE_MS = 10_000
-"""So long after its ring has rung out a caller waits for the other side's word why."""
 
 
 async def look(calling: "Calling", room: Room) -> None:
@@ -55,7 +52,7 @@ async def _own(calling: "Calling", room: Room, call: Call) -> None:
         await calling.end(room, call, EndCause.YIELDS)
     elif not call.live:  # refused by all, or given up by the other side
         await calling.end(room, call, EndCause.CONFIRMS)
-    elif call.state is CallState.RINGING and _age(calling, room, call) > RING_MS + PATIENCE_MS:
+    elif call.state is CallState.RINGING and _age(calling, room, call) > calling.pace.ring + calling.pace.patience:
         await calling.end(room, call, EndCause.NOT_ANSWERED)
 
 
@@ -89,7 +86,7 @@ async def _theirs(calling: "Calling", room: Room, call: Call) -> None:
     cause = _in_the_way(room, call)
     if cause is None and call.overtaken:
         cause = RefusalCause.NOT_ANSWERED
-    if cause is None and _age(calling, room, call) >= RING_MS:
+    if cause is None and _age(calling, room, call) >= calling.pace.ring:
         cause = _nobody(calling, room)
     if cause is not None:
         await say(calling, room, Refusal(of=ref_to(call), cause=cause, role=Role.TECHNICIAN, sign=STATION_SIGN))
@@ -114,16 +111,16 @@ def _nobody(calling: "Calling", room: Room) -> RefusalCause:
 
 
 async def _end(calling: "Calling", room: Room, call: Call) -> None:
-    """A call that somebody picked up, and that is over or must be."""
+    """A call that is over, or must be: this party's own word of it (spec 17.14)."""
     own = room.line.party
-    if call.pick_up is None or not may_end(call, own):
+    if is_settled(call, own):
         return
-    if not is_open(call):
+    if call.hang_up(call.caller) is not None or call.state is CallState.ENDED:
         await calling.end(room, call, EndCause.CONFIRMS)
-    elif call.wrong_key and call.caller != own:
+    elif is_open(call) and call.wrong_key and call.called == own:
         calling.station.counters["call-wrong-key"] += 1
         await calling.end(room, call, EndCause.WRONG_KEY)
-    elif calling.late_doubts(room, call):
+    elif is_open(call) and room.running[call.place].forged and may_end(call, own):
         await calling.end(room, call, EndCause.NOT_PROTECTED)
 
 
@@ -133,14 +130,14 @@ async def _consoles(calling: "Calling", room: Room, call: Call) -> None:
     if not is_open(call) or not may_end(call, room.line.party) or call.opening is None:
         return  # until it is opened, the caller's console does not know that somebody picked up
     for number, sitting in list(running.sitting.items()):
-        if now - sitting.heard >= LOST_MS:
+        if now - sitting.heard >= calling.pace.lost:
             calling.station.counters["call-console-lost"] += 1
             await calling.leave(room, call, number, SeatAct.LOST, Role.TECHNICIAN, STATION_SIGN)
     if OFFICER in running.sitting:
         running.vacant = running.takeover_until = None
     elif running.vacant is None:
-        running.vacant, running.takeover_until = now, int(calling.station.clock.wall()) + TAKEOVER_MS
-    elif now - running.vacant >= TAKEOVER_MS:
+        running.vacant, running.takeover_until = now, int(calling.station.clock.wall()) + calling.pace.takeover
+    elif now - running.vacant >= calling.pace.takeover:
         await calling.end(room, call, EndCause.CONSOLE_LOST)
 
 

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING
 
 from openline.kernel.errors import Foreign, Refused, Unavailable, Unknown
 from openline.kernel.units import Instant
-from openline.protocol.call_entries import RING_MS, EndCause, HangUp, Protection, Seat, SeatAct
-from openline.protocol.call_signals import CallSignal
+from openline.protocol.call_entries import EndCause, HangUp, Protection, Seat, SeatAct
 from openline.protocol.call_states import Call, may_ring
 from openline.protocol.entries import Precedence, Role
 from openline.protocol.events import Signalled
@@ -27,7 +26,7 @@ from openline.station.calling import automatic, view
 from openline.station.calling.answers import CallView, SeatName, SignalEvent, SignalRefused
 from openline.station.calling.descriptions import TYPES, Strictness, check
 from openline.station.calling.kept import Keeping
-from openline.station.calling.room import HOLD_MS, LOST_MS, RESTART_MS, Doubtful, Room, Running, Sitting
+from openline.station.calling.room import CallPace, Room, Running, Sitting
 from openline.station.calling.standing import (
     STATION_SIGN,
     fingerprint_of,
@@ -53,8 +52,8 @@ NOBODY = -(2**63)
 class Calling:
     """All of them."""
 
-    def __init__(self, station: "Station") -> None:
-        self.station = station
+    def __init__(self, station: "Station", pace: CallPace | None = None) -> None:
+        self.station, self.pace = station, pace or CallPace()
         self._rooms: dict[bytes, Room] = {}
         self._main: asyncio.Task[None] | None = None
         self._looking: dict[bytes, asyncio.Task[None]] = {}
@@ -113,9 +112,9 @@ class Calling:
             kept.accepted = wall
             with contextlib.suppress(Unavailable):
                 room.keeping.save()
-        elapsed = min(max(0, wall - kept.accepted), RING_MS) if again else 0
+        elapsed = min(max(0, wall - kept.accepted), self.pace.ring) if again else 0
         running = room.running[call.place] = Running(accepted=steady - elapsed, accepted_at=wall - elapsed)
-        heard = steady + (RESTART_MS - LOST_MS if again else 0)
+        heard = steady + (self.pace.restart - self.pace.lost if again else 0)
         for number, seat in kept.seats.items():
             running.sitting[number] = Sitting(console=seat.console, uid=seat.uid, heard=heard)
         for own in call.seats:  # of a console that was not written down in time: it counts as lost, and can be replaced
@@ -133,74 +132,38 @@ class Calling:
             for place in changed:
                 call = room.shelf.book.call(place)
                 if call is not None:
-                    self._running(room, call, again=False)
+                    self._running(room, call, again=False).remember(call)
             for place in changed:
                 self.publish(room, place)
             if changed:
                 room.settled = False
-                self._doubts(room)
                 self.stir(line)
 
     def signalled(self, line: LineRunner, said: Signalled) -> None:
-        """A seat of another party says something to one of ours; nothing of it reaches a page unless it may."""
+        """A seat of another party says something to one of ours; nothing of it reaches a page unless it may (spec 17.40)."""
         with contextlib.suppress(Unavailable):
-            self._signalled(self.room(line), said.party, said.signal, held=False)
-
-    def _signalled(self, room: Room, party: int, signal: CallSignal, *, held: bool) -> None:
-        place = Place(lane=signal.lane, generation=signal.generation, index=signal.index)
-        call = room.shelf.book.call(place)
-        running = room.running.get(place)
-        if call is None or running is None or not is_open(call):
-            return
-        name = TYPES[int(signal.type)]
-        strict = Strictness(fingerprint=fingerprint_of(call, party, signal.sender))
-        try:
-            check(name, signal.data, strict)
-        except Foreign as foreign:
-            if not held:
-                until = self.station.clock.steady() + HOLD_MS
-                running.doubtful = [*running.doubtful[-15:], Doubtful(party=party, signal=signal, until=until)]
+            room, signal = self.room(line), said.signal
+            call = room.shelf.book.call(Place(lane=signal.lane, generation=signal.generation, index=signal.index))
+            running = None if call is None else room.running.get(call.place)
+            if call is None or running is None or not is_open(call):
                 return
-            self._refuse(room, call, (party, signal.sender), foreign.code)
-        except Refused as refusal:
-            self._refuse(room, call, (party, signal.sender), refusal.code)
-        else:
-            self.deliver(room, call, (party, signal.sender), (room.line.party, signal.to), name, signal.data)
+            sender, name = (said.party, signal.sender), TYPES[int(signal.type)]
+            try:
+                check(name, signal.data, Strictness(fingerprint=fingerprint_of(call, *sender)))
+            except Refused as refusal:
+                # What a console said before another took its seat over may come after that: it is old, and no forgery.
+                if isinstance(refusal, Foreign) and not _was_signed(running, sender, name, signal.data):
+                    running.forged = True
+                    self.stir(line)
+                self._refuse(room, call, sender, refusal.code)
+            else:
+                self.deliver(room, call, sender, (line.party, signal.to), name, signal.data)
 
     def _refuse(self, room: Room, call: Call, sender: tuple[int, int], code: str) -> None:
         self.station.counters["call-signal-refused"] += 1
-        self.station.log.event("call.refused", line=room.line.label, party=sender[0], code=code)
-        event = SignalRefused(
-            line=room.line.label, call=place_text(call.place), sender=_name(sender), code=code
-        )  # fmt: skip
+        self.station.log.event("call.signal-refused", line=room.line.label, party=sender[0], code=code)
+        event = SignalRefused(line=room.line.label, call=place_text(call.place), sender=_name(sender), code=code)
         self.push(room.line, "signal-refused", event)
-
-    def _doubts(self, room: Room) -> None:
-        """Look again at signals that came before the entry that vouches for them."""
-        for running in room.running.values():
-            waiting, running.doubtful = running.doubtful, []
-            for each in waiting:
-                strict = Strictness(fingerprint=self._signed(room, each))
-                try:
-                    check(TYPES[int(each.signal.type)], each.signal.data, strict)
-                except Refused:
-                    running.doubtful.append(each)
-                else:
-                    self._signalled(room, each.party, each.signal, held=True)
-
-    def _signed(self, room: Room, each: Doubtful) -> bytes:
-        ring = each.signal
-        call = room.shelf.book.call(Place(lane=ring.lane, generation=ring.generation, index=ring.index))
-        return b"" if call is None else fingerprint_of(call, each.party, ring.sender)
-
-    def late_doubts(self, room: Room, call: Call) -> bool:
-        """Whether a description came whose fingerprint nobody has signed in time; it is refused now."""
-        running, now = room.running[call.place], self.station.clock.steady()
-        late = [each for each in running.doubtful if each.until <= now]
-        running.doubtful = [each for each in running.doubtful if each.until > now]
-        for each in late:
-            self._signalled(room, each.party, each.signal, held=True)
-        return bool(late)
 
     def deliver(  # noqa: PLR0917 - from whom, to whom, what
         self, room: Room, call: Call, sender: tuple[int, int], to: tuple[int, int], kind: str, data: str
@@ -263,7 +226,16 @@ class Calling:
             return False
         if room.line.working().suspended() and call.rung.precedence is not Precedence.FLASH:
             return False
-        return may_ring(call, running.accepted, self.station.clock.steady())
+        now = self.station.clock.steady()
+        return now - running.accepted < self.pace.ring and may_ring(call, running.accepted, now)
+
+    def ringing(self, line: LineRunner) -> list[tuple[str, Precedence]]:
+        """See alarms.causes.Ringing."""
+        room = self._rooms.get(line.line)
+        if room is None or room.settled or line.engine is None:
+            return []
+        calls = [call for call in room.shelf.book.calls() if self.rings(room, call)]
+        return [(place_text(call.place), call.rung.precedence) for call in calls]
 
     def heard(self, room: Room, call: Call, sitting: Sitting, *, sound: bool) -> None:
         """A console says whether sound goes both ways."""
@@ -314,6 +286,15 @@ def _protection(call: Call, own: int) -> Protection | None:
     """How this party's officer heard another party, else its further console."""
     seen = [each for seat in call.seats if seat.party == own for each in seat.protections if each.party != own]
     return seen[0] if seen else None
+
+
+def _was_signed(running: Running, sender: tuple[int, int], kind: str, data: str) -> bool:
+    """Whether the seat signed that fingerprint once in this call."""
+    for fingerprint in running.signed.get(sender, ()):
+        with contextlib.suppress(Refused):
+            check(kind, data, Strictness(fingerprint=fingerprint))
+            return True
+    return False
 
 
 def _name(seat: tuple[int, int]) -> SeatName:

@@ -1,28 +1,34 @@
 """What this station knows of one line's calls beside the entries: which consoles sit there, and since when nobody does.
 
 Of consoles only that they report themselves is known: one that does not for
-LOST_MS is lost, and the other side hears of it.
+some seconds is lost, and the other side hears of it.
 """
 
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 
-from openline.protocol.call_signals import CallSignal
+from openline.protocol.call_entries import RING_MS
 from openline.protocol.call_states import Call
 from openline.protocol.facts import Place
 from openline.station.calling.kept import Keeping, KeptSeat
 from openline.station.calling.shelf import Shelf
 from openline.station.line_runner import LineRunner
 
-LOST_MS = 6_000
-"""Three reports that did not come: a page that is busy for a moment is not lost."""
-RESTART_MS = 10_000
-"""After a start of the station its consoles have so long to report themselves."""
-TAKEOVER_MS = 60_000
-"""So long can a call be taken over: an officer walks to another console."""
-HOLD_MS = 5_000
-"""A description with another fingerprint is held so long for the entry that signs it: envelopes overtake each other."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallPace:
+    """How long is waited for what in calls. Milliseconds."""
+
+    ring: int = RING_MS
+    patience: int = 10_000
+    """So long after its ring has rung out a caller waits for the other side's word why."""
+    lost: int = 6_000
+    """Three reports of a console that did not come: a page that is busy for a moment is not lost."""
+    restart: int = 10_000
+    """After a start of the station its consoles have so long to report themselves."""
+    takeover: int = 60_000
+    """So long can a call be taken over: an officer walks to another console."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,16 +40,6 @@ class Sitting:
     heard: int
     """When it last reported, steady ms."""
     sound: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Doubtful:
-    """A signal whose fingerprint is not signed, or not yet."""
-
-    party: int
-    signal: CallSignal = field(repr=False)
-    until: int
-    """Steady ms."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,9 +56,17 @@ class Running:
     """Since when nobody sits on seat 0, steady ms."""
     takeover_until: int | None = None
     """Until when it can be taken over, by the time of day."""
-    doubtful: list[Doubtful] = field(default_factory=list)
+    signed: dict[tuple[int, int], set[bytes]] = field(default_factory=dict)
+    """By party and seat: the fingerprints that were signed for it."""
+    forged: bool = False
+    """Whether the other station sent a description with a fingerprint that nobody has signed."""
     told: bytes = b""
     """The view that was pushed last."""
+
+    def remember(self, call: Call) -> None:
+        """What its seats have signed."""
+        for seat in call.seats:
+            self.signed.setdefault((seat.party, seat.number), set()).add(seat.fingerprint)
 
 
 class Room:

@@ -46,10 +46,8 @@ def may_end(call: Call, party: int) -> bool:
 
 
 def is_settled(call: Call, party: int) -> bool:
-    """Whether nothing more is to be done about it at that party's station."""
-    if party in {call.caller, call.called}:
-        return call.hang_up(party) is not None
-    return not call.live or has_refused(call, party)
+    """Whether that party has said its last word of it: its hang up, or its refusal if it did not pick up (spec 17.14)."""
+    return call.hang_up(party) is not None or (party not in {call.caller, call.called} and has_refused(call, party))
 
 
 def seat_of(call: Call, party: int, number: int) -> Seated | None:

@@ -3,7 +3,7 @@
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from openline.protocol.call_entries import RING_MS, EndCause, HangUp, PickUp, Protection, Refusal, TypedLine
+from openline.protocol.call_entries import EndCause, HangUp, PickUp, Protection, Refusal, TypedLine
 from openline.protocol.call_entries import MinutesWord as Word
 from openline.protocol.call_states import Call, CallState, Said, Seated
 from openline.protocol.calls import Draft
@@ -74,7 +74,7 @@ def call_view(calling: "Calling", room: Room, call: Call) -> CallView:
         rang_at=call.ring.time,
         picked_up_at=call.pick_up.time if call.pick_up is not None else None,
         ended_at=_ended_at(call),
-        rings_until=running.accepted_at + RING_MS if running is not None and ringing else None,
+        rings_until=running.accepted_at + calling.pace.ring if running is not None and ringing else None,
         rings=calling.rings(room, call),
         parties=[
             CallPartyView(party=party, name=name, me=party == line.party) for party, name in enumerate(line.names)
