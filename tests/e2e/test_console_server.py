@@ -203,7 +203,8 @@ def test_only_an_administrator_has_to_do_with_people(home: Home, officer: Browse
     made = officer.post("/console/people", {"sign": "P2", "roles": ["interpreter", "auditor"]})
     assert (made.status, made.json["roles"]) == (201, ["interpreter", "auditor"])
     assert officer.post("/console/people", {"sign": "P2", "roles": ["auditor"]}).error == "conflict"
-    assert officer.post("/console/people", {"sign": "p 3", "roles": ["auditor"]}).error == "malformed"
+    for sign in ("p 3", "P3\n", "\u0420\u0421", "P3\u200b"):
+        assert officer.post("/console/people", {"sign": sign, "roles": ["auditor"]}).error == "malformed"
     assert officer.post("/console/people/P2", {"roles": ["king"]}).error == "malformed"
     assert officer.post("/console/people/NOBODY", {"disabled": True}).error == "unknown"
     link = officer.post("/console/people/P2/link")

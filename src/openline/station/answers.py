@@ -308,6 +308,8 @@ class DraftView(Answer, frozen=True, kw_only=True):
     due: int | None
     """When its grace ends, ms: until then any officer may take it back."""
     message: dict[str, Any]
+    digest: str
+    """Of what stands here: who releases it gives it back, and so releases what was read."""
 
 
 class DraftsView(Answer, frozen=True, kw_only=True):

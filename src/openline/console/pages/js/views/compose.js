@@ -305,7 +305,7 @@ class Compose {
     try {
       await act();
     } catch (error) {
-      if (error.code === "conflict" && this.mode !== "waits") this.draft.look();
+      if (error.code === "conflict") await (this.mode === "waits" ? this.further(this.waits.draft) : this.draft.look());
       fill(this.said, failure(error, this.api.explain));
     } finally {
       this.busy = false;
@@ -360,7 +360,7 @@ class Compose {
       return;
     }
     await this.acting(async () => {
-      const { ref, due } = await this.api.post(`/v1/drafts/${this.waits.draft}/release`, { ...given, ...(confirm ? { confirm } : {}) });
+      const { ref, due } = await this.api.post(`/v1/drafts/${this.waits.draft}/release`, { ...given, digest: this.waits.digest, ...(confirm ? { confirm } : {}) });
       this.became({ ...this.waits, state: ref ? "released" : "grace", ref, due });
     });
   }
