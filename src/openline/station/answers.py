@@ -16,11 +16,13 @@ def encoded(answer: object) -> bytes:
 
 
 class Failure(Answer, frozen=True, kw_only=True):
-    """Why a call was refused. None of the three quotes what was sent."""
+    """Why a call was refused. Nothing here quotes what was sent."""
 
     error: str
     message: str
     do: str
+    own: bool
+    """Whether `do` was written for this very refusal; else it is what its code always says."""
 
 
 class Fingerprint(Answer, frozen=True, kw_only=True):
