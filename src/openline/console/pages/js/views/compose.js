@@ -304,7 +304,6 @@ class Compose {
     this.busy = true;
     try {
       await this.draft.quiet(); // a look on its way would find the draft gone
-      await this.draft.quiet(); // a look on its way would find the draft gone
       await act();
     } catch (error) {
       if (error.code === "conflict") await (this.mode === "waits" ? this.further(this.waits.draft) : this.draft.look());
