@@ -304,14 +304,13 @@ class DraftView(Answer, frozen=True, kw_only=True):
     state: str
     made: int
     drafter: str
-    """Sign."""
     releaser: str
-    """Sign of who released it; empty as long as nobody has."""
+    """Signs; nobody's as long as nobody has released it."""
     due: int | None
     """When its grace ends, ms: until then any officer may take it back."""
     message: dict[str, Any]
     digest: str
-    """Of what stands here: who releases it gives it back, and so releases what was read."""
+    """Whoever releases it gives this back, and so releases what was read."""
 
 
 class DraftsView(Answer, frozen=True, kw_only=True):

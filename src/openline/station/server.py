@@ -104,7 +104,7 @@ async def wind_down(state: ServerState, deadline_s: float = 0.5) -> None:
             await asyncio.wait(late, timeout=deadline_s)
     for connection in list(state.connections):
         transport = getattr(connection, "transport", None)
-        if transport is not None:
+        if transport is not None and not transport.is_closing():  # asyncio's TLS forgets itself when closed twice
             transport.close()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(deadline_s):
