@@ -175,6 +175,10 @@ class ConsoleRows(Protocol):
         """The contents of all rows of a kind, in no order."""
         ...
 
+    def clear(self, kind: str) -> None:
+        """Forget all rows of a kind."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmCall:

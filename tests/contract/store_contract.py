@@ -540,6 +540,10 @@ class StoreContract(ABC):
         store = self.again(store)
         assert (list(store.console.all("officer")), list(store.console.all("session"))) == ([b"two"], [b"other"])
         assert list(store.console.all("link")) == []
+        store.console.put("link", b"W1", b"third")
+        store.console.clear("session")
+        assert (list(store.console.all("session")), list(store.console.all("officer"))) == ([], [b"two"])
+        assert list(store.console.all("link")) == [b"third"]
 
     def test_settings(self) -> None:
         store = self.new()

@@ -1,12 +1,24 @@
-"""Every sentence of the console's pages is there in every language, with the same placeholders and the right plurals."""
+"""Every sentence of the console's pages is there in every language, with the same placeholders and the right plurals; and so
+is whatever the station says by a constant, where a page may show it.
+"""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from openline.console import catalogue
+from openline.console.serving import OPERATIONS
+from openline.protocol.clocks import Basis
+from openline.protocol.entries import Kind
+from openline.station.alarms.records import NOTICES
+from openline.station.alarms.records import Kind as AlarmKind
+from openline.station.api import all_routes
+from openline.station.audit import LOGGED
+from openline.station.calls import STATUS
+from openline.station.entry_view import kind_name
+from tests.docs import station_words
 
 PAGES = Path(catalogue.__file__).parent / "pages" / "js"
 _TEXT = r'"((?:[^"\\\n]|\\.)*)"'
@@ -74,8 +86,61 @@ def test_translations_keep_placeholders_and_stress(language: str) -> None:
 
 @pytest.mark.parametrize("language", catalogue.FORMS)
 def test_no_catalogue_keeps_what_nobody_says(language: str) -> None:
-    stale = set(catalogue.catalogue_of(language)) - set(sentences())
+    stale = set(catalogue.catalogue_of(language)) - set(sentences()) - set(station_words.said())
     assert stale == set()
+
+
+@pytest.mark.parametrize("language", catalogue.FORMS)
+def test_no_language_lacks_what_the_station_says(language: str) -> None:
+    texts, said = catalogue.catalogue_of(language), station_words.said()
+    assert len(said) > 200
+    assert {
+        words: sorted(by) for words, by in said.items() if not _whole(texts.get(words), language, plural=False)
+    } == {}
+
+
+def test_the_search_for_what_the_station_says_finds_it() -> None:
+    said = station_words.said()
+    assert "station/composing.py" in said["there is no text yet"]  # a refusal
+    assert "console/passkeys.py" in said["this passkey is not accepted"]  # one that has a name
+    assert (
+        "station/drafting.py" in said["the station was down when this was to be signed: look at it again"]
+    )  # a reason
+    assert "station/probing.py" in said["it does not work here"]  # one of several
+    assert "station/bearers.py" in said["it ended"]  # what a function puts together
+    assert "not a proof" not in said  # the command line's
+
+
+def test_modules_that_say_nothing_to_a_page_are_there() -> None:
+    names = {str(path.relative_to(station_words.SOURCE)) for path in station_words.SOURCE.rglob("*.py")}
+    assert {
+        each for each in (*station_words.BESIDE, *station_words.TAKEN) if not any(map(_begins(each), names))
+    } == set()
+
+
+def _begins(with_: str) -> Callable[[str], bool]:
+    return lambda name: name.startswith(with_)
+
+
+ACTS = {
+    *(route.act for route in all_routes()), *(operation.act for operation in OPERATIONS), *LOGGED, "read", "officer-add",
+} - {""}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "module, function, names",
+    [
+        ("named.js", "auditWord", ACTS),
+        ("named.js", "refusalWord", set(STATUS)),
+        ("named.js", "failureWord", station_words.failures()),
+        ("named.js", "kindWord", {kind_name(int(kind)) for kind in Kind} | {"refused"}),
+        ("named.js", "basisWord", {basis.value for basis in Basis}),
+        ("overlays/alarms.js", "alarmWords", {*map(str, AlarmKind), *NOTICES.values(), "acknowledgement-overdue"}),
+    ],
+)
+def test_the_pages_have_a_word_for_each_name_of_the_station(module: str, function: str, names: set[str]) -> None:
+    assert len(names) > 3
+    assert station_words.tabled((PAGES / module).read_text(encoding="utf-8"), function) == names
 
 
 def test_the_search_for_sentences_finds_them() -> None:

@@ -149,7 +149,7 @@ class Seat:
 
     def _said(self, message: ConsoleMessage) -> None:
         if message.type == "error":
-            self.faults.append(message.text)
+            self.faults.append(f"{message.text} {urlsplit(message.location.get('url', '')).path}".rstrip())
 
     def _asked(self, url: str) -> None:
         parts = urlsplit(url)

@@ -137,6 +137,11 @@ RELEASE = Policy(title="Test line", release=True)
 CONFIRMED = {"to": ["watch-officer"], "precedence": "routine"}
 
 
+async def confirmed(ask: Ask, number: int) -> dict[str, Any]:
+    """What whoever has read that draft says to release it."""
+    return {**CONFIRMED, "digest": (await ask("GET", f"drafts/{number}", uid=WATCH_B)).json["digest"]}
+
+
 def test_where_the_terms_ask_for_release_a_message_waits_for_a_second_person(tmp_path: Path) -> None:
     """Clause 6.18: drafter and releaser are two people with two signs."""
 
@@ -151,11 +156,14 @@ def test_where_the_terms_ask_for_release_a_message_waits_for_a_second_person(tmp
         assert (own.status, own.json["error"]) == (403, "forbidden")
         other_sign = await ask("POST", f"drafts/{number}/release", {**CONFIRMED, "sign": "W7"}, uid=WATCH_A)
         assert other_sign.status == 403
-        released = await ask("POST", f"drafts/{number}/release", CONFIRMED, uid=WATCH_B)
+        unread = await ask("POST", f"drafts/{number}/release", CONFIRMED, uid=WATCH_B)
+        assert unread.status == 400
+        read = await confirmed(ask, number)
+        released = await ask("POST", f"drafts/{number}/release", read, uid=WATCH_B)
         assert released.status == 201
         (entry,) = (await ask("GET", "lines/relay/entries", uid=WATCH_A, kind="message")).json["entries"]
         assert (entry["body"]["drafter"], entry["body"]["releaser"]) == ("W2", "W3")
-        again = await ask("POST", f"drafts/{number}/release", CONFIRMED, uid=WATCH_B)
+        again = await ask("POST", f"drafts/{number}/release", read, uid=WATCH_B)
         assert again.status == 409
 
     scene(tmp_path, play, RELEASE)
@@ -164,9 +172,8 @@ def test_where_the_terms_ask_for_release_a_message_waits_for_a_second_person(tmp
 def test_two_releases_at_once_say_it_once(tmp_path: Path) -> None:
     async def play(_station: Station, ask: Ask) -> None:
         number = (await ask("POST", "lines/relay/entries", MESSAGE, uid=WATCH_A)).json["draft"]
-        both = await asyncio.gather(
-            *(ask("POST", f"drafts/{number}/release", CONFIRMED, uid=WATCH_B) for _ in range(2))
-        )
+        read = await confirmed(ask, number)
+        both = await asyncio.gather(*(ask("POST", f"drafts/{number}/release", read, uid=WATCH_B) for _ in range(2)))
         assert sorted(answer.status for answer in both) == [201, 409]
         assert len((await ask("GET", "lines/relay/entries", uid=WATCH_A, kind="message")).json["entries"]) == 1
 
@@ -192,7 +199,7 @@ def test_a_release_that_a_crash_cut_in_two_is_neither_lost_nor_said_twice(tmp_pa
             (await ask("POST", "lines/relay/drafts", {**MESSAGE, "text": text}, uid=WATCH_A)).json["draft"]
             for text in ("Said.", "Not said.")
         ]
-        await ask("POST", f"drafts/{said}/release", CONFIRMED, uid=WATCH_B)
+        await ask("POST", f"drafts/{said}/release", await confirmed(ask, said), uid=WATCH_B)
         for number, state in ((said, RELEASED), (unsaid, WAITING)):
             store.move_draft(number, state, RELEASING)  # as a crash leaves it
         settle(station)

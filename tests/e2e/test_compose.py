@@ -326,6 +326,32 @@ TWO_PERSONS = Policy(title="Test line", release=True)
 CONFIRMED = {"to": ["watch-officer"], "precedence": "routine"}
 
 
+async def confirmed(ask: Ask, number: int) -> dict[str, Any]:
+    """What whoever has read that draft says to release it."""
+    return {**CONFIRMED, "digest": (await ask("GET", f"drafts/{number}")).json["digest"]}
+
+
+def test_a_text_that_was_exchanged_under_the_releasers_eyes_is_not_released(tmp_path: Path) -> None:
+    """Clause 6.18: the drafter takes it back, writes something else and sends it anew, while the second person reads."""
+
+    async def play(_station: Station, ask: Ask) -> None:
+        made = await composed(ask)
+        number = made["compose"]
+        assert (await ask("POST", send_path(made), {"version": 1})).status == 202
+        read = await confirmed(ask, number)
+        back = (await ask("POST", f"drafts/{number}/withdraw")).json
+        other = {**back["draft"], "text": "Something that nobody else has read."}
+        kept = await ask("PUT", f"compose/{number}", {"version": back["version"], "draft": other})
+        assert (await ask("POST", send_path(made), {"version": kept.json["version"]})).json["state"] == "waiting"
+        refused = await ask("POST", f"drafts/{number}/release", read, by=TWO)
+        assert (refused.status, refused.json["error"]) == (409, "conflict")
+        assert (await ask("GET", f"drafts/{number}")).json["state"] == "waiting"
+        anew = await confirmed(ask, number)
+        assert (await ask("POST", f"drafts/{number}/release", anew, by=TWO)).status == 202
+
+    scene(tmp_path, play, TWO_PERSONS)
+
+
 def test_a_release_confirms_addressee_and_precedence_and_has_its_grace(tmp_path: Path) -> None:
     """Clause 6.18."""
 
@@ -334,15 +360,19 @@ def test_a_release_confirms_addressee_and_precedence_and_has_its_grace(tmp_path:
         sent = await ask("POST", send_path(made), {"version": 1})
         assert (sent.status, sent.json["state"]) == (202, "waiting")
         place = f"drafts/{made['compose']}/release"
+        read = await confirmed(ask, made["compose"])
         for wrong, status in (
             ({}, 400),
-            ({"to": ["principal"], "precedence": "routine"}, 409),
-            ({"to": ["watch-officer", "principal"], "precedence": "routine"}, 409),
-            ({"to": ["watch-officer"], "precedence": "immediate"}, 409),
+            (CONFIRMED, 400),
+            ({**read, "digest": None}, 400),
+            ({**read, "digest": "0" * 64}, 409),
+            ({**read, "to": ["principal"]}, 409),
+            ({**read, "to": ["watch-officer", "principal"]}, 409),
+            ({**read, "precedence": "immediate"}, 409),
         ):
             assert (await ask("POST", place, wrong, by=TWO)).status == status, wrong
-        assert (await ask("POST", place, CONFIRMED, by=ONE)).status == 403
-        released = await ask("POST", place, CONFIRMED, by=TWO)
+        assert (await ask("POST", place, read, by=ONE)).status == 403
+        released = await ask("POST", place, read, by=TWO)
         assert (released.status, released.json["due"] > station.clock.wall()) == (202, True)
         assert (await ask("GET", f"drafts/{made['compose']}")).json["releaser"] == "K2"
         assert await messages(ask) == []
@@ -360,10 +390,11 @@ def test_the_same_officer_does_not_release_by_another_session_or_sign(tmp_path: 
         unix = Actor(uid=WATCH_A, signs=("W2", "W7"), roles=frozenset({"watch-officer"}))
         body = {"kind": "message", "text": "Good morning.", "sign": "W7"}
         number = (await ask("POST", "lines/relay/entries", body, by=unix)).json["draft"]
-        answer = await ask("POST", f"drafts/{number}/release", CONFIRMED, by=SAME_PERSON)
+        read = await confirmed(ask, number)
+        answer = await ask("POST", f"drafts/{number}/release", read, by=SAME_PERSON)
         assert answer.status == 403
         other = Actor(uid=WATCH_B, signs=("W3",), roles=frozenset({"watch-officer"}))
-        assert (await ask("POST", f"drafts/{number}/release", CONFIRMED, by=other)).status == 201
+        assert (await ask("POST", f"drafts/{number}/release", read, by=other)).status == 201
 
     scene(tmp_path, play, TWO_PERSONS)
 

@@ -254,6 +254,34 @@ def test_a_second_officer_confirms_addressee_and_precedence_and_releases(tmp_pat
         assert (body["drafter"], body["releaser"], body["precedence"]) == ("K7", "K8", "immediate")
 
 
+SLOW_LOOKS = """() => {
+    const plain = window.fetch;
+    const sent = new Promise((resolve) => { window.wasSent = resolve; });
+    window.looks = 0;
+    window.fetch = async (path, options) => {
+        if (options?.method === "GET" && /compose.[0-9]+$/.test(path)) {
+            window.looks += 1;
+            await Promise.race([sent, new Promise((resolve) => setTimeout(resolve, 1_000))]);
+        }
+        const answer = await plain(path, options);
+        if (path.endsWith("/send")) window.wasSent();
+        return answer;
+    };
+}"""
+"""The station answers a look at a draft a second late, unless the draft is sent first: then right after that."""
+
+
+def test_a_look_that_is_on_its_way_does_not_find_the_draft_sent(room: Room, homes: list[Home]) -> None:
+    """The station says of everything that is kept that the draft has changed, also to the console that kept it."""
+    seat = composing(room, homes[0], "L7")
+    seat.page.evaluate(SLOW_LOOKS)
+    write(seat, "High water at six.")
+    seat.page.keyboard.press("Alt+2")
+    seat.until("window.looks > 0")
+    seat.page.keyboard.press("Control+Enter")
+    seat.shows("It is not signed yet")
+
+
 def test_search_finds_across_case_and_shows_hostile_passages_inert(room: Room, homes: list[Home]) -> None:
     alpha, bravo = homes
     say(bravo, kind="message", text=f"Buoy twelve. {HOSTILE}", precedence="priority")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.browser import Room, Seat, floor
-from tests.e2e.console_rig import console_home, entered, token_of
+from tests.e2e.console_rig import Browser, console_home, entered, token_of
 from tests.e2e.homes import Home, running
 
 pytestmark = pytest.mark.full
@@ -68,6 +68,11 @@ def test_a_passkey_is_made_and_signs_in_with_and_without_a_sign(room: Room, home
     answer = registered(seat)
     assert (answer["status"], answer["answer"]["passkeys"], len(answer["answer"]["recovery_codes"])) == (200, 1, 10)
     assert [each["name"] for each in seat.call("GET", "/console/passkeys")["answer"]["passkeys"]] == ["the desk's key"]
+    stranger = Browser(home)
+    begun = stranger.post("/console/passkey/enter/begin", {"sign": "K1"}).json
+    assert begun["allowCredentials"] == [], "which passkeys somebody has is told to nobody else"
+    mine = seat.call("POST", "/console/passkey/enter/begin", {"sign": "K1"})["answer"]
+    assert len(mine["allowCredentials"]) == 1
     for sign in ("", "K1"):
         assert seat.call("POST", "/console/leave", {})["status"] == 200
         assert seat.call("GET", "/console/me")["status"] == 401

@@ -203,7 +203,8 @@ def test_only_an_administrator_has_to_do_with_people(home: Home, officer: Browse
     made = officer.post("/console/people", {"sign": "P2", "roles": ["interpreter", "auditor"]})
     assert (made.status, made.json["roles"]) == (201, ["interpreter", "auditor"])
     assert officer.post("/console/people", {"sign": "P2", "roles": ["auditor"]}).error == "conflict"
-    assert officer.post("/console/people", {"sign": "p 3", "roles": ["auditor"]}).error == "malformed"
+    for sign in ("p 3", "P3\n", "\u0420\u0421", "P3\u200b"):
+        assert officer.post("/console/people", {"sign": sign, "roles": ["auditor"]}).error == "malformed"
     assert officer.post("/console/people/P2", {"roles": ["king"]}).error == "malformed"
     assert officer.post("/console/people/NOBODY", {"disabled": True}).error == "unknown"
     link = officer.post("/console/people/P2/link")
@@ -416,22 +417,18 @@ def test_recovery_codes_sign_in_once_each(home: Home) -> None:
 # --- attackers ---------------------------------------------------------------------------------------------------
 
 
-def test_no_answer_tells_whether_a_sign_exists(home: Home, stranger: Browser) -> None:
+def test_no_answer_tells_whether_a_sign_exists(home: Home, stranger: Browser, officer: Browser) -> None:
     def begun(sign: str) -> Any:
         got = stranger.post("/console/passkey/enter/begin", {"sign": sign})
         assert got.status == 200
-        return got.json
+        return {**got.json, "challenge": ""}
 
-    known, unknown, again = begun("W1"), begun("NOBODY"), begun("NOBODY")
-    assert known.keys() == unknown.keys()
-    assert [len(each["id"]) for each in known["allowCredentials"]] == [
-        len(each["id"]) for each in unknown["allowCredentials"]
-    ]
-    assert unknown["allowCredentials"] == again["allowCredentials"] != known["allowCredentials"]
-    assert unknown["challenge"] != again["challenge"]
-    assert unknown["userVerification"] == "required"
-    link_for(home, "E1", "auditor")
-    assert len(begun("E1")["allowCredentials"]) == 1, "an officer without a passkey looks like one with"
+    assert begun("W1") == begun("NOBODY")
+    assert begun("W1")["allowCredentials"] == []
+    assert begun("W1")["userVerification"] == "required"
+    first, second = (stranger.post("/console/passkey/enter/begin", {"sign": "W1"}).json for _ in range(2))
+    assert first["challenge"] != second["challenge"]
+    assert officer.post("/console/passkey/enter/begin", {"sign": "NOBODY"}).json["allowCredentials"] == []
 
 
 def test_tries_are_counted(tmp_path: Path) -> None:
@@ -475,7 +472,7 @@ def test_a_head_without_end_is_cut(home: Home, stranger: Browser) -> None:
 
 
 def test_silent_callers_are_cut_and_hold_up_nobody(tmp_path: Path) -> None:
-    """256 connections that say nothing: the next is closed at once, the local API answers, and later the console again."""
+    """256 connections that say nothing: the oldest makes room for whoever comes next, and all are cut in time."""
     home = console_home(tmp_path)
     with running(home), contextlib.ExitStack() as stack:
         stranger = Browser(home)
@@ -484,9 +481,8 @@ def test_silent_callers_are_cut_and_hold_up_nobody(tmp_path: Path) -> None:
         ]
         with home.client() as station:
             assert station.get("status")["name"] == "ALPHA"
-        with pytest.raises(OSError):
-            stranger.get("/")
-        assert held[0].recv(1) == b"", "no handshake within its time"
+        assert stranger.get("/").status == 200
+        assert [each.recv(1) for each in held] == [b""] * 256, "no handshake within its time"
         until(lambda: answers(stranger), deadline_s=60)
 
 

@@ -173,8 +173,8 @@ def test_one_drafts_and_another_releases_and_signs_cannot_be_borrowed(two: Rig) 
     borrowed = ask(two, SECOND, [("POST", release, {"sign": "W2"})])
     assert borrowed[0][0] == "forbidden", borrowed
     assert ask(two, SECOND, [("POST", release, {})])[0][0] == "malformed"
-    draft = json.loads(ask(two, SECOND, [("GET", f"drafts/{draft}", None)])[0][1])["message"]
-    confirmed = {"to": draft["to"], "precedence": draft["precedence"]}
+    shown = json.loads(ask(two, SECOND, [("GET", f"drafts/{draft}", None)])[0][1])
+    confirmed = {**{name: shown["message"][name] for name in ("to", "precedence")}, "digest": shown["digest"]}
     assert ask(two, SECOND, [("POST", release, confirmed)])[0][0] == "ok"
     assert ask(two, SECOND, [("POST", release, confirmed)])[0][0] in {"conflict", "unknown"}
     (entry,) = until(two.bravo.entries)

@@ -19,7 +19,7 @@ from openline.archive.lane_stages import LaneStages
 from openline.archive.manifest import read_manifest, sign_manifest, write_manifest
 from openline.archive.members import read_fingerprint
 from openline.archive.verdict import Outcome, Problem, Verdict
-from openline.archive.verify import check, verify
+from openline.archive.verify import check, fork_files, verify
 from openline.archive.workers import Workers
 from openline.kernel.codec import Value, encode
 from openline.kernel.crypto import digest
@@ -30,6 +30,7 @@ from openline.protocol.acknowledgements import AckItem, encode_ack
 from openline.protocol.entries import Ack, Cause, GenerationEntry, TermsEntry
 from openline.protocol.fields import NamedHead
 from openline.protocol.forks import encode_fork
+from tests.e2e.cli_rig import type_
 from tests.spec.archive_line import NEXT, LineUnderTest, message, talk
 from tests.spec.test_export import files, write
 
@@ -445,6 +446,33 @@ def test_14_12_evidence_is_written_for_other_tools(tmp_path: Path) -> None:
         head, _, checkpoint = content.partition(b"\n\n")
         assert head.startswith(b"c2sp.org/tlog-proof@v1\nextra ")
         assert checkpoint.startswith(unequal.left.head.lane.origin.encode())
+    for fork in (equal, unequal):
+        line.fork(3, encode_fork(fork))
+    write(line, tmp_path / "export")
+    assert fork_files(tmp_path / "export") == {
+        "fork-0-left.note": note(equal.left, owner),
+        "fork-0-right.note": note(equal.right, owner),
+        "fork-1-left.tlog-proof": evidence_files(unequal, owner)[0],
+        "fork-1-right.tlog-proof": evidence_files(unequal, owner)[1],
+    }
+    (tmp_path / "export" / "terms.cbor").unlink()
+    with pytest.raises(Malformed):
+        fork_files(tmp_path / "export")
+
+
+def test_14_12_the_command_writes_evidence_for_other_tools(tmp_path: Path) -> None:
+    line = talk(LineUnderTest())
+    write(line, tmp_path / "calm")
+    for fork in forked(line):
+        line.fork(3, encode_fork(fork))
+    write(line, tmp_path / "export")
+    told = type_("verify", str(tmp_path / "export"), "--evidence", str(tmp_path / "out"))
+    assert told.code == 0, told.err
+    assert {path.name for path in (tmp_path / "out").iterdir()} == set(fork_files(tmp_path / "export"))
+    again = type_("verify", str(tmp_path / "export"), "--evidence", str(tmp_path / "out"))
+    assert (again.code, "Choose another name." in again.err) == (1, True)
+    none = type_("verify", str(tmp_path / "calm"), "--evidence", str(tmp_path / "none"))
+    assert (none.code, "proves no fork" in none.err, (tmp_path / "none").exists()) == (1, True, False)
 
 
 # --- hostile folders --------------------------------------------------------------------------------------

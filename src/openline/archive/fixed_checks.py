@@ -33,9 +33,10 @@ from openline.archive.layout import (
 from openline.archive.manifest import Manifest, check_manifest, read_manifest
 from openline.archive.members import Members, members_of
 from openline.archive.verdict import MOST_PROBLEMS, Problem
+from openline.kernel.crypto import Verifier
 from openline.kernel.errors import Foreign, Forged, Malformed, Refused
 from openline.kernel.keys import check_member, read_card
-from openline.kernel.lane import Generation, SignedHead, note, parse_note, vkeys
+from openline.kernel.lane import Fork, Generation, SignedHead, note, parse_note, vkeys
 from openline.kernel.terms import Terms, parse_terms
 from openline.kernel.units import MAX_NOTE
 from openline.protocol.statements import decode_contradiction, encode_contradiction, is_contradiction
@@ -54,6 +55,8 @@ class FixedChecks:
         self.root = root
         self.problems: list[Problem] = []
         self.forks: list[str] = []
+        self.proved: list[tuple[Fork, Verifier]] = []
+        """Each fork that evidence proves, with the keys of its lane's owner."""
         self.forked: set[Key] = set()
         self.both_to: dict[Key, int] = {}
         """By lane: the size up to which both kinds of signature stand."""
@@ -217,11 +220,13 @@ class FixedChecks:
                 lane = fork.left.head.lane
                 if lane.party >= len(self.members.cards):
                     raise Foreign("evidence against no party")
-                fork.check(self.members.owner(lane.party, lane.generation))
+                owner = self.members.owner(lane.party, lane.generation)
+                fork.check(owner)
             except Refused as refusal:
                 self.note(name, refusal)
                 continue
             self.forked.add(lane.key)
+            self.proved.append((fork, owner))
             heads = f"sizes {fork.left.head.size} and {fork.right.head.size}"
             where = f", at index {fork.index}" if fork.left_leaf else ""
             self.forks.append(

@@ -6,9 +6,11 @@ with its file. Only the machine's own failures are Unavailable.
 Spec: spec/14-export.md (14.8 to 14.11).
 """
 
+import contextlib
 from collections.abc import Callable, Set
 from pathlib import Path
 
+from openline.archive.evidence import evidence_files
 from openline.archive.files import read_file
 from openline.archive.fixed_checks import FixedChecks, Stop
 from openline.archive.lane_stages import LaneStages
@@ -16,7 +18,7 @@ from openline.archive.members import is_expected
 from openline.archive.prove import MAX_PROOF_FILE, ProofVerdict, verify_proof
 from openline.archive.verdict import MOST_PROBLEMS, LaneVerdict, Outcome, PartyVerdict, Verdict
 from openline.archive.workers import Workers
-from openline.kernel.errors import Refused
+from openline.kernel.errors import Malformed, Refused
 
 Progress = Callable[[str, int, int], None]
 SMALL = 20_000
@@ -36,15 +38,8 @@ def verify(folder: Path, expect: Set[bytes] | None = None, progress: Progress = 
     machine fails; whatever is wrong with the archive is in the verdict.
     """
     expected = expect or frozenset()
-    fixed = FixedChecks(folder)
     progress("files", 0, 1)
-    try:
-        fixed.manifest()
-        fixed.identities()
-        fixed.heads()
-        fixed.evidence()
-    except Stop:
-        pass
+    fixed = _fixed(folder)
     progress("files", 1, 1)
     if fixed.problems:
         return Verdict(problems=tuple(fixed.problems))
@@ -54,6 +49,32 @@ def verify(folder: Path, expect: Set[bytes] | None = None, progress: Progress = 
         stages.run(fixed.milestones)
     lanes, gaps = stages.findings(fixed.members.name, fixed.both_to)
     return _verdict(fixed, expected, lanes, gaps, stages)
+
+
+def _fixed(folder: Path) -> FixedChecks:
+    fixed = FixedChecks(folder)
+    with contextlib.suppress(Stop):
+        fixed.manifest()
+        fixed.identities()
+        fixed.heads()
+        fixed.evidence()
+    return fixed
+
+
+def fork_files(folder: Path) -> dict[str, bytes]:
+    """The forks that an export proves, as files that other tools read: name -> content, two for each (spec 14.12).
+
+    Raises Malformed if the export does not check so far. What it says of its lanes is not looked at.
+    """
+    fixed = _fixed(folder)
+    if fixed.problems:
+        raise Malformed("the export does not check: openline verify says where")
+    found: dict[str, bytes] = {}
+    for number, (fork, owner) in enumerate(fixed.proved):
+        ending = "tlog-proof" if fork.left_leaf else "note"
+        for side, content in zip(("left", "right"), evidence_files(fork, owner), strict=True):
+            found[f"fork-{number}-{side}.{ending}"] = content
+    return found
 
 
 def check(

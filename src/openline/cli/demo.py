@@ -189,7 +189,7 @@ class Demo:
 
     def open_consoles(self) -> None:
         """Make a one-time link to each console, and wait for the visitor, if one can be waited for."""
-        self.narrator.chapter(_("Both consoles are open in the browser"))
+        self.narrator.chapter(_("Both consoles wait at these addresses"))
         for key in KEYS:
             self.doors[key] = self._door(key, consoles.officer(self.scenario, key))
         for key, door in self.doors.items():

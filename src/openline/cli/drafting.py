@@ -63,8 +63,9 @@ def _waits_for(state: str) -> str:
 @click.option("--minimize-considered", is_flag=True, help=_("Although MINIMIZE stands: you answer for it."))
 def release_(desk: Desk, *, number: int, role: str | None, sign: str | None, minimize_considered: bool) -> None:
     """Release a draft."""
-    draft = desk.station.client.get(f"drafts/{number}")["message"]
-    confirmed = {"to": draft["to"], "precedence": draft["precedence"]}
+    shown = desk.station.client.get(f"drafts/{number}")
+    draft = shown["message"]
+    confirmed = {"to": draft["to"], "precedence": draft["precedence"], "digest": shown["digest"]}
     body = {**acting(role, sign), **confirmed, "minimize_considered": minimize_considered}
     if desk.out.terminal:
         desk.out.note(

@@ -12,7 +12,7 @@ from openline.cli.inert import inert_line
 from openline.cli.language import _
 from openline.cli.local import Json, Local
 from openline.cli.output import Output
-from openline.kernel.errors import Malformed
+from openline.kernel.errors import Conflict, Malformed, Refused, Unavailable
 
 if TYPE_CHECKING:
     from openline.archive.prove import ProofVerdict
@@ -101,7 +101,13 @@ class Progress:
 )  # fmt: skip
 @click.argument("path", metavar="DIR|PROOF", type=click.Path(path_type=Path))
 @click.option("--expect", multiple=True, metavar="FINGERPRINT", help=_("The fingerprint of a party; may be repeated."))
-def verify_(desk: Desk, *, path: Path, expect: Sequence[str]) -> None:
+@click.option(
+    "--evidence",
+    type=click.Path(path_type=Path),
+    metavar="NEW-DIR",
+    help=_("Write the forks that it proves there, as signed notes and tlog-proofs for other tools."),
+)
+def verify_(desk: Desk, *, path: Path, expect: Sequence[str], evidence: Path | None) -> None:
     """Verify an export or a proof."""
     from openline.archive.verify import check
 
@@ -111,7 +117,34 @@ def verify_(desk: Desk, *, path: Path, expect: Sequence[str]) -> None:
     shown = Progress(desk.out)
     verdict = check(path, expected, shown)
     shown.end()
+    if evidence is not None:
+        _write_evidence(path, evidence)
     tell_verdict(desk.out, verdict)
+
+
+def _write_evidence(export: Path, folder: Path) -> None:
+    """Write what other tools read of the forks that an export proves. Raises Failure."""
+    from openline.archive.files import new_folder
+    from openline.archive.verify import fork_files
+
+    try:
+        found = fork_files(export)
+    except Refused:
+        raise refused(_("The export does not check."), _("Verify it without --evidence: it says where.")) from None
+    if not found:
+        raise refused(_("The export proves no fork."), _("Verify it without --evidence."))
+    try:
+        with new_folder(folder) as output:
+            for name, content in found.items():
+                output.put(name, content)
+    except Conflict:
+        raise refused(
+            _("There is a file {path} already.").format(path=inert_line(str(folder))), _("Choose another name.")
+        ) from None
+    except Unavailable:
+        raise unavailable(
+            _("{path} cannot be written.").format(path=inert_line(str(folder))), _("Check the folder and the disk.")
+        ) from None
 
 
 def tell_verdict(out: Output, verdict: "Verdict | ProofVerdict") -> None:

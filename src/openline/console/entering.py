@@ -53,7 +53,7 @@ class PreferencesRequest(Request, frozen=True, kw_only=True):
 
 
 class BeginRequest(Request, frozen=True, kw_only=True):
-    """Whose passkey; without it, any that names its officer itself."""
+    """Whose passkey: for unlocking. Whoever is not that officer is asked for any that names its officer itself."""
 
     sign: Sign | None = None
 
@@ -121,9 +121,10 @@ async def recover(visit: Visit) -> Reply:
 
 
 async def begin_passkey(visit: Visit) -> Reply:
-    """What a browser needs to ask for a passkey."""
+    """What a browser needs to ask for a passkey. Which ones an officer has is told to nobody but that officer."""
     asked = await visit.json(_BEGIN)
-    return Reply(data=visit.desk.passkeys.begin_sign_in(asked.sign or ""))
+    mine = visit.officer if visit.officer is not None and visit.officer.sign == asked.sign else None
+    return Reply(data=visit.desk.passkeys.begin_sign_in(mine))
 
 
 async def finish_passkey(visit: Visit) -> Reply:
@@ -169,7 +170,7 @@ async def leave(visit: Visit) -> Reply:
 def _failed(visit: Visit, why: str) -> Refused:
     """A try that failed, counted. It is not told whether such an officer exists."""
     visit.desk.station.counters["console-sign-in-failed"] += 1
-    if visit.desk.failed.failed(visit.address, visit.desk.station.clock.steady()):
+    if visit.failed():
         return TooOften("too many tries: wait a minute, and look for a slip")
     return Forbidden(why)
 

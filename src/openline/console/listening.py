@@ -2,7 +2,8 @@
 
 The loop also carries the lines, so nobody may hold it: connections that are
 shaking hands count as connections, a head has a size and a time, and a
-connection beyond the limit is closed before a byte of it is read.
+connection beyond the limit is closed before a byte of it is read. Strangers
+make room for newer ones; whoever has shown a session never has to.
 """
 
 import asyncio
@@ -10,7 +11,9 @@ import contextlib
 import errno
 import socket
 import ssl
+from collections import Counter
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -30,8 +33,8 @@ _IDLE_S = 75
 """A kept connection without a call for so long is closed."""
 _BACKLOG = 128
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-PEER = "peer"
-"""Where a call's scope["state"] holds the address of the caller."""
+PEER, KNOWN = "peer", "known"
+"""Where a call's scope["state"] holds the address of the caller, and what to call once it has shown a session."""
 
 
 class _Protocol(HttpToolsProtocol):
@@ -40,17 +43,20 @@ class _Protocol(HttpToolsProtocol):
     _in_head = False
     _head_bytes = 0
     _limit: asyncio.TimerHandle | None = None
+    known: Callable[[], None]
+    """No stranger any more."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The first head is awaited from now on."""
         peer = transport.get_extra_info("peername")
-        self.app_state = {PEER: str(peer[0]) if peer else ""}
+        self.app_state = {PEER: str(peer[0]) if peer else "", KNOWN: self.known}
         super().connection_made(transport)
         self._limit = self.loop.call_later(HEAD_S, self._too_slow)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing more to wait for."""
         self._no_limit()
+        self.known()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -59,7 +65,7 @@ class _Protocol(HttpToolsProtocol):
         if self._in_head or self._idle():
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
-                self.transport.abort()
+                _cut(self.transport)
             elif self._limit is None:
                 self._limit = self.loop.call_later(HEAD_S, self._too_slow)
         else:
@@ -79,7 +85,7 @@ class _Protocol(HttpToolsProtocol):
     def _too_slow(self) -> None:
         self._limit = None
         if self._idle():
-            self.transport.abort()
+            _cut(self.transport)
 
     def _idle(self) -> bool:
         cycle: Any = self.cycle  # None before the first call, whatever its type says
@@ -101,6 +107,8 @@ class HttpsServer:
         self._socket: socket.socket | None = None
         self._accepting: asyncio.Task[None] | None = None
         self._shaking: set[asyncio.Task[None]] = set()
+        self._strangers: dict[socket.socket, tuple[str, Callable[[], object]]] = {}
+        """Connections that have shown no session, the oldest first: from where, and how to end it."""
 
     def start(self, host: str, port: int) -> int:
         """Listen; the port that was taken. Raises Unavailable."""
@@ -137,27 +145,46 @@ class HttpsServer:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                connection, _ = await loop.sock_accept(plain)
+                connection, address = await loop.sock_accept(plain)
             except OSError as error:
                 if error.errno in _EXHAUSTED:  # it would be told the same at once: let others give back what they hold
                     await asyncio.sleep(1.0)
                 continue
-            if len(self) >= MAX_CONNECTIONS:
+            if len(self) >= MAX_CONNECTIONS and not self._make_room():
                 connection.close()
                 continue
             task = asyncio.create_task(self._shake_hands(connection))
+            self._strangers[connection] = str(address[0]), task.cancel
             self._shaking.add(task)
             task.add_done_callback(self._shaking.discard)
 
+    def _make_room(self) -> bool:
+        """End the oldest stranger of the address that has the most of them; whether there was one."""
+        if not self._strangers:
+            return False
+        ((most, _),) = Counter(address for address, _ in self._strangers.values()).most_common(1)
+        oldest = next(each for each, (address, _) in self._strangers.items() if address == most)
+        _, end = self._strangers.pop(oldest)
+        end()
+        return True
+
     async def _shake_hands(self, connection: socket.socket) -> None:
         loop = asyncio.get_running_loop()
+        made_here = False
+
+        def forget() -> None:
+            self._strangers.pop(connection, None)
 
         def made() -> asyncio.Protocol:
-            return _Protocol(config=self._config, server_state=self._state, app_state={}, _loop=loop)
+            nonlocal made_here
+            made_here = True
+            protocol = _Protocol(config=self._config, server_state=self._state, app_state={}, _loop=loop)
+            protocol.known = forget
+            return protocol
 
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await loop.connect_accepted_socket(
+            transport, _ = await loop.connect_accepted_socket(
                 made,
                 connection,
                 ssl=self._context,
@@ -165,8 +192,22 @@ class HttpsServer:
                 ssl_shutdown_timeout=_SHUTDOWN_S,
             )
         except OSError:  # it left, was slow, or speaks something else; ssl.SSLError is one of them
+            forget()
             with contextlib.suppress(OSError):
                 connection.close()
+        except asyncio.CancelledError:
+            forget()
+            if not made_here:  # else its transport closes it
+                connection.close()
+            raise
+        else:
+            if connection in self._strangers:
+                self._strangers[connection] = self._strangers[connection][0], partial(_cut, transport)
+
+
+def _cut(transport: asyncio.Transport) -> None:
+    if not transport.is_closing():  # one that is closing is gone within _SHUTDOWN_S
+        transport.abort()
 
 
 def new_context() -> ssl.SSLContext:

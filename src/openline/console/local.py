@@ -6,6 +6,7 @@ FLASH that comes in, that one came and where; of a call, that it rings.
 """
 
 import asyncio
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -75,7 +76,7 @@ class LocalApi:
         desk, headers, method = self._desk, dict(scope["headers"]), scope["method"]
         try:
             own_page(desk, method, headers)
-            session, officer = signed_in(desk, headers)
+            session, officer = signed_in(desk, scope, headers)
             if session is None or officer is None:
                 raise SignedOut("nobody is signed in: sign in")
             blind = session.locked or not officer.actor.roles & _READERS
@@ -88,7 +89,7 @@ class LocalApi:
                 inner = {**scope, "state": {**scope["state"], ACTOR: actor, UID: actor.uid}}
                 await self._api(inner, _until_changed(session, receive), send)
             elif method == "GET" and scope["path"] in _READABLE:
-                actor = officer.actor
+                actor = replace(officer.actor, roles=frozenset())
                 await self._api({**scope, "state": {**scope["state"], ACTOR: actor, UID: actor.uid}}, receive, send)
             else:
                 raise Locked("the console is locked: unlock it with your passkey")

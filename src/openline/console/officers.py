@@ -14,6 +14,7 @@ from typing import Annotated, Final
 import msgspec
 
 from openline.kernel.errors import Conflict, Malformed, Unavailable, Unknown
+from openline.station.console import LINK
 from openline.station.people import ADMINISTRATOR, ROLES, Actor
 from openline.station.runtime import Station
 
@@ -24,7 +25,7 @@ _CODE_BYTES, _TOKEN_BYTES, _HANDLE_BYTES = 16, 32, 32
 _GROUP: Final = 5
 MAX_PASSKEYS: Final = 16
 MAX_OFFICERS: Final = 1_000
-_OFFICER, _LINK = "officer", "link"
+_OFFICER = "officer"
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -99,7 +100,7 @@ class Officers:
         self._rows, self._entropy = station.store.console, station.entropy
         try:
             officers = [_OFFICERS.decode(row) for row in self._rows.all(_OFFICER)]
-            links = [_LINKS.decode(row) for row in self._rows.all(_LINK)]
+            links = [_LINKS.decode(row) for row in self._rows.all(LINK)]
         except msgspec.MsgspecError:
             raise Unavailable("the store is damaged: run openline doctor") from None
         self._by_sign = {officer.sign: officer for officer in sorted(officers, key=lambda each: each.number)}
@@ -160,9 +161,14 @@ class Officers:
         """A token that signs that officer in once, and until when; a link from before is void."""
         token = base64.urlsafe_b64encode(self._entropy(_TOKEN_BYTES)).decode().rstrip("=")
         link = Link(hash=sha256(token.encode()).digest(), sign=officer.sign, until=now + LINK_MS)
-        self._rows.put(_LINK, officer.sign.encode(), _ENCODER.encode(link))
+        self._rows.put(LINK, officer.sign.encode(), _ENCODER.encode(link))
         self._links[officer.sign] = link
         return token, link.until
+
+    def void_link(self, officer: Officer) -> None:
+        """A link that is still out signs nobody in any more."""
+        if self._links.pop(officer.sign, None) is not None:
+            self._rows.drop(LINK, officer.sign.encode())
 
     def use_link(self, token: str, now: int) -> Officer | None:
         """Whom that token signs in; it is used up, durably, when this returns."""
@@ -172,7 +178,7 @@ class Officers:
                 found = link
         if found is None:
             return None
-        self._rows.drop(_LINK, found.sign.encode())
+        self._rows.drop(LINK, found.sign.encode())
         del self._links[found.sign]
         officer = self._by_sign.get(found.sign)
         return officer if officer is not None and not officer.disabled and now < found.until else None

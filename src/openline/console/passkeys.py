@@ -71,7 +71,7 @@ class Passkeys:
             challenge=self._challenge(officer.number),
             timeout=_TIMEOUT_MS,
             authenticator_selection=AuthenticatorSelectionCriteria(
-                resident_key=ResidentKeyRequirement.PREFERRED,
+                resident_key=ResidentKeyRequirement.REQUIRED,  # else it does not name its officer, and signs nobody in
                 user_verification=UserVerificationRequirement.REQUIRED,
             ),
             exclude_credentials=_descriptors(officer.passkeys),
@@ -111,24 +111,16 @@ class Passkeys:
         )
         return self._officers.put(msgspec.structs.replace(officer, passkeys=(*officer.passkeys, passkey)))
 
-    def begin_sign_in(self, sign: str) -> bytes:
-        """Options (JSON) for signing in: by any passkey that names its officer itself, or by those of a sign.
-
-        A sign that nobody has gets an answer of the same form, always the same one.
-        """
+    def begin_sign_in(self, officer: Officer | None) -> bytes:
+        """Options (JSON) for signing in by any passkey that names its officer itself, or for unlocking by that officer's."""
         from webauthn import generate_authentication_options, options_to_json
         from webauthn.helpers.structs import UserVerificationRequirement
 
-        passkeys: tuple[Passkey, ...] = ()
-        if sign:
-            officer = self._officers.find(sign)
-            passkeys = officer.passkeys if officer is not None and not officer.disabled else ()
-            passkeys = passkeys or (self._nobodys(sign),)
         options = generate_authentication_options(
             rp_id=self._host,
             challenge=self._challenge(0),
             timeout=_TIMEOUT_MS,
-            allow_credentials=_descriptors(passkeys),
+            allow_credentials=_descriptors(officer.passkeys if officer is not None else ()),
             user_verification=UserVerificationRequirement.REQUIRED,
         )
         return options_to_json(options).encode()
@@ -190,10 +182,6 @@ class Passkeys:
         now = self._now()
         self._used = {challenge: until for challenge, until in self._used.items() if now < until}
         self._used[ceremony.challenge] = ceremony.until
-
-    def _nobodys(self, sign: str) -> Passkey:
-        key_id = hmac.digest(self._hidden, b"sign" + sign.encode(), "sha256")
-        return Passkey(id=key_id, public_key=b"", count=0, name="", made=0, used=0, transports=("internal",))
 
 
 def key_name(key: Passkey) -> str:

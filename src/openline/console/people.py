@@ -63,6 +63,8 @@ async def change(visit: Visit) -> Reply:
     if asked.forget:
         officer = msgspec.structs.replace(officer, passkeys=(), codes=())
     desk.officers.put(officer)
+    if asked.forget or officer.disabled:
+        desk.officers.void_link(officer)
     if asked.forget:
         for session in desk.sessions:
             if session.officer == officer.number and session is not visit.session:

@@ -19,6 +19,7 @@ import msgspec
 
 from openline.console.officers import Officer, Officers, Row
 from openline.kernel.errors import Unavailable
+from openline.station.console import SESSION
 from openline.station.runtime import Station
 
 COOKIE: Final = "__Host-openline"
@@ -31,7 +32,6 @@ MAX_OF_ONE: Final = 16
 _NOTED_MS: Final = 60_000
 """The last act of a session is written so often: after a crash it is older by at most so much."""
 _TOKEN_BYTES: Final = 32
-_SESSION: Final = "session"
 _SWEEP_S: Final = 0.5
 
 
@@ -90,7 +90,7 @@ class Sessions:
         self._officers, self._now, self._lock_ms = officers, now, lock_ms
         self._all: dict[bytes, Session] = {}
         try:
-            kept = [_DECODER.decode(row) for row in self._rows.all(_SESSION)]
+            kept = [_DECODER.decode(row) for row in self._rows.all(SESSION)]
         except msgspec.MsgspecError:
             raise Unavailable("the store is damaged: run openline doctor") from None
         for each in kept:
@@ -153,7 +153,7 @@ class Sessions:
         session.ended = True
         self._all.pop(session.hash, None)
         session.stir()
-        self._rows.drop(_SESSION, session.hash)
+        self._rows.drop(SESSION, session.hash)
 
     def stir(self, officer: Officer) -> None:
         """The officer's roles changed: their streams look anew; who may not sign in is signed out."""
@@ -191,5 +191,5 @@ class Sessions:
             hash=session.hash, officer=session.officer, made=session.made, seen=session.seen, locked=session.locked,
             browser=session.browser,
         )  # fmt: skip
-        self._rows.put(_SESSION, session.hash, _ENCODER.encode(kept))
+        self._rows.put(SESSION, session.hash, _ENCODER.encode(kept))
         session.noted = session.seen

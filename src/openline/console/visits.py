@@ -17,7 +17,7 @@ from starlette.routing import Router
 from openline.console.app import answer
 from openline.console.attempts import TooOften
 from openline.console.desk import Desk
-from openline.console.listening import PEER
+from openline.console.listening import KNOWN, PEER
 from openline.console.officers import Officer
 from openline.console.sessions import COOKIE, Session
 from openline.kernel.errors import Bug, Forbidden, Refused, TooLarge, Unavailable, Unknown
@@ -70,6 +70,8 @@ class Visit:
     officer: Officer | None = None
     noted: str = ""
     """Of whom the act is, for the audit log."""
+    counted: bool = False
+    """Whether it is among the tries that failed already."""
     cookie: str | None = None
     """A session's token for the browser; empty: forget it."""
 
@@ -86,6 +88,11 @@ class Visit:
     def address(self) -> str:
         """Of the caller, for counting tries; it is kept nowhere."""
         return str(self.scope["state"][PEER])
+
+    def failed(self) -> bool:
+        """Count it among the tries that failed; whether those are too many by now."""
+        self.counted = True
+        return self.desk.failed.failed(self.address, self.desk.station.clock.steady())
 
     @property
     def browser(self) -> str:
@@ -171,7 +178,7 @@ class _Operations:
         visit = Visit(desk=desk, scope=scope, receive=receive, headers=dict(scope["headers"]))
         try:
             own_page(desk, scope["method"], visit.headers)
-            visit.session, visit.officer = signed_in(desk, visit.headers)
+            visit.session, visit.officer = signed_in(desk, scope, visit.headers)
             if operation is None:
                 raise NotAllowed("the path has no such method") if self._methods else Unknown("there is no such path")
             _allow(visit, operation)
@@ -183,7 +190,7 @@ class _Operations:
             made = await operation.handler(visit)
         except (Refused, Unavailable, Bug) as error:
             desk.station.counters["console-refused"] += 1
-            if operation and operation.act and not isinstance(error, SignedOut | TooOften):
+            if operation and operation.act and not isinstance(error, SignedOut | TooOften) and _is_noted(visit):
                 self._note(visit, operation, str(getattr(error, "code", "bug")))
             made = failure(error)
             if isinstance(error, NotAllowed):
@@ -199,6 +206,11 @@ class _Operations:
         self._desk.station.audit.note(actor, operation.act, visit.noted, outcome)
 
 
+def _is_noted(visit: Visit) -> bool:
+    """Whether a refusal goes into the audit log: of whoever is nobody, only so many in a minute."""
+    return visit.officer is not None or visit.counted or not visit.failed()
+
+
 def own_page(desk: Desk, method: str, headers: Mapping[bytes, bytes]) -> None:
     """Raise Forbidden unless this console's own page calls (Fetch Metadata; RFC 6454, 7)."""
     site = headers.get(b"sec-fetch-site")
@@ -209,12 +221,15 @@ def own_page(desk: Desk, method: str, headers: Mapping[bytes, bytes]) -> None:
         raise Forbidden("this was asked for by another page")
 
 
-def signed_in(desk: Desk, headers: Mapping[bytes, bytes]) -> tuple[Session | None, Officer | None]:
+def signed_in(desk: Desk, scope: Scope, headers: Mapping[bytes, bytes]) -> tuple[Session, Officer] | tuple[None, None]:
     """Whose cookie that is."""
     for pair in headers.get(b"cookie", b"").decode("latin-1").split(";"):
         name, _, token = pair.strip().partition("=")
         if name == COOKIE:
-            return desk.sessions.of_token(token) or (None, None)
+            found = desk.sessions.of_token(token)
+            if found is not None:
+                scope["state"][KNOWN]()
+            return found or (None, None)
     return None, None
 
 

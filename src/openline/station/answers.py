@@ -16,11 +16,13 @@ def encoded(answer: object) -> bytes:
 
 
 class Failure(Answer, frozen=True, kw_only=True):
-    """Why a call was refused. None of the three quotes what was sent."""
+    """Why a call was refused. Nothing here quotes what was sent."""
 
     error: str
     message: str
     do: str
+    own: bool
+    """Whether `do` was written for this very refusal; else it is what its code always says."""
 
 
 class Fingerprint(Answer, frozen=True, kw_only=True):
@@ -302,12 +304,13 @@ class DraftView(Answer, frozen=True, kw_only=True):
     state: str
     made: int
     drafter: str
-    """Sign."""
     releaser: str
-    """Sign of who released it; empty as long as nobody has."""
+    """Signs; nobody's as long as nobody has released it."""
     due: int | None
     """When its grace ends, ms: until then any officer may take it back."""
     message: dict[str, Any]
+    digest: str
+    """Whoever releases it gives this back, and so releases what was read."""
 
 
 class DraftsView(Answer, frozen=True, kw_only=True):

@@ -96,7 +96,7 @@ class _Operations:
                 raise NotAllowed("the path has no such method") if self._methods else Unknown("there is no such path")
             station.people.allow(actor, route.roles)
             if route.first:
-                await station.audit.before(actor, route.act, str(scope.get("path_params", {}).get("line", ""))[:64])
+                await station.audit.before(actor, route.act, _label(station, scope))
             made = await route.handler(call)
         except (Refused, Unavailable, Bug) as error:
             station.counters["api-refused"] += 1
@@ -125,6 +125,14 @@ def _caller(station: Station, scope: Scope) -> Actor:
     """Who calls. Raises Forbidden."""
     actor: Actor | None = scope["state"].get(ACTOR)
     return station.people.actor(scope["state"][UID]) if actor is None else actor
+
+
+def _label(station: Station, scope: Scope) -> str:
+    """Of the line in the path; empty where there is none of that name: what a caller sends stands in no log."""
+    try:
+        return station.find(str(scope["path_params"]["line"])).label if "line" in scope["path_params"] else ""
+    except Refused:
+        return ""
 
 
 def _nobody(scope: Scope) -> Actor:

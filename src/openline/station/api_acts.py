@@ -20,6 +20,8 @@ from openline.station.requests import Place, Request, find_ref
 
 _READERS = frozenset({WATCH, PRINCIPAL, INTERPRETER, AUDITOR})
 _WATCH = frozenset({WATCH})
+SAVED = (b"content-disposition", b"attachment")
+"""A browser saves what a party sent, and never shows it."""
 EXPORTS = "exports"
 """The folder in the station's own for what is written from the console."""
 _PATH = Annotated[str, msgspec.Meta(min_length=1, max_length=4_096)]
@@ -95,7 +97,7 @@ async def get_attachment(call: Call) -> Reply | None:
     if not re.fullmatch(r"[0-9a-f]{64}", name, re.ASCII):
         raise Malformed("an attachment is named by 64 hexadecimal digits")
     chunks = attachment(line, bytes.fromhex(name))
-    await call.begin_stream(BYTES)
+    await call.begin_stream(BYTES, SAVED)
     for chunk in chunks:
         await call.piece(chunk)
     await call.end_stream()

@@ -115,9 +115,9 @@ class Call:
         await self.send({"type": "http.response.start", "status": made.status, "headers": head})
         await self.send({"type": "http.response.body", "body": made.data})
 
-    async def begin_stream(self, media: str) -> None:
-        """Begin an answer that comes in pieces."""
-        head = [(b"content-type", media.encode()), (b"cache-control", b"no-store")]
+    async def begin_stream(self, media: str, *more: tuple[bytes, bytes]) -> None:
+        """Begin an answer that comes in pieces; `more` are headers."""
+        head = [(b"content-type", media.encode()), (b"cache-control", b"no-store"), *more]
         await self.send({"type": "http.response.start", "status": 200, "headers": head})
 
     async def piece(self, data: bytes) -> None:
@@ -233,7 +233,7 @@ def failure(error: Exception) -> Reply:
         code = "quota"
     status = STATUS.get(code, 400)
     message, _colon, own = message.partition(": ")  # what helps here, where the house knows better than the code
-    do = getattr(error, "do", "") or own or _DO.get(code, _DO["malformed"])
+    own = getattr(error, "do", "") or own
     if code == "bug":
-        message, do = "a fault of this program", _DO[code]
-    return reply(Failure(error=code, message=message, do=do), status)
+        message, own = "a fault of this program", ""
+    return reply(Failure(error=code, message=message, do=own or _DO.get(code, _DO["malformed"]), own=bool(own)), status)

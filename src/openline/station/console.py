@@ -5,6 +5,10 @@ from typing import Protocol
 
 from openline.station.people import Actor
 
+SESSION, LINK = "session", "link"
+PASSING = (SESSION, LINK)
+"""Kinds of the console's rows that a restored station must not bring back."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryLink:

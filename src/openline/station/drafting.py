@@ -18,7 +18,8 @@ Spec: spec/06-entries.md, 6.18.
 """
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from hashlib import sha256
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
@@ -91,6 +92,8 @@ class ReleaseRequest(Request, frozen=True, kw_only=True):
     """The addressees, as the releaser reads them: needed where a second person releases."""
     precedence: str | None = None
     """The precedence, likewise."""
+    digest: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+    """The draft's, as it was shown, likewise: it may have been taken back and written anew meanwhile."""
     confirm: Confirmation | None = None
     """FLASH from the console: the line's label, typed once more."""
     grace: bool = False
@@ -182,8 +185,8 @@ def _follow(station: "Station", line: LineRunner, number: int, kept: Kept, state
 async def release(station: "Station", number: int, actor: Actor, request: ReleaseRequest) -> Accepted | int:
     """Say what somebody else drafted, or what MINIMIZE holds back; or the moment at which its grace ends.
 
-    Raises Forbidden (one's own; the same sign), Malformed (nothing confirmed), Conflict (another addressee or
-    precedence was confirmed; MINIMIZE stands, and it was not considered), Unknown or Unavailable.
+    Raises Forbidden (one's own; the same sign), Malformed (nothing confirmed), Conflict (something else was
+    confirmed or read; MINIMIZE stands, and it was not considered), Unknown or Unavailable.
     """
     draft = station.store.draft(number)
     if draft.state not in {WAITING, HELD}:
@@ -195,7 +198,7 @@ async def release(station: "Station", number: int, actor: Actor, request: Releas
         check_confirmed(line, precedence, request.confirm)
     if station.minimize.holds(line, precedence, considered=request.minimize_considered):
         raise Conflict("MINIMIZE stands: wait for its end, or release it as considered")
-    if not kept.held:
+    if not kept.held or release_asked(line):
         _check_second(actor, releaser, kept, request)
         kept = msgspec.structs.replace(kept, releaser=releaser)
     if precedence != FLASH and (request.grace or actor.at_console):
@@ -221,10 +224,12 @@ def _check_second(actor: Actor, releaser: str, kept: Kept, request: ReleaseReque
         raise Forbidden("a second person releases: not the one who drafted")
     if releaser == kept.sign:
         raise Forbidden("drafter and releaser need two different signs")
-    if request.to is None or request.precedence is None:
-        raise Malformed("a release confirms addressee and precedence: name both")
+    if request.to is None or request.precedence is None or request.digest is None:
+        raise Malformed("a release confirms addressee, precedence and what was read: give to, precedence and digest")
     if (set(request.to), request.precedence) != (set(kept.request.to), kept.request.precedence):
         raise Conflict("the draft has another addressee or precedence: read it again")
+    if request.digest != _digest(kept):
+        raise Conflict("the draft has been written anew since it was read: read it again")
 
 
 def _line_of(station: "Station", draft: Draft) -> LineRunner:
@@ -332,6 +337,10 @@ def read_draft(draft: Draft) -> Kept:
         raise Unavailable("a draft is damaged") from None
 
 
+def _digest(kept: Kept) -> str:
+    return sha256(_ENCODER.encode((kept.sign, kept.made, kept.request))).hexdigest()
+
+
 def draft_view(station: "Station", draft: Draft) -> DraftView:
     """A draft as people see it."""
     kept, line = read_draft(draft), station.lines.get(draft.line)
@@ -345,6 +354,7 @@ def draft_view(station: "Station", draft: Draft) -> DraftView:
         releaser=kept.releaser,
         due=kept.due if draft.state == GRACE else None,
         message={name: value for name, value in message.items() if value is not None},
+        digest=_digest(kept),
     )
 
 

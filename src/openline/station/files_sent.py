@@ -12,6 +12,8 @@ from openline.protocol.fields import Ref
 from openline.station.line_runner import LineRunner
 from openline.station.runtime import Station
 
+UPLOAD_S = 120.0
+"""For the largest file: half a megabyte a second, far below what a floor's own network carries."""
 _CHUNKS_AT_A_TIME = 64
 """Chunks handed to a commit: 0.8 MB, so that other lines' commits come in between."""
 
@@ -31,7 +33,7 @@ async def attach(
     touches a disk unsealed. Raises as `submit`, TooLarge.
     """
     async with station.uploads:
-        data = await body(MAX_ATTACHMENT)
+        data = await _in_time(body)
         if not data:
             raise Malformed("an empty file says nothing")
         digest = sha256(data).digest()
@@ -45,6 +47,15 @@ async def attach(
             await asyncio.sleep(0)
         del data
     return await line.submit(entry, station.clock.wall())
+
+
+async def _in_time(body: Callable[[int], Awaitable[bytes]]) -> bytes:
+    """All of a file. Raises Unavailable: whoever sends it drop by drop must not keep the others waiting for good."""
+    try:
+        async with asyncio.timeout(UPLOAD_S):
+            return await body(MAX_ATTACHMENT)
+    except TimeoutError:
+        raise Unavailable("the file comes too slowly: send it from a place with a faster connection") from None
 
 
 def attachment(line: LineRunner, digest: bytes) -> Iterator[bytes]:

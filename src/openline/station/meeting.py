@@ -344,6 +344,11 @@ class Meeting:
             self._expecting = False
             tls.end_pairing(self.card.certificate)
 
+    async def left(self) -> None:
+        """After `leave`: wait until nobody dials, listens or speaks any more."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
     def _now(self, state: State) -> None:
         self.state = state
         self._changed.set()

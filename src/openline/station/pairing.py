@@ -138,10 +138,12 @@ class Pairings:
         """All lines of the station."""
         return list(self._host.store.lines())
 
-    def close(self) -> None:
-        """Leave every conversation; what waits goes on after the next start."""
+    async def close(self) -> None:
+        """Leave every conversation, to its end; what waits goes on after the next start."""
         for each in self._all.values():
             each.leave()
+        for each in self._all.values():
+            await each.left()
 
 
 def _peer_of(record: LineRecord) -> Card:

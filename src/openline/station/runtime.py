@@ -182,7 +182,7 @@ class Station:
 
     async def _end(self) -> None:
         self.feed.close()
-        self.pairings.close()
+        await self.pairings.close()
         self.rhythm.stop()
         self.probes.stop()
         self.minimize.stop()

@@ -18,12 +18,14 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from openline.bearers.tls.listen import end_listening
 from openline.kernel.errors import Malformed, Unavailable
 from openline.station.client import short_path
 
 _CREDENTIALS = struct.Struct("3i")
 _IDLE_S = 300
 """A kept connection without a call for so long is closed."""
+_LOOK_S = 0.005
 BACKLOG = 128
 UID = "uid"
 """Where a call's scope["state"] holds the caller's user number."""
@@ -73,13 +75,14 @@ class ApiServer:
         make: Callable[[], asyncio.Protocol] = lambda: _Protocol(  # noqa: E731 - a factory of one line
             config=self._config, server_state=self._state, app_state={}, _loop=loop
         )
-        self._server = await loop.create_unix_server(make, sock=plain, backlog=BACKLOG)
+        self._server = await loop.create_unix_server(make, sock=plain, backlog=BACKLOG, start_serving=False)
+        await self._server.start_serving()
 
     async def stop(self, deadline_s: float = 0.5) -> None:
         """Take no more calls, let those that run end, and cut what does not."""
         if self._server is None:
             return
-        self._server.close()
+        await end_listening(self._server)
         with contextlib.suppress(OSError):
             self._path.unlink(missing_ok=True)
         await wind_down(self._state, deadline_s)
@@ -89,7 +92,7 @@ class ApiServer:
 
 
 async def wind_down(state: ServerState, deadline_s: float = 0.5) -> None:
-    """Let the calls that run end, cut what does not, and close every connection."""
+    """Let the calls that run end, cut what does not, and close every connection; one that does not read is cut too."""
     for connection in list(state.connections):
         connection.shutdown()
     tasks = list(state.tasks)
@@ -101,8 +104,15 @@ async def wind_down(state: ServerState, deadline_s: float = 0.5) -> None:
             await asyncio.wait(late, timeout=deadline_s)
     for connection in list(state.connections):
         transport = getattr(connection, "transport", None)
-        if transport is not None:
+        if transport is not None and not transport.is_closing():  # asyncio's TLS forgets itself when closed twice
             transport.close()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(deadline_s):
+            while state.connections:  # noqa: ASYNC110 - uvicorn tells nobody
+                await asyncio.sleep(_LOOK_S)
+    for connection in list(state.connections):
+        connection.transport.abort()
+    await asyncio.sleep(0)
 
 
 def _listening(path: Path, group: str) -> socket.socket:

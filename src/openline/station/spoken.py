@@ -10,8 +10,9 @@ from openline.kernel.units import MAX_INSTANT, MAX_SEQ, MIN_INSTANT
 
 Moment = Annotated[int, msgspec.Meta(ge=MIN_INSTANT, le=MAX_INSTANT)]
 Index = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
-Sign = Annotated[str, msgspec.Meta(pattern=r"^[A-Z0-9]{1,12}$")]
-RoleWord = Annotated[str, msgspec.Meta(pattern=r"^[a-z-]{1,20}$")]
+Sign = Annotated[str, msgspec.Meta(pattern=r"^[A-Z0-9]{1,12}$(?!\n)")]
+"""`$` alone lets a line feed at the end pass, and JSON Schema knows no `\\Z`."""
+RoleWord = Annotated[str, msgspec.Meta(pattern=r"^[a-z-]{1,20}$(?!\n)")]
 Language = Annotated[str, msgspec.Meta(max_length=32)]
 Text = Annotated[str, msgspec.Meta(max_length=8_192)]
 Confirmation = Annotated[str, msgspec.Meta(max_length=256)]

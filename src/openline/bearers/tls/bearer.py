@@ -22,7 +22,7 @@ from typing import Final
 from openline.bearers.certificate import check_certificate, client_context, digest_of, server_context
 from openline.bearers.tls.address import Address, parse_address, source_of
 from openline.bearers.tls.announced import Announced, Announcements
-from openline.bearers.tls.dial import abandon, first_of, keep_linked, reach
+from openline.bearers.tls.dial import UNREACHED, first_reached, keep_linked, reach
 from openline.bearers.tls.limits import LARGEST_ENVELOPE, LINK_PROTOCOL, PAIR_PROTOCOL, Event, Kind, Pace
 from openline.bearers.tls.listen import Listeners
 from openline.bearers.tls.pair import PairStream
@@ -91,19 +91,21 @@ class TlsBearer:
 
     async def run(self) -> None:
         """Listen, dial and carry until cancelled. An address that cannot be listened at is tried again."""
-        await self._listeners.open()
-        self._listening.set()
         try:
             async with asyncio.TaskGroup() as group:
-                self._group = group
-                for peer in self._peers.values():
-                    self._start(peer)
-                await self._listeners.complete(self._pace.listen_s)
-                await asyncio.get_running_loop().create_future()
+                try:
+                    self._group = group
+                    await self._listeners.open()
+                    self._listening.set()
+                    for peer in self._peers.values():
+                        self._start(peer)
+                    await self._listeners.complete(self._pace.listen_s)
+                    await asyncio.get_running_loop().create_future()
+                finally:
+                    self._group = None  # it takes nothing more
         finally:
-            self._group = None
             self._listening.clear()
-            self._listeners.close()
+            await self._listeners.close()
             await self._close_wires()
 
     def offer(self, station: str, envelope: bytes, *, urgent: bool = False) -> bool:
@@ -229,22 +231,19 @@ class TlsBearer:
         context = self._client_context(certificate, PAIR_PROTOCOL)
         targets = [parse_address(text) for text in addresses]
         digest = digest_of(certificate)
-        tasks: set[asyncio.Task[Wire | None]] = set()
+
+        def begin(to: Address) -> asyncio.Task[Wire | None]:
+            if self._group is None:
+                raise Unavailable(UNREACHED)
+            return self._group.create_task(reach(self, to, context, digest, self._pace))  # it ends with the bearer
+
         try:
             async with asyncio.timeout(deadline_s):
-                for target in targets:
-                    tasks.add(asyncio.create_task(reach(self, target, context, digest, self._pace)))
-                    last = target is targets[-1]
-                    wire = await first_of(tasks, None if last else self._pace.stagger_s)
-                    if wire is not None:
-                        stream = self._pair_stream(wire)
-                        wire.greet()
-                        return stream
+                wire = await first_reached(targets, begin, self._pace.stagger_s)
         except TimeoutError:
-            pass
-        finally:
-            await abandon(tasks)
-        raise Unavailable("the other station cannot be reached for pairing")
+            raise Unavailable(UNREACHED) from None
+        wire.greet()
+        return self._pair_stream(wire)
 
     def _pair_stream(self, wire: Wire) -> PairStream:
         return PairStream(wire, counted=self.counted, forget=self._wires.discard)
@@ -254,6 +253,9 @@ class TlsBearer:
     def made(self, wire: Wire) -> None:
         """Keep account of a connection; make room among the strangers."""
         self._wires.add(wire)
+        if self._group is None:
+            wire.end()  # the system had it ready as we stopped
+            return
         if wire.dialled:
             return
         if len(self._strangers) >= self._pace.strangers:

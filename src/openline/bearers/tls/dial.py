@@ -5,20 +5,22 @@ An attempt has succeeded when the peer's hello was read, not before: under TLS
 """
 
 import asyncio
-import contextlib
 import socket
 import ssl
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Final
 
 from openline.bearers.tls.address import Address
 from openline.bearers.tls.limits import Event, Pace, Phase
 from openline.bearers.tls.peer import Peer
 from openline.bearers.tls.wire import Owner, Wire
+from openline.kernel.errors import Unavailable
 from openline.kernel.units import Entropy
 
 _ATTEMPTS_PER_ADDRESS: Final = 4
 """In flight at once: on a dead path about one new SYN a second, given `Pace.connect_s`."""
+
+UNREACHED: Final = "the other station cannot be reached for pairing"
 
 Attempt = Callable[[Peer, Address], Coroutine[object, object, None]]
 """One attempt to link a peer at an address; it ends without raising, linked or not."""
@@ -47,7 +49,29 @@ async def reach(owner: Owner, address: Address, context: ssl.SSLContext, digest:
     return wire if wire.phase is Phase.OPEN else None
 
 
-async def first_of(tasks: set[asyncio.Task[Wire | None]], wait_s: float | None) -> Wire | None:
+async def first_reached(
+    addresses: Sequence[Address], begin: Callable[[Address], asyncio.Task[Wire | None]], stagger_s: float
+) -> Wire:
+    """The first connection of the attempts that `begin` makes one after another; what the others make is ended.
+
+    Raises Unavailable when none makes one.
+    """
+    tasks: set[asyncio.Task[Wire | None]] = set()
+    try:
+        for at, address in enumerate(addresses, 1):
+            tasks.add(begin(address))
+            wire = await _first_of(tasks, stagger_s if at < len(addresses) else None)
+            if wire is not None:
+                return wire
+        raise Unavailable(UNREACHED)
+    finally:
+        # Not awaited: whoever gives this up, gives it up now.
+        for task in tasks:
+            task.cancel()
+            task.add_done_callback(_end_spare)
+
+
+async def _first_of(tasks: set[asyncio.Task[Wire | None]], wait_s: float | None) -> Wire | None:
     """Return the first connection that any of the attempts makes within `wait_s` seconds; forget those that failed."""
     loop = asyncio.get_running_loop()
     end = None if wait_s is None else loop.time() + wait_s
@@ -57,7 +81,7 @@ async def first_of(tasks: set[asyncio.Task[Wire | None]], wait_s: float | None) 
         if not done:
             return None
         tasks -= done
-        made = [wire for task in done if (wire := task.result()) is not None]
+        made = [wire for task in done if not task.cancelled() and (wire := task.result()) is not None]
         for spare in made[1:]:
             spare.end()
         if made:
@@ -65,15 +89,9 @@ async def first_of(tasks: set[asyncio.Task[Wire | None]], wait_s: float | None) 
     return None
 
 
-async def abandon(tasks: Iterable[asyncio.Task[Wire | None]]) -> None:
-    """Cancel attempts, and end what they have made meanwhile."""
-    for task in tasks:
-        task.cancel()
-    for task in tasks:
-        with contextlib.suppress(asyncio.CancelledError):
-            wire = await task
-            if wire is not None:
-                wire.end()
+def _end_spare(task: asyncio.Task[Wire | None]) -> None:
+    if not task.cancelled() and task.exception() is None and (wire := task.result()) is not None:
+        wire.end()
 
 
 async def keep_linked(peer: Peer, attempt: Attempt, *, pace: Pace, entropy: Entropy) -> None:

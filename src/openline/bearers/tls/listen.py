@@ -43,17 +43,35 @@ class Listeners:
             await asyncio.sleep(retry_s)
             await self._try()
 
-    def close(self) -> None:
-        """Listen no more."""
-        for server in self._servers.values():
-            server.close()
+    async def close(self) -> None:
+        """Listen no more; every connection that was accepted has been made by then."""
+        servers = list(self._servers.values())
         self._servers.clear()
+        await end_listening(*servers)
 
     async def _try(self) -> None:
         for address in self._addresses:
             if address not in self._servers:
+                making = asyncio.get_running_loop().create_server
                 try:
-                    server = await asyncio.get_running_loop().create_server(self._made, address.host, address.port)
+                    server = await making(self._made, address.host, address.port, start_serving=False)
                 except OSError:
                     continue
-                self._servers[address] = server
+                self._servers[address] = server  # first, so that it is closed when we are stopped in the next line
+                await server.start_serving()
+
+
+async def end_listening(*servers: asyncio.Server) -> None:
+    """Close servers; every connection that they have accepted has been made by then.
+
+    asyncio accepts in one turn of the loop, and gives a connection to its server in the next, which fails when the
+    server has been closed, and leaves the connection open with nobody to close it; it calls the protocol in a third.
+    """
+    loop = asyncio.get_running_loop()
+    for server in servers:
+        for each in server.sockets:
+            loop.remove_reader(each.fileno())
+    await asyncio.sleep(0)
+    for server in servers:
+        server.close()
+    await asyncio.sleep(0)

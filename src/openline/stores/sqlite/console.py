@@ -25,6 +25,11 @@ class SqliteConsole:
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM console WHERE kind = ? AND name = ?", (kind, blind))
 
+    def clear(self, kind: str) -> None:
+        """Forget all rows of a kind."""
+        with self._database.transaction() as connection:
+            connection.execute("DELETE FROM console WHERE kind = ?", (kind,))
+
     def all(self, kind: str) -> Sequence[bytes]:
         """The contents of all rows of a kind, in no order."""
         rows = self._database.rows((bytes, bytes), "SELECT name, sealed FROM console WHERE kind = ?", (kind,))

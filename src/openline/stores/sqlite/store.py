@@ -27,6 +27,7 @@ from openline.stores.sqlite.schema import MIGRATIONS, OF_A_LINE, Migration
 
 _CHECK = b"openline store"
 _DRAFT = "SELECT number, line, state, sealed FROM drafts "
+_AUDIT_END = "audit-end"
 _HANGS_ON_LANES = ("entries", "heads")
 
 
@@ -238,14 +239,27 @@ class SqliteStore:
     # --- audit log -----------------------------------------------------------------------------------------
 
     def append_audit(self, content: bytes) -> AuditRow:
-        """Append an act to the audit log, durably."""
+        """Append an act to the audit log, durably. Where the last acts are missing, a number is left out for good."""
         with self._database.transaction() as connection:
             rows = self._database.rows((int, bytes), "SELECT number, digest FROM audit ORDER BY number DESC LIMIT 1")
             last, before = rows[0] if rows else (0, bytes(32))
+            end = self.audit_end()
+            if (last, before) != end:
+                last = max(last, end[0]) + 1
             row = AuditRow(number=last + 1, content=content, digest=sealing.audit_digest(before, last + 1, content))
             sealed = self._seal.seal(b"audit" + row.number.to_bytes(8, "big") + row.digest, content)
             connection.execute("INSERT INTO audit VALUES (?, ?, ?)", (row.number, row.digest, sealed))
+            end_now = self._seal.seal(_setting_place(_AUDIT_END), row.number.to_bytes(8, "big") + row.digest)
+            connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (_AUDIT_END, end_now))
         return row
+
+    def audit_end(self) -> tuple[int, bytes]:
+        """Number and digest of the act that was appended last, whatever stands in the log; 0 and 32 zero bytes before any.
+
+        Sealed beside the log: who has the file and not the key can cut acts off, and cannot write this anew.
+        """
+        kept = self.setting(_AUDIT_END)
+        return (int.from_bytes(kept[:8], "big"), kept[8:]) if kept is not None else (0, bytes(32))
 
     def last_audit(self) -> int:
         """The number of the latest act; 0 if there is none."""
@@ -287,7 +301,7 @@ class SqliteStore:
 
     def put_setting(self, name: str, value: bytes) -> None:
         """Keep a setting; replaces what stood there."""
-        sealed = self._seal.seal(b"setting" + name.encode(), value)
+        sealed = self._seal.seal(_setting_place(name), value)
         with self._database.transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, sealed))
 
@@ -295,7 +309,11 @@ class SqliteStore:
         """One setting."""
         # All are opened, which are few: one whose name was damaged must not pass for absent.
         rows = self._database.rows((str, bytes), "SELECT name, sealed FROM settings")
-        return {found: self._seal.open(b"setting" + found.encode(), sealed) for found, sealed in rows}.get(name)
+        return {found: self._seal.open(_setting_place(found), sealed) for found, sealed in rows}.get(name)
+
+
+def _setting_place(name: str) -> bytes:
+    return b"setting" + name.encode()
 
 
 def _line_place(number: int, line: bytes) -> bytes:

@@ -1,14 +1,14 @@
 // Calls of the station: JSON there and back, and errors told in plain words with the next thing to do.
 
-import { t } from "./words.js";
+import { stationSentence, t } from "./words.js";
 
 const PATIENCE_MS = 15_000;
 
 /** A call that was refused or did not get through. `code` is the API's, or "away", "signed-out", "locked". */
 export class Failed extends Error {
-  constructor(code, said = "", next = "") {
+  constructor(code, said = "") {
     super(said || code);
-    Object.assign(this, { code, said, next });
+    Object.assign(this, { code, said });
   }
 }
 
@@ -38,7 +38,7 @@ async function call(method, path, body, { patience = PATIENCE_MS } = {}) {
     said = await answer.json();
   } catch { /* not one of the station's own answers */ }
   const code = answer.status === 401 ? "signed-out" : answer.status === 423 ? "locked" : said.error ?? "refused";
-  throw told(new Failed(code, said.message ?? "", said.do ?? ""));
+  throw told(new Failed(code, said.own ? `${said.message}: ${said.do}` : said.message ?? ""));
 }
 
 function told(error) {
@@ -70,10 +70,10 @@ export function query(values) {
   return text ? `?${text}` : "";
 }
 
-/** What happened and what to do, in the officer's language; the station's own English sentence stands in `said`. */
+/** What happened and what to do, in the officer's language; `said` is the station's own sentence about it. */
 export function explain(error) {
   const [what, next] = WORDS[error?.code]?.() ?? [t("The station refused this."), t("Nothing was changed. Look at what you gave, and try again.")];
-  return { what, next, said: error?.said ?? "" };
+  return { what, next, said: error?.code === "bug" ? "" : stationSentence(error?.said ?? "") };
 }
 
 const WORDS = {

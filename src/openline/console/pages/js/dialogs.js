@@ -67,5 +67,5 @@ export function askForm(title, build, send, { yes, explainError, danger = false 
 /** A failure as a strip: what happened, what to do, and the station's own sentence. `explain` is api.explain. */
 export function failure(error, explain) {
   const { what, next, said } = explain(error);
-  return el("div", { class: "said act" }, el("p", null, el("b", null, what), " ", next), said ? el("p", { class: "small second", lang: "en" }, said) : null);
+  return el("div", { class: "said act" }, el("p", null, el("b", null, what), " ", next), said ? el("p", { class: "small second" }, said) : null);
 }

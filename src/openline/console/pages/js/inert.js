@@ -4,7 +4,7 @@
 
 import { button, el, put } from "./dom.js";
 import { flagSign } from "./signs.js";
-import { n, number, t } from "./words.js";
+import { comma, n, number, t } from "./words.js";
 
 const HIDDEN = /[\p{Cc}\p{Cf}\p{Cn}\p{Co}\p{Cs}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\uffa0\ufe00-\ufe0f\u{e0100}-\u{e01ef}]/u;
 const MARK = /\p{M}/u;
@@ -118,7 +118,7 @@ function flagLine({ hidden, mixed }) {
   if (!hidden && !mixed.length) return null;
   const words = [];
   if (hidden) words.push(n(hidden, "{count} hidden character is shown as its code.", "{count} hidden characters are shown as their codes."));
-  if (mixed.length) words.push(t("Letters that look alike are mixed: {words}.", { words: mixed.map((word) => `${word} (${told(word)})`).join(", ") }));
+  if (mixed.length) words.push(t("Letters that look alike are mixed: {words}.", { words: mixed.map((word) => `${word} (${told(word)})`).join(comma()) }));
   return el("p", { class: "flags" }, flagSign(), el("span", { dir: "auto" }, words.join(" ")));
 }
 

@@ -44,7 +44,7 @@ export const bound = () => [...layers].reverse();
 export function keyLabel(key) {
   const names = {
     ctrl: "Ctrl", alt: "Alt", shift: "Shift", enter: t("Enter"), escape: t("Esc"), arrowup: "↑", arrowdown: "↓", arrowleft: "←", arrowright: "→",
-    pageup: "PgUp", pagedown: "PgDn", home: "Home", end: "End", space: t("Space"),
+    pageup: t("PgUp"), pagedown: t("PgDn"), home: t("Home"), end: t("End"), delete: t("Del"), space: t("Space"),
   };
   return key.split("+").map((part) => names[part.toLowerCase()] ?? part.toUpperCase()).join(" ");
 }

@@ -75,7 +75,7 @@ export function countdown(ms) {
   const seconds = late ? Math.floor(-ms / 1000) : Math.ceil(ms / 1000);
   const hours = Math.floor(seconds / 3600);
   const body = `${two(hours % 100)}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
-  const days = hours >= 100 ? `${Math.floor(hours / 24)} d ${two(hours % 24)}:${two(Math.floor(seconds / 60) % 60)}` : body;
+  const days = hours >= 100 ? t("{days} d {clock}", { days: Math.floor(hours / 24), clock: `${two(hours % 24)}:${two(Math.floor(seconds / 60) % 60)}` }) : body;
   return (late ? "+" : "") + days;
 }
 

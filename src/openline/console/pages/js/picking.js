@@ -5,7 +5,7 @@ import { inertLine } from "./inert.js";
 import { keyLabel } from "./keys.js";
 import { peers } from "./live.js";
 import { livery, stateSign } from "./signs.js";
-import { t } from "./words.js";
+import { comma, t } from "./words.js";
 import { hashOf } from "./router.js";
 
 /** A line's number and title, as they stand everywhere. */
@@ -28,7 +28,7 @@ export function pickLine(root, context, params) {
     el("ul", { class: "stack" }, lines.map((line, place) => el("li", null, livery(
       el("a", { class: "pick", href: hashOf(params.name, line.label, Object.fromEntries(params.query)) },
         el("kbd", { "aria-hidden": "true" }, place < 9 ? keyLabel(`alt+${place + 1}`) : ""), lineName(line),
-        el("span", { class: "peer" }, peers(line).map((party) => party.name).join(", ")), stateSign(line.shown)), line))))));
+        el("span", { class: "peer" }, peers(line).map((party) => party.name).join(comma())), stateSign(line.shown)), line))))));
   context.keys(lines.slice(0, 9).map((line, place) => ({ key: `alt+${place + 1}`, words: t("line {number}", { number: line.number }), run: () => open(line), hint: false })));
   return null;
 }

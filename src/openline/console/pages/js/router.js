@@ -134,7 +134,7 @@ function nothing(root, params) {
 /** The station did not give what the view needs: that is no fault of the view. */
 function refused(root, error) {
   const { what, next, said } = explain(error);
-  fill(root, el("div", { class: "empty", role: "alert" }, el("h1", { tabindex: -1 }, what), el("p", null, next), said ? el("p", { class: "second", lang: "en" }, said) : null));
+  fill(root, el("div", { class: "empty", role: "alert" }, el("h1", { tabindex: -1 }, what), el("p", null, next), said ? el("p", { class: "second" }, said) : null));
 }
 
 function broken(root) {

@@ -9,7 +9,7 @@ import { hashOf, navigation } from "./router.js";
 import { badge, exercise, roleWord, wire } from "./signs.js";
 import { soundState, testedAt, testSound, wake, whenSound } from "./sound.js";
 import { wear, worn } from "./theme.js";
-import { listed, rich, t } from "./words.js";
+import { comma, listed, rich, t } from "./words.js";
 
 const ROLES = ["watch-officer", "principal", "interpreter", "technician", "auditor", "administrator"];
 
@@ -126,7 +126,7 @@ export class Shell {
   #keybar() {
     const { me } = this.context;
     const role = ROLES.find((each) => me.roles.includes(each));
-    const who = [me.sign, role && roleWord(role)].filter(Boolean).join(", ");
+    const who = [me.sign, role && roleWord(role)].filter(Boolean).join(comma());
     return el("footer", { class: "keybar" }, this.hints, el("div", { class: "end" }, this.soundBox,
       el("a", { href: "#/settings", class: "who", title: listed(me.roles.map(roleWord)) }, who),
       button(t("lock"), this.acts.lock, { kind: "bare", key: "L" }),

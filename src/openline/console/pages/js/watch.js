@@ -6,9 +6,10 @@ import { button, el, field, fill, fresh } from "./dom.js";
 import { inertLine } from "./inert.js";
 import { own } from "./live.js";
 import { moment } from "./moments.js";
+import { clockName } from "./named.js";
 import { lineName } from "./picking.js";
 import { badge } from "./signs.js";
-import { n, rich, t } from "./words.js";
+import { comma, n, rich, t } from "./words.js";
 
 /** Whether this floor says on every line that somebody is on watch. */
 export const attended = (live) => [...live.lines.values()].every((line) => own(line).attended);
@@ -26,7 +27,7 @@ export function openWatch(context) {
     try {
       const done = await post(path, sent);
       context.say(told);
-      if (done.unreached?.length) fill(said, el("p", { class: "said look" }, t("Not said on lines that are stopped: {lines}.", { lines: done.unreached.join(", ") })));
+      if (done.unreached?.length) fill(said, el("p", { class: "said look" }, t("Not said on lines that are stopped: {lines}.", { lines: done.unreached.join(comma()) })));
       else dialog.close();
       context.live.refresh().catch(() => {});
     } catch (error) {
@@ -77,7 +78,7 @@ function taking(context, watch, act) {
   return el("section", { class: "stack" },
     ticks.length ? el("p", null, n(ticks.length, "{count} open clock goes with it: accept it by name.", "{count} open clocks go with it: accept each by name.")) : el("p", null, t("No clock is open.")),
     el("ul", { class: "openclocks" }, ticks.map(({ clock, box }) => el("li", null, box, el("label", { for: box.id },
-      clock.overdue ? badge("overdue", { size: 14, words: t("overdue") }) : null, " ", el("span", { class: "ref" }, clock.clock.ref.reference || clock.name), " ",
+      clock.overdue ? badge("overdue", { size: 14, words: t("overdue") }) : null, " ", el("span", { class: "ref" }, clock.clock.ref.reference || clockName(clock.name)), " ",
       clock.mine ? rich("ours, by {moment}", { moment: moment(clock.clock.due, context.live.now()) }) : rich("theirs, by {moment}", { moment: moment(clock.clock.due, context.live.now()) }))))), take);
 }
 

@@ -85,6 +85,18 @@ function nodes(text, values) {
   return out;
 }
 
+/** What the station says by a constant (why it refuses, what a bearer lacks), in the officer's language: locale/LANGUAGE/station.po. */
+export const stationWords = (text) => chosen.texts[text]?.[0] || text;
+
+/** The same as a sentence of its own. */
+export function stationSentence(text) {
+  const words = stationWords(text);
+  return words && words.charAt(0).toLocaleUpperCase(chosen.language) + words.slice(1) + (/[.!?؟]$/.test(words) ? "" : ".");
+}
+
+/** What stands between two parts of an enumeration. */
+export const comma = () => (chosen.language === "ar" ? "، " : ", ");
+
 /** A number as the language writes it, with figures that stay Latin: they are compared across the line. */
 export function number(value) {
   return new Intl.NumberFormat(chosen.language, { numberingSystem: "latn" }).format(value);

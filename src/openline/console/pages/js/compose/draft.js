@@ -15,7 +15,7 @@ export const empty = () => ({
 export class Draft {
   /** `changed(what)`: "kept", "theirs" (somebody else wrote), "conflict", "newer" or "gone" (it is no longer being written). */
   constructor(line, changed) {
-    Object.assign(this, { line, changed, number: 0, version: 0, content: empty(), dirty: false, saving: false, away: false, conflict: null, view: null, closed: false, refused: null });
+    Object.assign(this, { line, changed, number: 0, version: 0, content: empty(), dirty: false, saving: false, looking: false, glance: null, away: false, conflict: null, view: null, closed: false, refused: null });
   }
 
   /** Take it as the station shows it (ComposeView). */
@@ -88,13 +88,26 @@ export class Draft {
     }
   }
 
-  /** The station says that the draft has changed. */
-  async look() {
-    if (this.saving) {
-      this.looking = true;
-      return;
+  /** The station says that the draft has changed: look at it, after what is being kept. */
+  look() {
+    this.looking = true;
+    if (!this.saving) this.glance ??= this.#lookOn().finally(() => { this.glance = null; });
+    return this.glance;
+  }
+
+  /** Resolves when nothing is asked of the station about it: it may be sent, and no answer on its way finds it gone. */
+  async quiet() {
+    while (this.saving || this.glance) await (this.saving || this.glance);
+  }
+
+  async #lookOn() {
+    while (this.looking && !this.saving) {
+      this.looking = false;
+      await this.#look();
     }
-    this.looking = false;
+  }
+
+  async #look() {
     let view;
     try {
       view = await get(`/v1/compose/${this.number}`);

@@ -7,7 +7,7 @@ import { inertLine, inertText } from "../inert.js";
 import { moment } from "../moments.js";
 import { badge, precedence } from "../signs.js";
 import { hashOf } from "../router.js";
-import { languageName, listed, rich, richN, t } from "../words.js";
+import { languageName, listed, rich, richN, stationSentence, t } from "../words.js";
 
 const short = (reference) => reference.replace(/ \d{6}Z [A-Z]{3} \d\d$/, "");
 
@@ -42,10 +42,10 @@ export function conflict(draft, { theirs, mine }) {
   el("div", { class: "row" }, button(t("Take theirs; mine goes"), theirs, { key: "Alt U" }), button(t("Mine follows theirs"), mine, { key: "Alt I" })));
 }
 
-/** Why a draft came back unsent: the station's own words. */
+/** Why a draft came back unsent. */
 export function problem(view) {
   if (!view?.problem) return null;
-  return el("div", { class: "warn act", role: "alert" }, badge("overdue", { size: 20 }), el("p", null, t("It came back: it could not be sent as it stood."), " ", el("span", { lang: "en" }, view.problem)));
+  return el("div", { class: "warn act", role: "alert" }, badge("overdue", { size: 20 }), el("p", null, t("It came back: it could not be sent as it stood."), " ", stationSentence(view.problem)));
 }
 
 /** What else is being written on this line, and what waits: [{number, href, words}]. */

@@ -3,10 +3,12 @@
 
 import { button, el, field, fill, fresh } from "../dom.js";
 import { inertLine, inertText } from "../inert.js";
+import { keyLabel } from "../keys.js";
 import { peers } from "../live.js";
 import { moment } from "../moments.js";
+import { bearerName } from "../named.js";
 import { badge, livery, precedence, precedenceShape, PRECEDENCES, roleWord } from "../signs.js";
-import { languageName, listed, rich, t } from "../words.js";
+import { comma, languageName, listed, rich, t } from "../words.js";
 import { byMe, meaning, named, ROLES, spanOf } from "./paper.js";
 
 const party = (each) => el("b", { class: "peer" }, el("bdi", null, each.name));
@@ -18,10 +20,10 @@ function consequences(place, message, { second = false } = {}) {
   const minutes = line.policy?.handling_minutes?.[PRECEDENCES.indexOf(message.precedence)];
   const asked = Boolean(line.policy?.release);
   const down = peers(line).filter((each) => each.reach && each.reach !== "reached");
-  const up = [...new Set(line.bearers.filter((each) => each.up).map((each) => each.bearer))];
+  const up = [...new Set(line.bearers.filter((each) => each.up).map((each) => bearerName(each.bearer)))];
   const rows = [
     [t("On the line"), livery(el("span", { class: "which" }, el("b", { class: "fig" }, line.number), el("b", null, inertLine(line.title || line.label, 60))), line)],
-    [t("To"), peers(line).map((each) => el("div", null, party(each), ", ", listed(message.to.map(roleWord)), ", ",
+    [t("To"), peers(line).map((each) => el("div", null, party(each), comma(), listed(message.to.map(roleWord)), comma(),
       each.attended ? [t("on watch"), " ", el("span", { class: "fig" }, each.watch_sign)] : el("span", { class: "absent" }, each.attended === false ? t("nobody on watch") : t("watch not said"))))],
     [t("Over there"), flash ? t("It fills every screen and rings on every console until an officer reads it, also where the console is locked.") : t("One short tone, and it stands first where its clock runs out first.")],
     minutes ? [t("Agreed time"), t("Handled within {span}", { span: spanOf(minutes) })] : null,
@@ -39,7 +41,7 @@ export function sending(place) {
   const asked = Boolean(place.line.policy?.release);
   const words = flash ? t("To the second act") : asked ? t("Hand it to a second officer") : t("Send. Ten seconds to take it back");
   return el("section", { class: "beside", "aria-label": t("What will happen") }, el("h2", null, precedence(content.precedence), " ", t("What will happen")), consequences(place, content),
-    minimize(place), el("div", { class: "do" }, place.said, button(words, place.acts.send, { key: "Ctrl Enter", kind: `${flash ? "danger" : "main"} big` }),
+    minimize(place), el("div", { class: "do" }, place.said, button(words, place.acts.send, { key: keyLabel("ctrl+enter"), kind: `${flash ? "danger" : "main"} big` }),
       el("p", { class: "small second" }, t("Files are attached once the message is signed."), " ", button(t("let the draft go"), () => place.discard(), { kind: "plain small" }))));
 }
 
@@ -116,7 +118,7 @@ function releasing(place, draft, { release, back }) {
     const input = el("input", { type: "checkbox", value: role, name, id: fresh("confirm") });
     return el("p", null, input, " ", el("label", { for: input.id }, roleWord(role)));
   });
-  const submit = el("button", { type: "submit", class: "main big" }, el("kbd", { "aria-hidden": "true" }, "Ctrl Enter"), el("span", null, t("Release it")));
+  const submit = el("button", { type: "submit", class: "main big" }, el("kbd", { "aria-hidden": "true" }, keyLabel("ctrl+enter")), el("span", null, t("Release it")));
   const form = el("form", { class: "do", novalidate: true, on: { submit: (event) => {
     event.preventDefault();
     release({ to: boxes.map((each) => each.querySelector("input")).filter((each) => each.checked).map((each) => each.value), precedence: chosen.value });
@@ -156,7 +158,7 @@ export function readOnly(place, message) {
   const { line } = place;
   const asked = [["acknowledge_by", t("A person acknowledges by")], ["answer_by", t("Answer by")]].filter(([name]) => message[name]);
   return livery(el("div", { class: "sheet" }, el("article", { class: "paper reading" }, el("header", { class: "row" }, precedence(message.precedence, { size: 22 }),
-    el("span", null, rich("to {roles}", { roles: [...peers(line).map((each) => each.name), listed(message.to.map(roleWord))].join(", ") }))),
+    el("span", null, rich("to {roles}", { roles: [...peers(line).map((each) => each.name), listed(message.to.map(roleWord))].join(comma()) }))),
   el("p", { class: "meaning small" }, meaning(message.precedence, line)),
   message.subject ? el("h2", null, inertLine(message.subject, 256)) : null,
   el("p", { class: "fieldname" }, t("Text, {language}, original.", { language: languageName(message.lang ?? line.policy?.languages?.[0] ?? "en") })), inertText(message.text, message.lang ?? ""),

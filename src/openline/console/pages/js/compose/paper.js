@@ -5,7 +5,7 @@ import { inertLine } from "../inert.js";
 import { peers } from "../live.js";
 import { hms } from "../moments.js";
 import { badge, livery, PRECEDENCES, precedenceShape, roleWord } from "../signs.js";
-import { LANGUAGES, languageName, listed, n, number, rich, t } from "../words.js";
+import { LANGUAGES, comma, languageName, listed, n, number, rich, t } from "../words.js";
 import { momentField } from "./moment_field.js";
 import { fieldsOf, isTemplate, templateChoices, written } from "./templates.js";
 
@@ -90,7 +90,7 @@ export class Paper {
 
   #addressee() {
     const to = this.content.to.map(roleWord);
-    fill(this.addressed, el("b", { class: "peer" }, el("bdi", null, peers(this.line).map((party) => party.name).join(", "))), " ",
+    fill(this.addressed, el("b", { class: "peer" }, el("bdi", null, peers(this.line).map((party) => party.name).join(comma()))), " ",
       to.length ? listed(to) : el("span", { class: "act" }, t("nobody yet")));
   }
 

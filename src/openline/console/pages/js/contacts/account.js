@@ -5,7 +5,7 @@ import { inertLine, inertText } from "../inert.js";
 import { own } from "../live.js";
 import { day, dtg, hm, local, moment, span } from "../moments.js";
 import { livery, precedence, roleWord } from "../signs.js";
-import { listed, number, t } from "../words.js";
+import { comma, listed, number, t } from "../words.js";
 import { markMeaning, markOf, markSign, mediumWord, outcomeWord } from "./marks.js";
 import { said } from "./month.js";
 
@@ -13,8 +13,8 @@ import { said } from "./month.js";
 export function account(line, each, { now, acts, may }) {
   const mark = markOf(each);
   const node = el("section", { class: "account" }, el("div", { class: "stack" },
-    el("p", { class: "second" }, said(each.start, { weekday: "long" }), " ", el("span", { class: "fig" }, day(each.start)), ", ", el("b", null, inertLine(each.name, 64)), `, ${mediumWord(each.medium)}`,
-      each.begins ? [", ", t("{station} begins", { station: each.begins })] : null),
+    el("p", { class: "second" }, said(each.start, { weekday: "long" }), " ", el("span", { class: "fig" }, day(each.start)), comma(), el("b", null, inertLine(each.name, 64)), comma(), mediumWord(each.medium),
+      each.begins ? [comma(), t("{station} begins", { station: each.begins })] : null),
     markSign(mark), el("p", { class: "cause" }, markMeaning(mark)),
     each.words.map((word) => spoken(line, word, acts, may)),
     each.state === "missed" && !each.words.length ? el("p", { class: "small second" }, t("No side has signed why yet. Each floor concludes the cause from what it sees.")) : null,
@@ -62,7 +62,7 @@ export function spoken(line, word, acts, may, keyed = true) {
   const missing = line.parties.map((party) => party.name).filter((name) => !parties.includes(name) && !word.differs.includes(name));
   const mine = word.author === me || word.agreed.includes(me);
   return el("article", { class: "spoken" },
-    el("p", null, who(line, word.author), " ", outcomeWord(word.outcome), " ", el("span", { class: "small second" }, moment(word.time), `, ${roleWord(word.role)} `, el("span", { class: "fig" }, word.sign))),
+    el("p", null, who(line, word.author), " ", outcomeWord(word.outcome), " ", el("span", { class: "small second" }, moment(word.time), comma(), roleWord(word.role), " ", el("span", { class: "fig" }, word.sign))),
     word.text ? inertText(word.text) : null,
     el("p", { class: "small" }, missing.length ? el("span", { class: "look" }, t("Not signed yet by {parties}.", { parties: listed(missing) })) : word.differs.length ? null : el("span", { class: "work" }, t("Signed by all sides.")),
       word.differs.length ? el("span", { class: "act" }, t("{parties}: it was not so.", { parties: listed(word.differs) })) : null),

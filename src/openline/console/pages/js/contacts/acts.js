@@ -6,7 +6,7 @@ import { askForm, failure, openDialog } from "../dialogs.js";
 import { button, choice, el, field, fill } from "../dom.js";
 import { inertLine } from "../inert.js";
 import { dtg, moment, now } from "../moments.js";
-import { t } from "../words.js";
+import { comma, t } from "../words.js";
 import { mediumWord } from "./marks.js";
 
 const MOST = 1_024;
@@ -33,7 +33,7 @@ export class ContactActs {
       declined: t("It is signed and stands for good: the contact counts as missed because you declined it."),
       account: t("It is signed. The other side countersigns it, or says that it was not so."),
     }[outcome];
-    return this.#asked(title, (form) => form.append(el("p", null, inertLine(each.name, 64), ", ", el("span", { class: "fig" }, dtg(each.start))), el("p", { class: "second" }, note),
+    return this.#asked(title, (form) => form.append(el("p", null, inertLine(each.name, 64), comma(), el("span", { class: "fig" }, dtg(each.start))), el("p", { class: "second" }, note),
       field(outcome === "kept" ? t("Words with it, if any") : t("Reason"), text)), () => ({
       kind: "contact", name: each.name, occurrence: each.occurrence, medium: each.medium, outcome, text: text.value.trim(),
       ...(outcome === "kept" ? { at: Math.min(each.start, now()) } : {}),
@@ -55,7 +55,7 @@ export class ContactActs {
   /** It was so, or it was not. */
   countersign(word, agreed) {
     const text = words();
-    return this.#asked(agreed ? t("Countersign: it was so") : t("It was not so"), (form) => form.append(el("p", null, el("bdi", null, word.author), ", ", el("span", { class: "fig" }, dtg(word.at))),
+    return this.#asked(agreed ? t("Countersign: it was so") : t("It was not so"), (form) => form.append(el("p", null, el("bdi", null, word.author), comma(), el("span", { class: "fig" }, dtg(word.at))),
       word.text ? el("p", null, inertLine(word.text, 300)) : "", field(agreed ? t("Words with it, if any") : t("What was so"), text)), () => ({
       kind: "countersign", of: placeOf(word.ref), agreed, text: text.value.trim(),
     }), agreed ? t("It was so") : t("It was not so"), !agreed);

@@ -6,7 +6,7 @@ import { button, choice, el, field, fill } from "../dom.js";
 import { inertLine } from "../inert.js";
 import { own } from "../live.js";
 import { moment, now } from "../moments.js";
-import { t } from "../words.js";
+import { comma, t } from "../words.js";
 import { mediumWord } from "./marks.js";
 
 const RULES = {
@@ -22,12 +22,12 @@ export function ruleWords(rule) {
 /** The schedule as a panel. `propose` is null for who may not. */
 export function schedulePanel(found, propose) {
   const trouble = [
-    found.unknown_zones.length ? el("p", { class: "look" }, t("Zones that this machine does not know, so that their contacts are never due here: {zones}.", { zones: found.unknown_zones.join(", ") })) : null,
+    found.unknown_zones.length ? el("p", { class: "look" }, t("Zones that this machine does not know, so that their contacts are never due here: {zones}.", { zones: found.unknown_zones.join(comma()) })) : null,
     found.not_understood.length ? el("p", { class: "look" }, t("Some contacts in the terms cannot be read by this version: they are never due here.")) : null,
   ];
   return el("section", { class: "panel schedule" }, el("h2", null, t("The schedule, as the terms have it")),
-    found.schedule.length ? el("ul", null, found.schedule.map((each) => el("li", null, el("b", null, inertLine(each.name, 64)), ", ", mediumWord(each.medium), ", ", ruleWords(each.rule), ", ",
-      el("span", { class: "fig" }, each.start.slice(11, 16)), " ", el("bdi", { dir: "ltr" }, each.zone.replaceAll("_", " ")), each.begins ? [", ", t("{station} begins", { station: each.begins })] : null)))
+    found.schedule.length ? el("ul", null, found.schedule.map((each) => el("li", null, el("b", null, inertLine(each.name, 64)), comma(), mediumWord(each.medium), comma(), ruleWords(each.rule), comma(),
+      el("span", { class: "fig" }, each.start.slice(11, 16)), " ", el("bdi", { dir: "ltr" }, each.zone.replaceAll("_", " ")), each.begins ? [comma(), t("{station} begins", { station: each.begins })] : null)))
       : el("p", null, t("No regular contact is agreed.")),
     trouble, propose ? el("div", { class: "row acts" }, button(t("Propose another schedule"), propose, { key: "P" })) : null);
 }
@@ -49,8 +49,8 @@ export async function proposals(line, { assented, may }) {
       fill(said, failure(error, explain));
     }
   };
-  return el("section", { class: "said chosen proposal" }, el("p", null, el("b", { class: "peer" }, el("bdi", null, latest.author)), " ", t("proposes other terms"), ", ", moment(latest.time, now()), "."),
-    el("ul", null, asked.map((each) => el("li", null, inertLine(each.name, 64), ", ", mediumWord(each.medium), ", ", ruleWords(each.rule), ", ", el("span", { class: "fig" }, each.start.slice(11, 16)), " ", el("bdi", { dir: "ltr" }, each.zone)))),
+  return el("section", { class: "said chosen proposal" }, el("p", null, el("b", { class: "peer" }, el("bdi", null, latest.author)), " ", t("proposes other terms"), comma(), moment(latest.time, now()), "."),
+    el("ul", null, asked.map((each) => el("li", null, inertLine(each.name, 64), comma(), mediumWord(each.medium), comma(), ruleWords(each.rule), comma(), el("span", { class: "fig" }, each.start.slice(11, 16)), " ", el("bdi", { dir: "ltr" }, each.zone)))),
     said, may ? button(t("Assent to the proposed terms"), assent) : el("p", { class: "small second" }, t("An administrator assents to terms.")));
 }
 

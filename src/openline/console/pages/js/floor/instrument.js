@@ -4,9 +4,10 @@ import { draw, el } from "../dom.js";
 import { inertLine } from "../inert.js";
 import { own, peers } from "../live.js";
 import { delay, moment } from "../moments.js";
+import { bearerName } from "../named.js";
 import { hashOf } from "../router.js";
 import { badge, exercise, livery, stateSign } from "../signs.js";
-import { n, rich, t } from "../words.js";
+import { comma, n, rich, t } from "../words.js";
 import { DAY_MS } from "./tests.js";
 
 const ROWS = 6;
@@ -72,11 +73,6 @@ function bearerRows(line, now) {
   return rows;
 }
 
-/** A bearer's name as people write it. */
-export function bearerName(name) {
-  return { tls: "TLS", mail: t("e-mail"), nats: "NATS", drop: t("by hand"), serial: t("serial"), courier: t("courier") }[name] ?? name;
-}
-
 function bearerState(bearer, now) {
   if (bearer.trouble) return { value: t("does not work here"), kind: "act" };
   if (!bearer.up) return { value: bearer.changed_at === null ? t("not up yet") : rich("down {moment}", { moment: moment(bearer.changed_at, now) }), kind: bearer.bearer === "drop" ? "" : "act" };
@@ -121,8 +117,8 @@ function facts(live, line, now) {
   const quiet = silence(line, now);
   return el("dl", { class: "facts" },
     quiet ? el("div", null, el("dt", { class: "only-heard" }, t("Silence")), el("dd", null, quiet)) : fact(t("Last heard"), moment(heard || null, now)),
-    line.minimize.length ? fact(badge("minimize", { words: t("MINIMIZE") }), [rich("*MINIMIZE* by {party}", { party: line.minimize.map((each) => each.party).join(", ") }),
-      line.held ? [", ", n(line.held, "{count} held back", "{count} held back")] : ""], "look") : null,
+    line.minimize.length ? fact(badge("minimize", { words: t("MINIMIZE") }), [rich("*MINIMIZE* by {party}", { party: line.minimize.map((each) => each.party).join(comma()) }),
+      line.held ? [comma(), n(line.held, "{count} held back", "{count} held back")] : ""], "look") : null,
     line.forks ? fact(badge("fork", { words: t("Fork") }), t("two histories of one lane were shown: see the record"), "act") : null,
     unread ? fact(t("Unread"), unread) : null, unknown ? fact(t("Sent, unknown"), unknown) : null,
     test && !quiet ? fact(t("Last test"), [moment(test.sent, now), " ", test.held === null ? el("b", { class: "look" }, t("no answer yet")) : t("answered")]) : null,

@@ -2,7 +2,7 @@
 
 import { dtg } from "../moments.js";
 import { precedenceWord, roleWord, rungsOf, STEPS, stepWord } from "../signs.js";
-import { t } from "../words.js";
+import { comma, t } from "../words.js";
 import { keyOf } from "./window.js";
 
 /** Put on the clipboard what is selected in `list`, or the whole of the chosen message; false if that is nothing. */
@@ -25,7 +25,7 @@ function paper(entry, window, part) {
       const mark = marks[party]?.[step];
       return [stepWord(step), mark?.at && dtg(mark.at), mark?.sign, mark?.to && roleWord(mark.to)].filter(Boolean).join(" ");
     });
-    return `${party}: ${said.join(", ") || t("sent, unknown")}`;
+    return `${party}: ${said.join(comma()) || t("sent, unknown")}`;
   });
   return [entry.exercise ? `${t("EXERCISE")} · ${t("COPY")}` : t("COPY"), `${precedenceWord(entry.body.precedence)} ${entry.ref.reference}`, entry.body.subject, "",
     part || entry.body.text, "", ...receipts].filter((line) => line !== undefined).join("\n");

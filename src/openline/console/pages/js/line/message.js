@@ -5,7 +5,7 @@ import { inertLine, inertText } from "../inert.js";
 import { own } from "../live.js";
 import { countdown, moment, tick } from "../moments.js";
 import { badge, exercise, ladder, meaningWords, precedence, roleWord } from "../signs.js";
-import { languageName, listed, rich, t } from "../words.js";
+import { comma, languageName, listed, rich, t } from "../words.js";
 import { keyOf } from "./window.js";
 
 /** The article of a message. `place` is {line, window, now}. */
@@ -55,11 +55,11 @@ function drafters(body) {
   const words = [];
   if (body.drafter) words.push(t("drafted by {sign}", { sign: body.drafter }));
   if (body.releaser) words.push(t("released by {sign}", { sign: body.releaser }));
-  return words.join(", ");
+  return words.join(comma());
 }
 
 function slot(kind, tag, text, more, subject = "") {
-  return el("div", { class: "slot" }, el("p", { class: "tag" }, kind, ", ", languageName(tag), more ? ", " : "", more),
+  return el("div", { class: "slot" }, el("p", { class: "tag" }, kind, comma(), languageName(tag), more ? comma() : "", more),
     subject ? el("p", null, el("b", null, inertLine(subject, 256))) : null, inertText(text ?? "", tag));
 }
 

@@ -5,8 +5,9 @@ import { el } from "../dom.js";
 import { inertLine, inertString, inertText } from "../inert.js";
 import { own } from "../live.js";
 import { moment } from "../moments.js";
+import { kindWord } from "../named.js";
 import { badge, exercise, roleWord, stateSign } from "../signs.js";
-import { n, number, rich, t } from "../words.js";
+import { comma, n, number, rich, t } from "../words.js";
 import { named } from "./message.js";
 import { keyOf } from "./window.js";
 
@@ -15,7 +16,7 @@ export function note(place, entry) {
   const us = entry.author === own(place.line).name;
   const [head, ...rest] = entry.refused ? [[badge("fork"), el("b", { class: "act" }, t("AN ENTRY THAT CANNOT BE OPENED OR BREAKS THE RULES"))]]
     : (NOTES[entry.kind] ?? other)(place, entry, entry.body);
-  return el("article", { class: `message note ${us ? "us" : "them"}`, tabindex: -1, data: { key: keyOf(entry.ref), seq: entry.seq }, "aria-label": `${entry.author} ${entry.kind}` },
+  return el("article", { class: `message note ${us ? "us" : "them"}`, tabindex: -1, data: { key: keyOf(entry.ref), seq: entry.seq }, "aria-label": `${entry.author}${comma()}${entry.refused ? kindWord("refused") : kindWord(entry.kind)}` },
     el("header", null, head, entry.exercise ? exercise() : null, entry.disputed ? el("span", { class: "badge act" }, t("DISPUTED")) : null), rest.filter(Boolean).map((each) => el("div", { class: "slot" }, each)));
 }
 
@@ -46,7 +47,7 @@ const NOTES = {
   watch: (place, entry, body) => [[el("span", { class: body.attended ? "second" : "absent" }, body.attended ? t("on watch") : t("nobody on watch")), by(body)]],
   test: (place, entry, body) => [[body.drill ? exercise(t("DRILL")) : el("span", { class: "second" }, t("test")), el("span", { class: "fig second" }, body.number)], body.drill ? words(body.text, body.language) : null],
   attachment: (place, entry, body) => [[el("b", null, t("FILE")), inertLine(body.name ?? "", 120), body.of ? el("span", null, rich("with {reference}", { reference: named(place, body.of) })) : null],
-    el("p", { class: "second" }, inertString(body.media_type ?? "", 60), ", ", t("{number} bytes", { number: number(body.size) }), " ",
+    el("p", { class: "second" }, inertString(body.media_type ?? "", 60), comma(), t("{number} bytes", { number: number(body.size) }), " ",
       el("a", { href: `/v1/lines/${place.line.line}/attachments/${body.digest}`, download: inertString(body.name ?? "file", 120) }, t("Save")))],
 };
 

@@ -4,6 +4,7 @@ import { get, query } from "../api.js";
 import { el } from "../dom.js";
 import { inertLine } from "../inert.js";
 import { moment } from "../moments.js";
+import { auditWord, refusalWord } from "../named.js";
 import { t } from "../words.js";
 
 const PAGE = 100;
@@ -32,7 +33,7 @@ export class Audit {
       [t("No."), t("Time"), t("Who"), t("Act"), t("About"), t("How it ended"), t("Digest")].map((words) => el("th", { scope: "col" }, words)))),
     el("tbody", null, this.rows.flatMap((row) => [...row.acts].reverse().map((act, place) => el("tr", { class: outcome(act.outcome) === "refused" ? "refused" : null },
       figure(place ? "" : row.number), el("td", null, moment(act.time, now, { seconds: true })), figure(act.sign || t("user {uid}", { uid: act.uid })),
-      el("td", null, el("code", { lang: "en" }, act.act)), el("td", null, act.line ? inertLine(live.line(act.line)?.label ?? act.line, 40) : ""),
+      el("td", null, auditWord(act.act)), el("td", null, act.line ? inertLine(live.line(act.line)?.label ?? act.line, 40) : ""),
       el("td", { class: outcome(act.outcome) === "refused" ? "look" : null }, outcomeWords(act.outcome)), el("td", null, el("span", { class: "fig label" }, place ? "" : row.digest.slice(0, 12))))))));
   }
 }
@@ -43,5 +44,5 @@ const outcome = (word) => (word === "done" || word === "begun" ? word : "refused
 function outcomeWords(word) {
   if (word === "done") return t("done");
   if (word === "begun") return t("begun");
-  return [t("refused"), ": ", el("code", { lang: "en" }, word)];
+  return t("refused: {why}", { why: refusalWord(word) });
 }

@@ -4,9 +4,10 @@ import { get } from "../api.js";
 import { button, el } from "../dom.js";
 import { inertLine, inertText } from "../inert.js";
 import { moment, runningClock } from "../moments.js";
+import { clockName } from "../named.js";
 import { lineName } from "../picking.js";
 import { badge } from "../signs.js";
-import { n, rich, t } from "../words.js";
+import { comma, n, rich, t } from "../words.js";
 
 const HOUR_MS = 3_600_000;
 
@@ -25,8 +26,8 @@ export async function dutyPanel(context, open) {
     handover(context, watch.handover),
     el("section", { class: "panel clocks" }, el("h2", null, t("Open clocks, first due first")),
       watch.clocks.length ? el("ul", null, watch.clocks.map((each) => el("li", null, runningClock(each.clock.due, each.clock.due - HOUR_MS, { meter: false }),
-        el("div", null, el("p", null, each.overdue ? [badge("overdue", { size: 14, words: t("overdue") }), " "] : null, el("span", { class: "ref" }, each.clock.ref.reference || each.name)),
-          el("p", { class: "small second" }, each.mine ? t("ours") : t("theirs"), ", ", inertLine(each.line, 40)))))) : el("p", null, t("No clock is open."))),
+        el("div", null, el("p", null, each.overdue ? [badge("overdue", { size: 14, words: t("overdue") }), " "] : null, el("span", { class: "ref" }, each.clock.ref.reference || clockName(each.name))),
+          el("p", { class: "small second" }, each.mine ? t("ours") : t("theirs"), comma(), inertLine(each.line, 40)))))) : el("p", null, t("No clock is open."))),
   ];
 }
 
@@ -41,5 +42,5 @@ function handover(context, last) {
   }[last.state];
   return el("section", { class: `panel ${last.state === "offered" ? "offered" : ""}` }, el("h2", null, t("The last handover")), el("p", null, said), last.note ? inertText(last.note) : null,
     last.clocks.length ? el("details", null, el("summary", null, n(last.clocks.length, "{count} clock was accepted with it", "{count} clocks were accepted with it")),
-      el("ul", { class: "small" }, last.clocks.map((name) => el("li", null, inertLine(name, 300))))) : null);
+      el("ul", { class: "small" }, last.clocks.map((name) => el("li", null, inertLine(clockName(name), 300))))) : null);
 }

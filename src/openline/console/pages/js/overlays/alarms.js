@@ -5,27 +5,28 @@ import { explain, get, post } from "../api.js";
 import { failure, openDialog } from "../dialogs.js";
 import { button, el, fill } from "../dom.js";
 import { inertLine, inertString } from "../inert.js";
-import { bind } from "../keys.js";
+import { bind, keyLabel } from "../keys.js";
 import { moment, span } from "../moments.js";
+import { bearerName } from "../named.js";
 import { lineName } from "../picking.js";
 import { badge, exercise, precedence } from "../signs.js";
-import { listed, n, rich, t } from "../words.js";
+import { comma, listed, n, rich, t } from "../words.js";
 
 export const styles = ["alarms"];
 const SOON_MS = 200;
 const AGAIN_MS = 60_000;
 
 /** What an alarm is about, in words. */
-export function alarmWords({ kind, about }) {
+export function alarmWords({ kind, about = "" }) {
   const name = inertString(about, 64);
   return {
     flash: () => t("A FLASH is unread"), unattended: () => t("Something has come, and nobody is on watch"), "line-fault": () => t("The line is in fault"),
     "clock-ours": () => t("A clock of ours has run out"), "clock-theirs": () => t("A clock of theirs has run out"),
-    "bearer-down": () => t("The bearer {name} is down", { name }), "disk-low": () => t("The disk is nearly full"), "alarm-path": () => t("The alarm path {name} does not work", { name }),
-    "key-stolen": () => t("{name} holds one of its keys for stolen", { name }), restored: () => t("A station came back from a backup"),
+    "bearer-down": () => (name ? t("The bearer {name} is down", { name: bearerName(name) }) : t("A bearer is down")), "disk-low": () => t("The disk is nearly full"), "alarm-path": () => (name ? t("The alarm path {name} does not work", { name }) : t("An alarm path does not work")),
+    "key-stolen": () => (name ? t("{name} holds one of its keys for stolen", { name }) : t("A key is held for stolen")), restored: () => t("A station came back from a backup"),
     "fork-proved": () => t("Two histories of one lane were shown"), "second-writer": () => t("A second station writes in one lane"), "keys-contradict": () => t("Keys contradict each other"),
-    "generations-exhausted": () => t("A lane has no further generation"), "contact-missed": () => t("A regular contact was missed"), "acknowledgement-overdue": () => t("A person's acknowledgement is overdue"),
-    test: () => t("A test of the alarm paths"),
+    "generations-exhausted": () => t("A lane has no further generation"), "contact-missed": () => t("A regular contact was missed"), "acknowledgement-overdue": () => t("A person’s acknowledgement is overdue"),
+    "station-silent": () => t("A station gives no sign of life"), test: () => t("A test of the alarm paths"),
   }[kind]?.() ?? t("Alarm: {kind}", { kind: inertString(kind, 40) });
 }
 
@@ -62,10 +63,10 @@ export function watch(context) {
     if (!first) return context.band("alarms", null);
     const next = first.next_step_ms;
     return context.band("alarms", el("span", { class: "alarmline" }, badge("overdue"), el("b", null, t("ALARM")), first.exercise ? exercise() : null,
-      el("span", null, where(first), alarmWords(first), ", ", rich("since {moment}", { moment: moment(first.since, live.now()) })),
+      el("span", null, where(first), alarmWords(first), comma(), rich("since {moment}", { moment: moment(first.since, live.now()) })),
       state.open.length > 1 ? el("span", null, n(state.open.length - 1, "and {count} more", "and {count} more")) : null,
       next === null ? null : el("span", null, t("Somebody outside is called in {span}.", { span: span(Math.max(0, next)) })),
-      button(may ? t("take it") : t("look"), show, { key: "Alt A" })), first.exercise ? "look" : "act");
+      button(may ? t("take it") : t("look"), show, { key: keyLabel("alt+a") })), first.exercise ? "look" : "act");
   }
 
   function paths() {
@@ -94,9 +95,9 @@ export function watch(context) {
       }
     };
     return el("li", { class: open ? "open" : null }, el("div", null, el("p", null, badge("overdue", { size: 16 }), " ", el("b", null, where(alarm), alarmWords(alarm)), alarm.exercise ? [" ", exercise()] : null, alarm.precedence ? [" ", precedence(alarm.precedence.toLowerCase(), { size: 14 })] : null),
-      el("p", { class: "small second" }, rich("since {moment}", { moment: moment(alarm.since, live.now()) }), alarm.subjects > 1 ? [", ", n(alarm.subjects, "{count} message", "{count} messages")] : null,
-        alarm.called.length ? [", ", t("called: {names}", { names: listed(alarm.called.map((each) => inertString(each, 40))) })] : null,
-        open ? null : [", ", rich("taken by {sign}", { sign: el("span", { class: "fig" }, alarm.sign) })]), said), open && may ? button(t("I take it"), take, { key: "Enter" }) : null);
+      el("p", { class: "small second" }, rich("since {moment}", { moment: moment(alarm.since, live.now()) }), alarm.subjects > 1 ? [comma(), n(alarm.subjects, "{count} message", "{count} messages")] : null,
+        alarm.called.length ? [comma(), t("called: {names}", { names: listed(alarm.called.map((each) => inertString(each, 40))) })] : null,
+        open ? null : [comma(), rich("taken by {sign}", { sign: el("span", { class: "fig" }, alarm.sign) })]), said), open && may ? button(t("I take it"), take, { key: keyLabel("enter") }) : null);
   }
 
   async function show() {

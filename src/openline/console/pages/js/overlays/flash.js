@@ -5,7 +5,7 @@ import { ofLine, get, post, explain } from "../api.js";
 import { failure } from "../dialogs.js";
 import { button, el, fill, fresh } from "../dom.js";
 import { inertLine, inertText } from "../inert.js";
-import { bind, hold } from "../keys.js";
+import { bind, hold, keyLabel } from "../keys.js";
 import { gradeWord } from "../line/message.js";
 import { keyOf } from "../line/window.js";
 import { own } from "../live.js";
@@ -15,7 +15,7 @@ import { badge, exercise, livery, precedenceShape, roleWord } from "../signs.js"
 import { chime, hush, quiet, quietUntil, ring, soundState, wake, whenSound } from "../sound.js";
 import { hashOf } from "../router.js";
 import { tellArrival, tellFlash } from "../tab.js";
-import { languageName, listed, n, rich, t } from "../words.js";
+import { comma, languageName, listed, n, rich, t } from "../words.js";
 
 export const styles = ["flash"];
 /** Keys struck for something else while it came do not read it. */
@@ -215,7 +215,7 @@ class Wall {
     const { body } = entry;
     const translations = remarks.filter((each) => each.kind === "translation");
     const mine = translations.findLast((each) => each.body.language === this.context.me.language) ?? translations.at(-1);
-    const slot = (kind, language, subject, text) => el("section", { class: "slot" }, el("p", { class: "tag" }, el("b", null, kind), ", ", languageName(language)), subject ? el("h2", null, inertLine(subject, 256)) : null, inertText(text ?? "", language));
+    const slot = (kind, language, subject, text) => el("section", { class: "slot" }, el("p", { class: "tag" }, el("b", null, kind), comma(), languageName(language)), subject ? el("h2", null, inertLine(subject, 256)) : null, inertText(text ?? "", language));
     fill(this.text, mine ? slot(`${gradeWord(mine.body.grade)} ${mine.author} ${mine.body.sign}`, mine.body.language, mine.body.subject, mine.body.text) : null, slot(t("original"), body.language, body.subject, body.text));
     this.text.classList.toggle("two", Boolean(mine));
   }
@@ -223,8 +223,8 @@ class Wall {
   drawFoot() {
     const may = this.live.may("watch-officer");
     const more = this.queue.length - 1;
-    const main = may ? button(t("I have read it. Stop the sound"), () => this.read(), { kind: "main big", key: "Ctrl Enter" })
-      : button(t("Close on this screen"), () => this.aside(), { kind: "main big", key: "Ctrl Enter" });
+    const main = may ? button(t("I have read it. Stop the sound"), () => this.read(), { kind: "main big", key: keyLabel("ctrl+enter") })
+      : button(t("Close on this screen"), () => this.aside(), { kind: "main big", key: keyLabel("ctrl+enter") });
     const held = this.foot.contains(document.activeElement) || document.activeElement === document.body || !this.dialog.contains(document.activeElement);
     fill(this.foot, main, button(t("Quiet for 60 seconds"), () => this.hushed(), { kind: "big", key: "S" }), el("div", { class: "end" }, this.said,
       may ? null : el("p", { class: "look" }, t("A watch officer acknowledges it.")),

@@ -9,7 +9,7 @@ import * as passkeys from "../passkeys.js";
 import { roleWord } from "../signs.js";
 import { hearing, testSound } from "../sound.js";
 import { wear } from "../theme.js";
-import { LANGUAGES, listed, n, t } from "../words.js";
+import { LANGUAGES, comma, listed, n, t } from "../words.js";
 
 /** The preferences: each is kept at once. */
 export function preferences(context) {
@@ -31,7 +31,7 @@ export function preferences(context) {
   const sounds = choice([["all", t("FLASH, and a short tone for other arrivals")], ["flash", t("FLASH only")]], me.sounds === "flash" || me.sounds === false ? "flash" : "all", {
     on: { change: () => keep({ sounds: sounds.value }, () => hearing(sounds.value)) } });
   return el("section", { class: "panel" }, el("h2", null, t("How I see and hear the console")),
-    el("p", { class: "second" }, el("b", { class: "fig" }, me.sign), ", ", listed(me.roles.map(roleWord))),
+    el("p", { class: "second" }, el("b", { class: "fig" }, me.sign), comma(), listed(me.roles.map(roleWord))),
     el("div", { class: "fields" }, field(t("Language"), language), field(t("Looks"), theme), field(t("Times"), times), field(t("Sounds"), sounds)),
     el("div", { class: "row" }, button(t("Test the sound of a FLASH"), () => testSound(context.live.now()), { key: "S" }), el("span", { class: "second" }, t("A FLASH is always heard: that cannot be switched off."))), said);
 }
@@ -83,6 +83,6 @@ export async function sessions(context, again) {
   };
   return el("section", { class: "panel" }, el("h2", null, context.live.may("administrator") ? t("Who is signed in") : t("Where I am signed in")),
     el("table", null, el("thead", null, el("tr", null, [t("Who"), t("Browser"), t("Since"), t("Last act"), ""].map((head) => el("th", { scope: "col" }, head)))),
-      el("tbody", null, found.map((each) => el("tr", null, el("td", null, el("b", { class: "fig" }, each.sign)), el("td", null, inertLine(each.browser, 60)), el("td", null, moment(each.made, context.live.now())), el("td", null, moment(each.seen, context.live.now()), each.locked ? [", ", t("locked")] : null),
+      el("tbody", null, found.map((each) => el("tr", null, el("td", null, el("b", { class: "fig" }, each.sign)), el("td", null, inertLine(each.browser, 60)), el("td", null, moment(each.made, context.live.now())), el("td", null, moment(each.seen, context.live.now()), each.locked ? [comma(), t("locked")] : null),
         el("td", null, each.this ? t("this one") : button(t("Sign out"), () => end(each))))))), said);
 }

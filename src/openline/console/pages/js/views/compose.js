@@ -13,7 +13,7 @@ import { inertText } from "../inert.js";
 import { lineHead } from "../line/head.js";
 import { own } from "../live.js";
 import { precedence } from "../signs.js";
-import { languageName, t } from "../words.js";
+import { comma, languageName, t } from "../words.js";
 
 export const styles = ["line", "compose"];
 
@@ -171,7 +171,7 @@ class Compose {
   drawOthers() {
     const { about } = this;
     fill(this.parts.others, about && this.mode === "write" ? el("section", { class: "about message them" }, el("header", null, precedence(about.entry.body.precedence, { size: 14 }), el("span", { class: "ref" }, about.entry.ref.reference)),
-      el("div", { class: "slot" }, el("p", { class: "tag" }, about.how === "answers" ? t("You answer this") : t("You replace this"), ", ", languageName(about.entry.body.language)), inertText(about.entry.body.text ?? "", about.entry.body.language))) : null,
+      el("div", { class: "slot" }, el("p", { class: "tag" }, about.how === "answers" ? t("You answer this") : t("You replace this"), comma(), languageName(about.entry.body.language)), inertText(about.entry.body.text ?? "", about.entry.body.language))) : null,
     notices.others(this.line, this.composing, this.waiting, this.draft.number));
   }
 
@@ -303,9 +303,10 @@ class Compose {
     if (this.busy) return;
     this.busy = true;
     try {
+      await this.draft.quiet(); // a look on its way would find the draft gone
       await act();
     } catch (error) {
-      if (error.code === "conflict" && this.mode !== "waits") this.draft.look();
+      if (error.code === "conflict") await (this.mode === "waits" ? this.further(this.waits.draft) : this.draft.look());
       fill(this.said, failure(error, this.api.explain));
     } finally {
       this.busy = false;
@@ -360,7 +361,7 @@ class Compose {
       return;
     }
     await this.acting(async () => {
-      const { ref, due } = await this.api.post(`/v1/drafts/${this.waits.draft}/release`, { ...given, ...(confirm ? { confirm } : {}) });
+      const { ref, due } = await this.api.post(`/v1/drafts/${this.waits.draft}/release`, { ...given, digest: this.waits.digest, ...(confirm ? { confirm } : {}) });
       this.became({ ...this.waits, state: ref ? "released" : "grace", ref, due });
     });
   }

@@ -9,11 +9,12 @@ import { proposals, proposeSchedule, schedulePanel } from "../contacts/schedule.
 import { failure } from "../dialogs.js";
 import { button, el, fill } from "../dom.js";
 import { inertLine } from "../inert.js";
+import { keyLabel } from "../keys.js";
 import { own } from "../live.js";
 import { hm } from "../moments.js";
 import { lineName } from "../picking.js";
 import { exercise, livery } from "../signs.js";
-import { n, rich, richN, t } from "../words.js";
+import { comma, n, rich, richN, t } from "../words.js";
 
 export const styles = ["contacts"];
 const DAYS = 90;
@@ -55,7 +56,7 @@ class Contacts {
     this.mine = el("div", { class: "chosen-contact", "aria-live": "polite" });
     this.figures = el("div");
     this.proposal = el("div");
-    const acts = el("div", { class: "row monthacts" }, button(t("Month before"), () => this.turn(-1), { key: "PgUp" }), button(t("Next month"), () => this.turn(1), { key: "PgDn" }), el("span", { class: "gap" }),
+    const acts = el("div", { class: "row monthacts" }, button(t("Month before"), () => this.turn(-1), { key: keyLabel("pageup") }), button(t("Next month"), () => this.turn(1), { key: keyLabel("pagedown") }), el("span", { class: "gap" }),
       this.may() ? button(t("Record a contact"), () => this.acts.record(), { key: "R" }) : null, this.mayAddress() ? button(t("Calendar address"), () => calendars(), { key: "V" }) : null);
     fill(root, livery(el("header", null, this.heading), line), this.wrong, el("div", { class: "left" }, this.place, acts), this.side);
     this.offs = [
@@ -134,7 +135,7 @@ class Contacts {
     fill(this.mine, each ? account(this.line, each, options) : el("section", { class: "panel" }, el("p", null, t("No contact is due in this month."))));
     const meant = each && this.#unsigned(each) ? null : found.outside.find((word) => this.#unsigned({ words: [word] }));
     const outside = found.outside.length ? el("section", { class: "panel outside" }, el("h2", null, t("Contacts outside the schedule")), found.outside.map((word) => el("div", null,
-      el("p", null, el("b", null, mediumWord(word.medium)), ", ", said(word.at, { day: "numeric", month: "long" }), ", ", el("time", null, hm(word.at))),
+      el("p", null, el("b", null, mediumWord(word.medium)), comma(), said(word.at, { day: "numeric", month: "long" }), comma(), el("time", null, hm(word.at))),
       spoken(this.line, word, this.acts, this.may(), word === meant)))) : null;
     fill(this.side, this.proposal, this.mine, outside, this.figures,
       schedulePanel(found, this.live.may("administrator") ? () => this.propose() : null), marksKey());

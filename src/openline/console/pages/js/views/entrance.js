@@ -1,5 +1,6 @@
 // Where nobody is signed in: passkey, one-time link, recovery code; and the first sign-in of all.
 
+import { explain } from "../api.js";
 import { failure } from "../dialogs.js";
 import { button, el, field, fill } from "../dom.js";
 import { bind } from "../keys.js";
@@ -97,8 +98,8 @@ function refusedByBrowser(error) {
 }
 
 function notTaken(error) {
-  if (error.code === "too-often" || error.code === "quota") return { what: t("Too many tries."), next: t("Wait a few minutes, then try again."), said: error.said };
-  return { what: t("That was not taken."), next: t("It may be used up, too old, or not yours. Try another way, or ask an administrator for a one-time link."), said: error.said };
+  if (error.code === "too-often" || error.code === "quota") return { what: t("Too many tries."), next: t("Wait a few minutes, then try again."), said: explain(error).said };
+  return { what: t("That was not taken."), next: t("It may be used up, too old, or not yours. Try another way, or ask an administrator for a one-time link."), said: explain(error).said };
 }
 
 // --- the one-time link ---------------------------------------------------------------------------------------------

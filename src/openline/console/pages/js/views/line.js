@@ -4,6 +4,7 @@
 import * as acts from "../line/acts.js";
 import { copied } from "../line/copying.js";
 import { button, el, fill } from "../dom.js";
+import { keyLabel } from "../keys.js";
 import { integrity, lineHead } from "../line/head.js";
 import { own } from "../live.js";
 import { message } from "../line/message.js";
@@ -11,7 +12,7 @@ import { day, moment } from "../moments.js";
 import { note } from "../line/notes.js";
 import { Presenter } from "../presented.js";
 import { badge } from "../signs.js";
-import { t } from "../words.js";
+import { comma, t } from "../words.js";
 import { crossed, keyOf, Window } from "../line/window.js";
 
 export const styles = ["line"];
@@ -99,8 +100,8 @@ class Line {
     this.dirty.clear();
     fill(this.foot, integrity(this.line, this.window));
     fill(this.above, this.window.atStart ? el("p", { class: "second" }, this.window.entries.length ? t("The line begins here.") : t("Nothing has been said on this line yet. C composes the first message."))
-      : button(t("Earlier entries"), () => this.older(), { kind: "plain", key: "PgUp" }));
-    fill(this.below, this.window.atEnd ? null : button(t("To the newest"), () => this.newest(), { key: "End" }));
+      : button(t("Earlier entries"), () => this.older(), { kind: "plain", key: keyLabel("pageup") }));
+    fill(this.below, this.window.atEnd ? null : button(t("To the newest"), () => this.newest(), { key: keyLabel("end") }));
     kept();
   }
 
@@ -145,7 +146,7 @@ class Line {
     };
     const side = (entry, place) => el("div", { class: `side ${this.ours(entry) ? "ours" : "theirs"} ${place}` }, article(entry));
     const axis = (entry, place, more) => el("div", { class: `axis ${place}` }, entry.time ? moment(entry.time) : null, more);
-    const names = (entries) => (entries?.length ? this.cross(t("CROSSED"), entries.map((each) => each.ref.reference.replace(/ \d{6}Z [A-Z]{3} \d\d$/, "")).join(", ")) : null);
+    const names = (entries) => (entries?.length ? this.cross(t("CROSSED"), entries.map((each) => each.ref.reference.replace(/ \d{6}Z [A-Z]{3} \d\d$/, "")).join(comma())) : null);
     if (spec.pair) {
       return el("div", { class: "row" }, axis(one, "first", [this.cross(t("CROSSED"), t("neither had seen the other")), Math.abs(other.time - one.time) > 59_999 ? moment(other.time) : null]), side(one, "first"), side(other, "first"));
     }

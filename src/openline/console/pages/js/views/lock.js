@@ -1,6 +1,6 @@
 // The locked console: still a watch floor. The state of the lines, the clocks and the alarm of a FLASH; words only after unlocking.
 
-import { get } from "../api.js";
+import { explain, get } from "../api.js";
 import { failure } from "../dialogs.js";
 import { button, el, field, fill } from "../dom.js";
 import { inertLine } from "../inert.js";
@@ -14,7 +14,7 @@ import { badge, exercise, livery, precedenceShape, stateColour, stateWord, wire 
 import { hush, isRinging, quiet, ring, soundState, testedAt, testSound, whenSound } from "../sound.js";
 import { tellFlash } from "../tab.js";
 import { wear, worn } from "../theme.js";
-import { rich, t } from "../words.js";
+import { comma, rich, t } from "../words.js";
 
 export const styles = ["entrance", "lock"];
 
@@ -97,7 +97,7 @@ function door(place) {
       await begin();
     } catch (error) {
       fill(place.said, error instanceof DOMException ? el("p", { class: "said look" }, t("No passkey was given: it was cancelled, or it took too long. Try again."))
-        : failure(error, (each) => (each.code === "away" ? place.context.api.explain(each) : { what: t("That was not taken."), next: t("Only {sign} unlocks this console. Somebody else signs out first.", { sign: me.sign }), said: each.said })));
+        : failure(error, (each) => (each.code === "away" ? place.context.api.explain(each) : { what: t("That was not taken."), next: t("Only {sign} unlocks this console. Somebody else signs out first.", { sign: me.sign }), said: explain(each).said })));
     }
   };
   const code = el("input", { autocomplete: "off", spellcheck: "false", maxlength: 80, required: true });
@@ -169,8 +169,8 @@ function flash(place, line, where) {
   rings.set(line.label, (rings.get(line.label) ?? new Set()).add(where));
   alarm.hidden = false;
   fill(alarm, precedenceShape("flash", { size: 120 }), el("div", null,
-    el("p", { class: "alarmword", lang: "en" }, "FLASH", " ", line.policy?.exercise || live.status?.simulated_clock ? exercise() : null),
-    el("p", null, rich("Line {number} {title}, from {parties}, at {moment}.", { number: el("b", { class: "fig" }, line.number), title: inertLine(line.title || line.label, 60), parties: peers(line).map((party) => party.name).join(", "), moment: moment(live.now()) })),
+    el("p", { class: "alarmword" }, "FLASH", " ", line.policy?.exercise || live.status?.simulated_clock ? exercise() : null),
+    el("p", null, rich("Line {number} {title}, from {parties}, at {moment}.", { number: el("b", { class: "fig" }, line.number), title: inertLine(line.title || line.label, 60), parties: peers(line).map((party) => party.name).join(comma()), moment: moment(live.now()) })),
     el("p", null, t("Unlock to read it. It rings until somebody reads it."))),
   el("div", { class: "stack" }, button(t("Unlock with your passkey"), () => document.querySelector(".right button.main").click(), { key: t("Enter"), kind: "main big" }),
     button(t("Quiet for 60 seconds"), () => quiet(60), { key: "S", kind: "big" }), place.said));

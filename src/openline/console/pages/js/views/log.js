@@ -3,9 +3,11 @@
 import { failure } from "../dialogs.js";
 import { button, choice, el, field, fill } from "../dom.js";
 import { inertLine, inertText } from "../inert.js";
+import { keyLabel } from "../keys.js";
 import { Audit } from "../log/audit.js";
 import { dutyPanel } from "../log/duty.js";
 import { day, moment } from "../moments.js";
+import { takenNote } from "../named.js";
 import { lineName } from "../picking.js";
 import { livery } from "../signs.js";
 import { openWatch } from "../watch.js";
@@ -47,7 +49,7 @@ class Log {
     this.form = writes ? el("form", { class: "noting no-print", on: { submit: (event) => {
       event.preventDefault();
       this.write();
-    } } }, field(t("A note for this floor; it never leaves the station"), this.note), el("div", { class: "stack" }, field(t("About"), this.line), button(t("Put into the log"), () => this.write(), { key: "Ctrl Enter", kind: "main" }))) : null;
+    } } }, field(t("A note for this floor; it never leaves the station"), this.note), el("div", { class: "stack" }, field(t("About"), this.line), button(t("Put into the log"), () => this.write(), { key: keyLabel("ctrl+enter"), kind: "main" }))) : null;
     fill(root, el("h1", { class: "sentence" }, t("Log")), this.tabs, this.wrong, el("div", { class: "left" }, this.form, this.list), this.side);
     const again = () => this.duty();
     this.offs = [this.live.on("waiting", again), this.live.on("lines", again)];
@@ -153,7 +155,7 @@ class Log {
   #entry(entry, now) {
     const line = this.live.line(entry.line);
     const node = el("li", { class: "logentry" }, el("div", null, el("p", { class: "head" }, moment(entry.time, now), " ", el("b", { class: "fig" }, entry.sign), " ", el("span", { class: entry.act === "log" ? "second" : "chosen" }, actWord(entry.act)), " ",
-      entry.line ? (line ? lineName(line) : inertLine(entry.line, 60)) : null), entry.text ? inertText(entry.text) : null));
+      entry.line ? (line ? lineName(line) : inertLine(entry.line, 60)) : null), entry.text ? inertText(entry.act === "watch-taken" ? takenNote(entry.text) : entry.text) : null));
     return line ? livery(node, line) : node;
   }
 

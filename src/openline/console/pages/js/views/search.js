@@ -4,6 +4,7 @@ import { failure } from "../dialogs.js";
 import { button, choice, el, field, fill } from "../dom.js";
 import { inertLine, inertString } from "../inert.js";
 import { dtg } from "../moments.js";
+import { kindWord } from "../named.js";
 import { lineName } from "../picking.js";
 import { hashOf } from "../router.js";
 import { livery, precedence, PRECEDENCES } from "../signs.js";
@@ -142,12 +143,4 @@ class Search {
     const at = links.indexOf(document.activeElement);
     links[Math.max(0, Math.min(links.length - 1, at + by))]?.focus();
   }
-}
-
-/** What an entry is that is no message, in a word. */
-function kindWord(kind) {
-  return {
-    interim: t("interim"), decline: t("declined"), query: t("query"), answer: t("answer"), translation: t("translation"), suspend: t("suspension"), lift: t("suspension lifted"),
-    service: t("service"), contact: t("contact"), test: t("test"), attachment: t("file"),
-  }[kind] ?? kind;
 }
