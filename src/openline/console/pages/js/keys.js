@@ -97,10 +97,10 @@ document.addEventListener("keydown", listen);
 
 /** The sheet of all keys. */
 export function showKeys() {
-  const boxes = bound().filter((layer) => layer.bindings.some((each) => each.words)).map((layer) => el("section", null,
-    el("h3", null, layer.name === "floor-wide" ? t("Everywhere") : t("In this view")),
-    el("dl", { class: "keysheet" }, layer.bindings.filter((each) => each.words).map((each) => [
-      el("dt", null, el("kbd", null, keyLabel(each.key))), el("dd", null, each.words)]))));
+  const all = bound().map(({ name, bindings }) => [name === "floor-wide", bindings.filter((each) => each.words)]);
+  const boxes = [[false, t("In this view")], [true, t("Everywhere")]].map(([wide, heading]) => [heading, all.filter(([each]) => each === wide).flatMap(([, bindings]) => bindings)])
+    .filter(([, bindings]) => bindings.length).map(([heading, bindings]) => el("section", null, el("h3", null, heading),
+      el("dl", { class: "keysheet" }, bindings.map((each) => [el("dt", null, el("kbd", null, keyLabel(each.key))), el("dd", null, each.words)]))));
   const toggle = el("input", { type: "checkbox", id: "single-keys", checked: singleKeys(), on: {
     change: () => (toggle.checked ? localStorage.removeItem(OFF) : localStorage.setItem(OFF, "1")) } });
   openDialog(t("All keys"), el("div", { class: "stack" }, boxes,

@@ -3,7 +3,8 @@
 import { el } from "./dom.js";
 import { t } from "./words.js";
 
-const MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
+/** As a date-time group writes them. */
+export const MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
 const two = (value) => String(value).padStart(2, "0");
 const preference = { times: "utc" };
 
@@ -105,8 +106,8 @@ setInterval(() => {
     if (each.node.isConnected) {
       each.seen = true;
       each.update(at);
-    } else if (each.seen || each.missed > 5) ticking.delete(each);
-    else each.missed = (each.missed ?? 0) + 1;
+    } else if (each.seen || each.missed) ticking.delete(each); // built for a page that has gone on without it
+    else each.missed = true;
   }
 }, 1000);
 

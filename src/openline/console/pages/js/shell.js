@@ -131,7 +131,7 @@ export class Shell {
       el("a", { href: "#/settings", class: "who", title: listed(me.roles.map(roleWord)) }, who),
       button(t("lock"), this.acts.lock, { kind: "bare", key: "L" }),
       button(t("sign out"), this.acts.leave, { kind: "bare" }),
-      button(t("Light / dark"), () => this.#theme(), { kind: "bare" })));
+      button(t("Light / dark"), () => this.#theme(), { kind: "bare theme" })));
   }
 
   async #theme() {

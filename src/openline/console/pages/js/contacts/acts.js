@@ -2,6 +2,7 @@
 // side's word, give out and end calendar addresses.
 
 import { explain, get, ofLine, post } from "../api.js";
+import { dateField } from "../date_field.js";
 import { askForm, failure, openDialog } from "../dialogs.js";
 import { button, choice, el, field, fill } from "../dom.js";
 import { inertLine } from "../inert.js";
@@ -43,12 +44,12 @@ export class ContactActs {
   /** A contact outside the schedule: a telephone call, a meeting. */
   record() {
     const medium = choice(MEDIA.map((name) => [name, mediumWord(name)]), "call");
-    const at = el("input", { type: "datetime-local", value: new Date(now()).toISOString().slice(0, 16), required: true });
+    const at = dateField(t("When (UTC)"), { value: new Date(now()).toISOString().slice(0, 16), minute: true });
     const text = words();
     return this.#asked(t("Record a contact that took place elsewhere"), (form) => form.append(
       el("p", { class: "second" }, t("A telephone call, a meeting. It is signed; it counts when the other side has signed it too.")),
-      el("div", { class: "row" }, field(t("By"), medium), field(t("When (UTC)"), at)), field(t("What it was, without what was said in confidence"), text)), () => ({
-      kind: "contact", medium: medium.value, outcome: "kept", at: Date.parse(`${at.value}Z`), text: text.value.trim(),
+      el("div", { class: "row" }, field(t("By"), medium), at.node), field(t("What it was, without what was said in confidence"), text)), () => ({
+      kind: "contact", medium: medium.value, outcome: "kept", at: at.value() ? Date.parse(`${at.value()}Z`) : at.input.value, text: text.value.trim(),
     }), t("Sign it"));
   }
 

@@ -1,6 +1,7 @@
 // The schedule is part of the terms: shown in full, changed by a proposal to which the other side assents.
 
 import { explain, get, ofLine, post, query } from "../api.js";
+import { dateField } from "../date_field.js";
 import { askForm, failure } from "../dialogs.js";
 import { button, choice, el, field, fill } from "../dom.js";
 import { inertLine } from "../inert.js";
@@ -60,14 +61,14 @@ export function proposeSchedule(line, schedule) {
   const name = el("input", { maxlength: 64, dir: "auto" });
   const rule = choice([["daily", t("every day")], ["weekdays", t("Monday to Friday")], ["weekly", t("every week")], ["monthly", t("every month")], ["own", t("a rule of RFC 5545")]], "weekdays");
   const own_ = el("input", { class: "fig", maxlength: 256, dir: "ltr", placeholder: "FREQ=WEEKLY;BYDAY=TU,TH" });
-  const start = el("input", { type: "datetime-local", value: `${new Date(now() + 86_400_000).toISOString().slice(0, 10)}T09:00` });
+  const start = dateField(t("First time, on the clock of its zone"), { minute: true, value: `${new Date(now() + 86_400_000).toISOString().slice(0, 10)}T09:00` });
   const zone = el("input", { maxlength: 64, value: "UTC", dir: "ltr", list: "zones" });
   const also = el("input", { maxlength: 200, dir: "ltr", placeholder: "Europe/Helsinki, Asia/Seoul" });
   const medium = choice(["call", "meeting", "message", "test"].map((each) => [each, mediumWord(each)]), "call");
   const begins = choice([["", t("any")], ...line.parties.map((party) => [party.name, party.name])], "");
   const tolerance = el("input", { type: "number", min: 1, max: 1_440, value: 30 });
   const added = () => (name.value.trim() ? [{
-    name: name.value.trim(), rule: rule.value === "own" ? own_.value.trim() : RULES[rule.value], start: start.value.slice(0, 16), zone: zone.value.trim(), medium: medium.value, begins: begins.value,
+    name: name.value.trim(), rule: rule.value === "own" ? own_.value.trim() : RULES[rule.value], start: start.value() || start.input.value, zone: zone.value.trim(), medium: medium.value, begins: begins.value,
     tolerance_minutes: Number(tolerance.value), also: also.value.split(",").map((each) => each.trim()).filter(Boolean),
   }] : []);
   return askForm(t("Propose another schedule"), (form) => form.append(
@@ -75,7 +76,7 @@ export function proposeSchedule(line, schedule) {
     stays.length ? el("fieldset", null, el("legend", null, t("These stay")), stays.map(({ each, box }) => el("p", null, box, " ", el("label", { for: box.id }, inertLine(each.name, 64))))) : "",
     el("fieldset", { class: "stack" }, el("legend", null, t("And one more")), el("div", { class: "row" }, field(t("Name"), name), field(t("By"), medium)),
       el("div", { class: "row" }, field(t("How often"), rule), field(t("Rule, if it is one of RFC 5545"), own_)),
-      el("div", { class: "row" }, field(t("First time, on the clock of its zone"), start), field(t("Zone"), zone)),
+      el("div", { class: "row" }, start.node, field(t("Zone"), zone)),
       el("div", { class: "row" }, field(t("Shown besides in the zones"), also), field(t("Who begins"), begins), field(t("Minutes before and after"), tolerance)))),
   () => post(ofLine(line, "/entries"), { kind: "propose", policy: { contacts: [...stays.filter(({ box }) => box.checked).map(({ each }) => each), ...added()] } }), { yes: t("Propose it"), explainError: explain });
 }

@@ -13,6 +13,7 @@ import { DAY_MS } from "./tests.js";
 const ROWS = 6;
 const WIDE = 240;
 const ROW = 16;
+const MOST_TESTS = 300;
 
 /** The instrument of a line; `tests` is of Tests. */
 export function instrument(context, line, tests) {
@@ -56,11 +57,16 @@ function testRow(name, tests, way, now) {
   const all = tests?.[way] ?? [];
   const lost = way === "out" ? all.filter((test) => test.overdue).length : 0;
   const value = !tests ? "" : way === "out" ? t("{held} of {sent}", { held: all.filter((test) => test.held !== null).length, sent: all.length }) : n(all.length, "{count} came", "{count} came");
-  const marks = (y) => all.slice(0, 300).map((test) => {
-    const x = xOf(way === "out" ? test.at : test, now);
-    if (way === "out" && test.overdue) return stroke(`M${x - 1.6} ${y - 4}L${x + 1.6} ${y + 4}M${x - 1.6} ${y + 4}L${x + 1.6} ${y - 4}`, "act", 2);
-    return stroke(`M${x} ${y - 4}V${y + 4}`, "ink2", 2);
-  });
+  const marks = (y) => {
+    const came = [];
+    const missing = [];
+    for (const test of all.slice(0, MOST_TESTS)) {
+      const x = xOf(way === "out" ? test.at : test, now);
+      if (way === "out" && test.overdue) missing.push(`M${x - 1.6} ${y - 4}L${x + 1.6} ${y + 4}M${x - 1.6} ${y + 4}L${x + 1.6} ${y - 4}`);
+      else came.push(`M${x} ${y - 4}V${y + 4}`);
+    }
+    return [came.length ? stroke(came.join(""), "ink2", 2) : null, missing.length ? stroke(missing.join(""), "act", 2) : null].filter(Boolean);
+  };
   return { name, value, kind: lost ? "act" : "", marks };
 }
 

@@ -3,10 +3,11 @@
 import { explain, get, post, put } from "../api.js";
 import { confirmed, failure, openDialog } from "../dialogs.js";
 import { button, choice, el, field, fill } from "../dom.js";
-import { inertLine } from "../inert.js";
+import { inertLine, inertString } from "../inert.js";
 import { moment, prefer } from "../moments.js";
 import * as passkeys from "../passkeys.js";
 import { roleWord } from "../signs.js";
+import { browserWords } from "./browser.js";
 import { hearing, testSound } from "../sound.js";
 import { wear } from "../theme.js";
 import { LANGUAGES, comma, listed, n, t } from "../words.js";
@@ -83,6 +84,6 @@ export async function sessions(context, again) {
   };
   return el("section", { class: "panel" }, el("h2", null, context.live.may("administrator") ? t("Who is signed in") : t("Where I am signed in")),
     el("table", null, el("thead", null, el("tr", null, [t("Who"), t("Browser"), t("Since"), t("Last act"), ""].map((head) => el("th", { scope: "col" }, head)))),
-      el("tbody", null, found.map((each) => el("tr", null, el("td", null, el("b", { class: "fig" }, each.sign)), el("td", null, inertLine(each.browser, 60)), el("td", null, moment(each.made, context.live.now())), el("td", null, moment(each.seen, context.live.now()), each.locked ? [comma(), t("locked")] : null),
+      el("tbody", null, found.map((each) => el("tr", null, el("td", null, el("b", { class: "fig" }, each.sign)), el("td", { title: inertString(each.browser, 300) }, browserWords(each.browser)), el("td", null, moment(each.made, context.live.now())), el("td", null, moment(each.seen, context.live.now()), each.locked ? [comma(), t("locked")] : null),
         el("td", null, each.this ? t("this one") : button(t("Sign out"), () => end(each))))))), said);
 }

@@ -19,6 +19,9 @@ import { comma, n, rich, richN, t } from "../words.js";
 export const styles = ["contacts"];
 const DAYS = 90;
 const AGAIN_MS = 30_000;
+/** After a moment at which a contact changes, before the station is asked: it reads the same clock. */
+const AFTER_MS = 250;
+const LONGEST_MS = 2 ** 31 - 1; // of a timer
 const AHEAD_MS = 14 * 86_400_000;
 
 export function open(root, context, params) {
@@ -70,6 +73,7 @@ class Contacts {
     this.asked += 1;
     clearInterval(this.timer);
     clearTimeout(this.later);
+    clearTimeout(this.next);
     this.offs.forEach((off) => off());
   }
 
@@ -96,6 +100,7 @@ class Contacts {
       const [found, figures] = await Promise.all([api.get(api.ofLine(this.line, `/contacts${api.query({ from, to: ahead })}`)), api.get(api.ofLine(this.line, `/figures${api.query({ days: DAYS })}`))]);
       if (mine !== this.asked) return;
       this.found = found;
+      this.#wake();
       fill(this.wrong);
       fill(this.figures, figuresPanel(this.line, figures, DAYS));
       this.draw();
@@ -107,6 +112,14 @@ class Contacts {
       const node = await proposals(this.line, { assented: () => this.load(), may: this.live.may("administrator") });
       if (mine === this.asked) fill(this.proposal, node);
     } catch { /* who may not read entries sees no proposals */ }
+  }
+
+  /** Look again at the next moment at which a contact opens, falls due or is missed. */
+  #wake() {
+    clearTimeout(this.next);
+    const now = this.live.now();
+    const ahead = this.found.occurrences.flatMap(({ opens, start, closes }) => [opens, start, closes]).filter((at) => at > now);
+    if (ahead.length) this.next = setTimeout(() => this.load(), Math.min(Math.min(...ahead) - now + AFTER_MS, LONGEST_MS));
   }
 
   /** The latest that is over, else the first ahead: what one wants to see first. */

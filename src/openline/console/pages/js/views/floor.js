@@ -11,16 +11,18 @@ import { n, t } from "../words.js";
 
 export const styles = ["floor"];
 const SHOWN = 40;
+const MINUTE_MS = 60_000;
 const READERS = ["watch-officer", "principal", "interpreter", "auditor"];
-/** An instrument grows with the screen, up to this: its words stay together. */
-const TALL = 210;
+
+/** What of a strip's words the time alone changes. */
+const passing = (waits, now) => [waits.due !== null && waits.due < now, waits.what === "theirs" || waits.due === null ? Math.floor(now / MINUTE_MS) : 0];
 
 export function open(root, context) {
   const { live } = context;
   const heading = el("h1", { class: "sentence" });
   const lines = el("section", { class: "lines", "aria-label": t("Lines") });
   const queue = el("section", { class: "queue", "aria-label": t("Waits for this watch") });
-  const place = { context, at: 0, strips: [], drawn: new Map(), tests: new Tests(live, () => drawLines()) };
+  const place = { context, at: 0, strips: [], kept: new Map(), drawn: new Map(), tests: new Tests(live, () => drawLines()) };
 
   function drawLines() {
     if (!live.lines.size) {
@@ -44,7 +46,7 @@ export function open(root, context) {
       again?.focus({ preventScroll: true });
       again?.removeAttribute("data-again");
     }
-    lines.style.maxBlockSize = `${live.lines.size * TALL}px`;
+    lines.style.setProperty("--many", live.lines.size); // an instrument grows with the screen up to a height: its words stay together
     for (const [id, node] of place.drawn) if (!kept.has(id) && node.remove() === undefined) place.drawn.delete(id);
   }
 
@@ -53,7 +55,11 @@ export function open(root, context) {
     const waiting = live.inbox.waiting();
     const chosen = place.strips[place.at]?.dataset.place;
     const focused = queue.contains(document.activeElement);
-    place.strips = waiting.slice(0, SHOWN).map((each) => strip(context, each));
+    place.kept = new Map(waiting.slice(0, SHOWN).map((each) => {
+      const said = JSON.stringify([{ ...each, line: [each.line.line, each.line.number, each.line.pattern, each.line.hue, each.line.policy?.exercise] }, passing(each, live.now())]);
+      return [said, place.kept.get(said) ?? strip(context, each)];
+    }));
+    place.strips = [...place.kept.values()];
     fill(queue, el("h2", null, el("span", null, t("Waits for this watch, first clock first")), el("span", { class: "fig" }, waiting.length)),
       place.strips.length ? place.strips : el("p", { class: "nothing" }, !live.may(...READERS) ? t("Your role does not read messages. The lines are live.") : live.inbox.loaded ? t("Nothing waits. The lines are watched.") : t("Looking through the lines…")),
       waiting.length > SHOWN ? el("p", { class: "second small" }, n(waiting.length - SHOWN, "{count} more waits.", "{count} more wait.")) : null);

@@ -1,7 +1,8 @@
 // Record: how it stands on both sides, the export that anybody verifies, the proof of one entry, and paper.
 
+import { dateField } from "../date_field.js";
 import { failure } from "../dialogs.js";
-import { button, el, field, fill } from "../dom.js";
+import { button, el, fill } from "../dom.js";
 import { lineName } from "../picking.js";
 import { messages, sheet } from "../record/paper.js";
 import { standing } from "../record/standing.js";
@@ -17,7 +18,7 @@ export function open(root, context, params) {
   context.keys([
     ...(view.exporting ? [{ key: "e", words: t("export"), run: () => view.exporting.run() }, { key: "o", words: t("proof of one entry"), run: () => view.proving.focus() }] : []),
     { key: "p", words: t("print"), run: () => view.paper(true) },
-    { key: "f", words: t("from which day"), run: () => view.from.focus(), hint: false },
+    { key: "f", words: t("from which day"), run: () => view.from.input.focus(), hint: false },
   ]);
   return () => view.stop();
 }
@@ -31,12 +32,12 @@ class Record {
     this.exporting = audits ? exporting(this.live, line) : null;
     this.proving = audits ? proving(this.live, line, query.get("entry") ?? "") : null;
     const today = new Date(this.live.now()).toISOString().slice(0, 10);
-    this.from = el("input", { type: "date", value: today });
-    this.to = el("input", { type: "date", value: today });
+    this.from = dateField(t("From (UTC)"), { value: today });
+    this.to = dateField(t("Until (UTC)"), { value: today });
     this.wrong = el("div", { role: "alert" });
     this.sheet = el("div", { class: "papers" });
     const printing = reads ? el("section", { class: "panel" }, el("h2", null, t("Paper")), el("p", { class: "second" }, t("Every message carries its reference, precedence and receipts, and every sheet the word COPY.")),
-      el("div", { class: "row bottom" }, field(t("From (UTC)"), this.from), field(t("Until (UTC)"), this.to), button(t("Show"), () => this.paper(false)), button(t("Print"), () => this.paper(true), { key: "P", kind: "main" })), this.wrong) : null;
+      el("div", { class: "row bottom" }, this.from.node, this.to.node, button(t("Show"), () => this.paper(false)), button(t("Print"), () => this.paper(true), { key: "P", kind: "main" })), this.wrong) : null;
     const refused = audits ? null : el("section", { class: "panel" }, el("h2", null, t("Export and proof")), el("p", null, t("Only an auditor takes the record out. Ask one, or the administrator of this station.")));
     fill(root, livery(el("header", { class: "no-print" }, el("h1", { class: "sentence" }, t("Record"), ": ", lineName(line), line.policy?.exercise ? [" ", exercise()] : null)), line),
       el("div", { class: "columns no-print" }, el("div", { class: "stack" }, this.holds), el("div", { class: "stack" }, refused, this.exporting?.node, this.proving?.node, printing)), this.sheet);
@@ -59,9 +60,9 @@ class Record {
   /** The messages of the chosen days below; and on paper. */
   async paper(onPaper) {
     const mine = (this.turn += 1);
-    const from = Date.parse(`${this.from.value}T00:00:00Z`);
-    const to = Date.parse(`${this.to.value}T00:00:00Z`) + DAY_MS - 1;
-    if (!Number.isFinite(from) || !Number.isFinite(to)) return this.from.focus();
+    const from = Date.parse(`${this.from.value()}T00:00:00Z`);
+    const to = Date.parse(`${this.to.value()}T00:00:00Z`) + DAY_MS - 1;
+    if (!Number.isFinite(from) || !Number.isFinite(to)) return (Number.isFinite(from) ? this.to : this.from).input.focus();
     try {
       const found = await messages(this.line, from, to);
       if (mine !== this.turn) return undefined;

@@ -1,5 +1,6 @@
 // Search over the transcripts of all lines: by words, line, precedence and days. What was found is shown in its passage.
 
+import { dateField } from "../date_field.js";
 import { failure } from "../dialogs.js";
 import { button, choice, el, field, fill } from "../dom.js";
 import { inertLine, inertString } from "../inert.js";
@@ -37,8 +38,8 @@ class Search {
     this.line = choice([["", t("All lines")], ...[...this.live.lines.values()].map((line) => [line.label, `${line.number} ${inertString(line.title || line.label, 60)}`])], given("line"), { on: { change: soon } });
     this.kind = choice([["", t("Everything")], ["message", t("Messages")], ["query,answer,translation", t("Queries and translations")], ["interim,decline,suspend,lift", t("Decisions")]], given("kind"), { on: { change: soon } });
     this.precedence = choice([["", t("Any precedence")], ...PRECEDENCES.map((name) => [name, name.toUpperCase()])], given("precedence"), { on: { change: soon } });
-    this.from = el("input", { type: "date", value: given("from"), on: { change: soon } });
-    this.to = el("input", { type: "date", value: given("to"), on: { change: soon } });
+    this.from = dateField(t("From (UTC)"), { value: given("from"), changed: soon });
+    this.to = dateField(t("Until (UTC)"), { value: given("to"), changed: soon });
     this.said = el("p", { class: "second", role: "status" });
     this.wrong = el("div", { role: "alert" });
     this.list = el("ol", { class: "found" });
@@ -47,7 +48,7 @@ class Search {
       event.preventDefault();
       this.search();
     } } }, field(t("Words; all must occur, “some words” together"), this.words), field(t("Line"), this.line), field(t("What"), this.kind), field(t("Precedence"), this.precedence),
-    field(t("From (UTC)"), this.from), field(t("Until (UTC)"), this.to));
+    this.from.node, this.to.node);
     form.firstChild.classList.add("wide");
     fill(root, el("h1", { class: "sentence" }, t("Search")), form, this.wrong, this.said, this.list, this.below);
     requestAnimationFrame(() => this.words.focus());
@@ -61,7 +62,7 @@ class Search {
   }
 
   asked() {
-    return this.words.value.trim() || this.precedence.value || this.kind.value || this.from.value || this.to.value || this.line.value;
+    return this.words.value.trim() || this.precedence.value || this.kind.value || this.from.value() || this.to.value() || this.line.value;
   }
 
   hint() {
@@ -76,7 +77,7 @@ class Search {
   }
 
   question(more = {}) {
-    const day = (input, end) => (input.value ? Date.parse(`${input.value}T00:00:00Z`) + (end ? DAY_MS - 1 : 0) : null);
+    const day = (date, end) => (date.value() ? Date.parse(`${date.value()}T00:00:00Z`) + (end ? DAY_MS - 1 : 0) : null);
     const { api } = this.context;
     return api.query({ q: this.words.value.trim(), line: this.line.value || null, kind: this.kind.value || null, precedence: this.precedence.value || null,
       from: day(this.from, false), to: day(this.to, true), limit: PAGE, ...more });
@@ -87,7 +88,7 @@ class Search {
     const turn = (this.turn += 1);
     fill(this.wrong);
     fill(this.said, t("Searching…"));
-    const kept = Object.fromEntries([["q", this.words], ["line", this.line], ["kind", this.kind], ["precedence", this.precedence], ["from", this.from], ["to", this.to]].filter(([, input]) => input.value).map(([name, input]) => [name, input.value]));
+    const kept = Object.fromEntries([["q", this.words], ["line", this.line], ["kind", this.kind], ["precedence", this.precedence], ["from", { value: this.from.value() }], ["to", { value: this.to.value() }]].filter(([, input]) => input.value).map(([name, input]) => [name, input.value]));
     history.replaceState(null, "", hashOf("search", "", kept));
     const answer = await this.ask(turn);
     if (!answer) return;

@@ -52,6 +52,7 @@ class Settings {
       if (mine !== this.turn) return;
       fill(this.wrong);
       fill(this.body, nodes);
+      named(this.body);
     } catch (error) {
       if (mine === this.turn) fill(this.wrong, failure(error, this.context.api.explain));
     }
@@ -62,6 +63,7 @@ class Settings {
     const label = document.activeElement?.getAttribute("aria-label");
     const inside = this.body.contains(document.activeElement);
     fill(this.body, bearers(this.context, this.results, () => this.#quietly()));
+    named(this.body);
     if (inside && label) this.body.querySelector(`[aria-label="${CSS.escape(label)}"]`)?.focus({ preventScroll: true });
   }
 
@@ -71,5 +73,13 @@ class Settings {
     if (name === "alarms") return alarms(this.context, again);
     if (name === "bearers") return this.live.lines.size ? bearers(this.context, this.results, () => this.shown === "bearers" && this.#quietly()) : noLine(this.context);
     return [preferences(this.context), await ways(this.context, again), await sessions(this.context, again)];
+  }
+}
+
+/** Give every cell the name of its column: on a telephone a row stands as a list, and the head of the table is not shown. */
+function named(body) {
+  for (const table of body.querySelectorAll("table")) {
+    const heads = [...table.querySelectorAll("thead th")].map((head) => head.textContent);
+    for (const row of table.querySelectorAll("tbody tr")) [...row.cells].forEach((cell, at) => heads[at] && (cell.dataset.head = heads[at]));
   }
 }
