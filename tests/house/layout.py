@@ -244,6 +244,8 @@ MAP: dict[str, str] = {
     "cli/asking.py": "cli",
     "cli/desk_log.py": "cli",
     "cli/deadman.py": "cli",
+    "cli/call_lines.py": "cli",
+    "cli/calling.py": "cli",
     "cli/care.py": "cli",
     "cli/command.py": "cli",
     "cli/console.py": "cli",

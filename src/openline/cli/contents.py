@@ -115,6 +115,13 @@ CONTENTS: tuple[Entry, ...] = (
         translate="Put a translation beside a message.",
     ),
     *_group(
+        "Calls",
+        "calling",
+        call="Call the other side by voice, decline, or hang up.",
+        calls="The calls of a line, and how each ended.",
+        minutes="Minutes of a call: draft them, agree, or differ.",
+    ),
+    *_group(
         "Regular contacts",
         "contacts",
         contacts="What is due, kept and missed, in UTC and local times.",

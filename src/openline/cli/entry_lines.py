@@ -43,6 +43,14 @@ def kind_word(kind: str) -> str:
         "query": _("QUERY"),
         "answer": _("ANSWER"),
         "translation": _("TRANSLATION"),
+        "ring": _("CALL"),
+        "pick-up": _("PICKED UP"),
+        "refusal": _("CALL NOT PICKED UP"),
+        "seat": _("SEAT IN A CALL"),
+        "hang-up": _("HUNG UP"),
+        "typed-line": _("TYPED IN A CALL"),
+        "minutes": _("MINUTES"),
+        "minutes-word": _("WORD ON MINUTES"),
     }
     if kind.startswith("unknown"):
         return _("UNKNOWN KIND {number}").format(number=inert_line(kind.partition(":")[2]))
@@ -166,6 +174,10 @@ def _gist(entry: Json, body: Mapping[str, Any], names: Names) -> str:
         case "attachment":
             what = inert_line(str(body.get("media_type", "")))
             return f"{place_of(ref)} {_words(body, 'name')} {what} {body.get('size', '')} B"
+        case "ring" | "pick-up" | "refusal" | "seat" | "hang-up" | "typed-line" | "minutes" | "minutes-word":
+            from openline.cli.call_lines import call_gist  # it needs these words itself
+
+            return call_gist(entry, body)
         case _:
             return ""
 
