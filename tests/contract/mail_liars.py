@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from openline.bearers.mail.message import PEEKED
+from openline.bearers.tls.listen import end_listening
 
 Answer = Callable[[str], bytes | None]
 """What a command of this name is answered with; None for the honest answer. `TAG` stands for the command's tag."""
@@ -35,7 +36,7 @@ class Liar:
         return self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
-        self._server.close()
+        await end_listening(self._server)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -45,6 +46,7 @@ class Liar:
         task = asyncio.create_task(self._talk(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: writer.transport.abort())
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
@@ -65,7 +67,6 @@ class Liar:
                 if command == "IDLE" and lie is None:
                     await reader.readline()
                     await self._say(writer, b"TAG OK done\r\n", tag)
-        writer.transport.abort()
 
     async def _say(self, writer: asyncio.StreamWriter, answer: bytes, tag: str = "") -> None:
         said = 0

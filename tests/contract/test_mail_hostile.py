@@ -8,6 +8,7 @@ import pytest
 
 from openline.bearers.mail import MailBearer, MailServer, Security
 from openline.bearers.mail.limits import FLAWED_TRIES, MAX_ANSWER, MAX_LINE, MAX_MAIL
+from openline.bearers.tls.listen import end_listening
 from openline.kernel.errors import Conflict, Forbidden, Malformed, TooLarge
 from tests.contract.bearer_contract import FAR, Recorder
 from tests.contract.mail_liars import FLOOD, HANG, Answer, Liar
@@ -186,7 +187,7 @@ def test_9_46_nothing_is_said_before_starttls_to_the_server_that_takes_mails_eit
         await seen.until(lambda: seen.events["smtp-untrusted"] >= 3, deadline_s=30)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-        server.close()
+        await end_listening(server)
         assert set(heard) <= {b"EHLO", b"QUIT"}
 
     asyncio.run(test())

@@ -16,6 +16,7 @@ import pytest
 
 from openline.bearers.nats import Event, NatsBearer, NatsConfig
 from openline.bearers.nats.limits import MOST_LINE, MOST_MESSAGE
+from openline.bearers.tls.listen import end_listening
 from tests.contract.bearer_contract import FAR, NEAR, Recorder
 from tests.contract.nats_rig import QUICK
 from tests.contract.tls_rig import play
@@ -53,13 +54,15 @@ class Relay:
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
-            server.close()
+            await end_listening(server)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.visits += 1
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            await self._talk(reader, writer)
-        writer.transport.abort()
+        try:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                await self._talk(reader, writer)
+        finally:
+            writer.transport.abort()
 
     async def counts(self, event: Event) -> None:
         await self.seen.until(lambda: self.seen.events[event] > 0)
@@ -180,7 +183,7 @@ async def test_9_50_a_relay_that_says_nothing_is_left() -> None:
         await relay.counts(event)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-        server.close()
+        await end_listening(server)
 
 
 @play
@@ -236,7 +239,7 @@ async def test_9_50_a_relay_that_asks_and_never_reads_fills_no_memory() -> None:
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-        server.close()
+        await end_listening(server)
 
 
 @play

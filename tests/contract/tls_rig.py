@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from openline.bearers.certificate import client_context, digest_of, new_certificate, new_key
 from openline.bearers.tls import Pace, TlsBearer, TlsConfig
 from openline.bearers.tls.limits import HELLO_BYTES, LINK_PROTOCOL, Kind
+from openline.bearers.tls.listen import end_listening
 from openline.bearers.tls.outbox import HEADER
 from tests.contract.bearer_contract import DEADLINE_S, FAR, NEAR, Recorder
 
@@ -87,7 +88,7 @@ class Path:
         self._moving.clear()
 
     async def close(self) -> None:
-        self._server.close()
+        await end_listening(self._server)
         await self._break_all()
 
     async def until_connections(self, count: int) -> None:
@@ -110,6 +111,7 @@ class Path:
         task = asyncio.create_task(self._carry(reader, writer))
         self.tasks.add(task)
         task.add_done_callback(self._done)
+        task.add_done_callback(lambda _: writer.transport.abort())  # also of a task that is cancelled before it begins
         self.stirred.set()
 
     def _done(self, task: asyncio.Task[None]) -> None:
@@ -128,9 +130,8 @@ class Path:
         except OSError:
             pass
         finally:
-            for end in (writer, beyond):
-                if end is not None:
-                    end.transport.abort()
+            if beyond is not None:
+                beyond.transport.abort()
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
@@ -295,7 +296,8 @@ async def mute_server(context: ssl.SSLContext | None = None) -> AsyncIterator[st
     try:
         yield f"{host}:{port}"
     finally:
-        server.close()
+        await end_listening(server)
+        await asyncio.sleep(0)  # the last of them is told to us
         for writer in came:
             writer.transport.abort()
         await asyncio.sleep(0)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
+from openline.bearers.tls.listen import end_listening
 from tests.e2e.chaos.world import enter
 
 _CHUNK = 16_384
@@ -61,13 +62,13 @@ class Proxy:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._ready.wait(5)
+        self._ready.wait(60)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._call(self._end)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        self._thread.join(60)
         self._loop.close()
 
     # --- faults, from any thread ---
@@ -114,7 +115,7 @@ class Proxy:
     # --- on the loop ---
 
     def _call(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        asyncio.run_coroutine_threadsafe(work(), self._loop).result(5)
+        asyncio.run_coroutine_threadsafe(work(), self._loop).result(60)
 
     async def _drop(self) -> None:
         for writer in list(self._open):
@@ -129,11 +130,13 @@ class Proxy:
     async def _end(self) -> None:
         self._over.set()
         if self._server is not None:
-            self._server.close()
+            await end_listening(self._server)
+        await asyncio.sleep(0)  # who came last has a task
         await self._drop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # what was aborted is closed
 
     def _run(self) -> None:
         if self._space:
