@@ -65,7 +65,12 @@ class _Collector:
             "openline_line_owed", "Own entries that a party has not acknowledged", labels=["line", "party"]
         )
         trip = GaugeMetricFamily("openline_line_round_trip_ms", "Smoothed round trip", labels=["line", "party"])
+        calls = CounterMetricFamily(
+            "openline_calls", "Calls that are over, since the start", labels=["line", "outcome"]
+        )
         for line in station.lines.values():
+            for outcome, count in sorted(station.calling.outcomes(line).items()):
+                calls.add_metric([line.label, outcome], count)
             now, _ = state_of(station, line)
             for each in STATES:
                 state.add_metric([line.label, each], float(each == now))
@@ -78,7 +83,7 @@ class _Collector:
                 owed = sum(max(0, lane.durable - peer.holds.get(lane.lane.key, 0)) for lane in own)
                 held.add_metric([line.label, line.names[party]], owed)
                 trip.add_metric([line.label, line.names[party]], peer.smoothed_ms)
-        yield from (state, entries, held, trip)
+        yield from (state, entries, held, trip, calls)
 
     def _of_bearers(self) -> Iterator[_Family]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily

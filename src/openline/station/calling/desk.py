@@ -12,6 +12,7 @@ Spec: spec/17-calls.md.
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from openline.kernel.errors import Foreign, Refused, Unavailable, Unknown
@@ -108,12 +109,14 @@ class Calling:
             return found
         steady, wall = self.station.clock.steady(), int(self.station.clock.wall())
         kept = room.keeping.call(call.rung.commitment)
+        known = bool(kept.accepted)
         if not kept.accepted:
             kept.accepted = wall
             with contextlib.suppress(Unavailable):
                 room.keeping.save()
         elapsed = min(max(0, wall - kept.accepted), self.pace.ring) if again else 0
         running = room.running[call.place] = Running(accepted=steady - elapsed, accepted_at=wall - elapsed)
+        running.counted = known and not call.live
         heard = steady + (self.pace.restart - self.pace.lost if again else 0)
         for number, seat in kept.seats.items():
             running.sitting[number] = Sitting(console=seat.console, uid=seat.uid, heard=heard)
@@ -132,7 +135,11 @@ class Calling:
             for place in changed:
                 call = room.shelf.book.call(place)
                 if call is not None:
-                    self._running(room, call, again=False).remember(call)
+                    running = self._running(room, call, again=False)
+                    running.remember(call)
+                    if not call.live and not running.counted:
+                        running.counted = True
+                        room.outcomes[call.state.value] += 1
             for place in changed:
                 self.publish(room, place)
             if changed:
@@ -237,6 +244,11 @@ class Calling:
         calls = [call for call in room.shelf.book.calls() if self.rings(room, call)]
         return [(place_text(call.place), call.rung.precedence) for call in calls]
 
+    def outcomes(self, line: LineRunner) -> Mapping[str, int]:
+        """How many calls of a line went how since the start."""
+        room = self._rooms.get(line.line)
+        return room.outcomes if room is not None else {}
+
     def heard(self, room: Room, call: Call, sitting: Sitting, *, sound: bool) -> None:
         """A console says whether sound goes both ways."""
         kept, now = room.keeping.call(call.rung.commitment), int(self.station.clock.wall())
@@ -270,7 +282,6 @@ class Calling:
         )  # fmt: skip
         await room.line.submit(entry, Instant(self.station.clock.wall()))
         room.running[call.place].sitting.clear()
-        self.station.counters[f"call-ended-{cause.name.lower().replace('_', '-')}"] += 1
 
     async def leave(  # noqa: PLR0917 - whose seat, and why
         self, room: Room, call: Call, number: int, act: SeatAct, role: Role, sign: str

@@ -60,6 +60,8 @@ class Running:
     """By party and seat: the fingerprints that were signed for it."""
     forged: bool = False
     """Whether the other station sent a description with a fingerprint that nobody has signed."""
+    counted: bool = False
+    """Whether its outcome was counted."""
     told: bytes = b""
     """The view that was pushed last."""
 
@@ -80,6 +82,7 @@ class Room:
         """Held by whoever writes an entry of a call: what was looked at still stands then."""
         self.running: dict[Place, Running] = {}
         self.outcomes: Counter[str] = Counter()
+        """How calls went that were over since the start: by the names of their states."""
         self.settled = False
         """Whether nothing is to be done until something comes."""
 
