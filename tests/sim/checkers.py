@@ -16,6 +16,7 @@ from openline.kernel.errors import Refused
 from openline.kernel.lane import Generation, Lane
 from openline.kernel.merkle import peaks_at
 from openline.protocol.acknowledgements import decode_ack
+from openline.protocol.call_rooms import MAX_SIGNALS
 from openline.protocol.epochs import Stage
 from openline.protocol.events import Accepted, Holds, Noticed, Output, Shown, Transmit
 from openline.protocol.folding import apply_row
@@ -396,6 +397,7 @@ class Checkers:
                     512,
                 ),
                 f"claims {peer.party}": (len(peer.holds) + len(peer.heard), 1_024),
+                f"signals {peer.party}": (len(peer.signals), MAX_SIGNALS),
             }
         for what, (size, bound) in bounds.items():
             if size > bound:

@@ -60,6 +60,8 @@ class Profile:
     marks: bool = False
     """Restores may lose the mark too."""
     quota: bool = False
+    calls: int = 0
+    """How often people call (tests.sim.calling)."""
     lies: tuple[str, ...] = field(default=())
     """One of these liars takes a place on the line."""
 
@@ -96,6 +98,8 @@ PROFILES: dict[str, Profile] = {
         Profile(name="bearers", bearers=("fibre", "mail", "thin", "burst"), loss=0.2, outages=1.5, crash=0.002,
                 chaos_ms=10 * MINUTE, quiet_ms=40 * MINUTE, entries=25, thin=1.0),
         Profile(name="mail-alone", bearers=("mail",), loss=0.1, chaos_ms=20 * MINUTE, quiet_ms=60 * MINUTE, entries=20),
+        replace(_CRASH, name="calls", calls=12, entries=12, crash=0.003, cuts=0.6, loss=0.3, delay_ms=1_500, chaos_ms=8 * MINUTE),
+        replace(_RESTORE, name="calls-restored", calls=12, entries=12, restores=0.4, marks=False),
         replace(_NETWORK, name="mixed", loss=0.25, delay_ms=2_000, crash=0.005, disk=0.01, restores=0.2, marks=True,
                 forget=0.1, latency_ms=200, chaos_ms=6 * MINUTE),
     )

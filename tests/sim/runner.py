@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tests.sim.calling import plan, settled
 from tests.sim.checkers import MARKER, Failed, Liveness
 from tests.sim.faults import Faults
 from tests.sim.liars import place_liars
@@ -74,6 +75,7 @@ def _play(world: World) -> None:
     place_liars(world)
     faults = Faults(world)
     Workload(world)
+    plan(world)
     for station in world.all_stations():
         if station.engine is None:
             station.boot()
@@ -88,3 +90,4 @@ def _play(world: World) -> None:
         world.run(profile.quiet_ms // SLICES)
         liveness.silent(world.envelopes - before, profile.quiet_ms / SLICES / 60_000)
     liveness.arrived()
+    settled(world)

@@ -31,6 +31,7 @@ from openline.protocol.events import (
     Rotate,
     Secret,
     Shown,
+    Signalled,
     Stored,
     Strange,
     Submit,
@@ -41,6 +42,7 @@ from openline.protocol.events import (
 from openline.protocol.records import LineRecord, Mark
 from openline.protocol.setup import Setup
 from tests.sim.bearers import Wiring
+from tests.sim.calling import Desk, unstored
 from tests.sim.memory_store import MemoryStore, State
 
 if TYPE_CHECKING:
@@ -75,6 +77,8 @@ class Station:
         self.noticed: Counter[str] = Counter()
         self.after_boot: Callable[[Engine], None] | None = None
         """A liar's hand on its own engine."""
+        self.desk: Desk | None = None
+        """What this process does about calls, where a profile has some."""
         self.wiring: Wiring | None = None
         """The station's true Links, where a profile names bearers."""
         self.rewrites: Callable[[Transmit], list[Transmit]] | None = None
@@ -120,6 +124,7 @@ class Station:
         self.engine = engine
         if self.after_boot is not None:
             self.after_boot(engine)
+        self.desk = Desk(self.world, self) if self.world.profile.calls else None
         self.world.checks.booted(self)
         self._perform(engine.start(self.now()))
         if self.world.profile.bearers:
@@ -226,6 +231,10 @@ class Station:
             case Shown():
                 checks.shown(self, output)
                 self.shown.append(output)
+                if self.desk is not None:
+                    self.desk.shown(output)
+            case Signalled() if self.desk is not None:
+                self.desk.signalled(output)
             case Rejected():
                 self.world.count(f"rejected {output.code}")
             case Noticed(what="secret-agreed", party=party) if party in self.new_psks:
@@ -246,6 +255,8 @@ class Station:
             self.store.commit(commit.writes)
             return
         self.world.checks.committing(self, commit.writes)
+        if self.desk is not None:
+            unstored(self.world, self, commit.writes)
         self.store.commit(commit.writes)
         self.world.checks.committed(self, commit.writes)
 

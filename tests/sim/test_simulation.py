@@ -22,6 +22,7 @@ SEEDS = {
     "calm": 14, "network": 8, "thin": 2, "crash": 25, "clocks": 6, "restore": 14, "both-restored": 8,
     "epochs-lost": 6, "flood": 4, "quota": 3, "long": 1, "mixed": 8,
     "rotation": 10, "thin-300": 3, "one-way": 3, "bearers": 3, "mail-alone": 2,
+    "calls": 6, "calls-restored": 3,
 } | {name: 2 if name == "liar-greedy" else 4 for name in PROFILES if name.startswith("liar-")}  # fmt: skip
 """How many of each profile a check plays; with those of `every-output` about 210."""
 SLICE = 3

@@ -10,9 +10,10 @@ from openline.kernel.codec import encode
 from openline.kernel.errors import Refused
 from openline.kernel.lane import GENERATION_ZERO
 from openline.protocol import call_entries as c
+from openline.protocol.bodies import decode_body, encode_body
 from openline.protocol.call_rooms import MAX_SIGNALS, SIGNAL_MS, SIGNALS_PER_HOUR, Outgoing
 from openline.protocol.call_signals import MAX_SIGNAL, CallSignal, SignalType, signal_value
-from openline.protocol.entries import AnyEntry, Precedence, Suspend
+from openline.protocol.entries import AnyEntry, Precedence, Suspend, Unknown, kind_of
 from openline.protocol.events import Renew, Signal, Signalled, Transmit
 from openline.protocol.fields import Ref
 from openline.protocol.frames import decode_content, encode_content, frame_value
@@ -442,12 +443,16 @@ def test_17_18_a_program_that_does_not_know_the_kinds_keeps_and_acknowledges_the
     """To it they are what 4,711 is to this one; when it learns the kinds it reads what it kept (16.3)."""
     line = Line()
     alpha, bravo = line.hosts
-    bodies = list(CALL_EXAMPLES)
-    for entry in bodies:
-        bravo.say(entry)
-    bravo.write(4_711, b"a kind to come", urgent=True)
+    for entry in CALL_EXAMPLES:
+        bravo.write(kind_of(entry) + 100, encode_body(entry), urgent=True)
+    frame = signal_value(ONE)
+    assert isinstance(frame, list)
+    bravo.lie(0, [111, *frame[1:]])
     line.settle()
     assert not alpha.noticed("refused-entry")
-    assert [type(shown.entry) for shown in alpha.shown() if shown.lane.party == 1][-9:-1] == [type(e) for e in bodies]
+    assert alpha.noticed("frame-unknown")
+    kept = [shown.entry for shown in alpha.shown() if isinstance(shown.entry, Unknown)]
+    assert [entry.raw for entry in kept] == [encode_body(entry) for entry in CALL_EXAMPLES]
+    assert [decode_body(entry.kind - 100, entry.raw) for entry in kept] == CALL_EXAMPLES
     assert bravo.holds(0)[-1].size == bravo.engine.book.own(urgent=True).size
     assert alpha.engine.fold.digest() == bravo.engine.fold.digest()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from openline.kernel.errors import Forbidden, Foreign, Malformed, Refused, TooLarge
 from openline.station.calling.descriptions import MAX_DESCRIPTION, TYPES, Strictness, check
 
-RECORDED = json.loads((Path(__file__).parent / "recorded" / "chromium_call.json").read_text())
+RECORDED = json.loads((Path(__file__).parent / "browser_said" / "chromium_call.json").read_text())
 OFFER, ANSWER = RECORDED["offer"], RECORDED["answer"]
 
 

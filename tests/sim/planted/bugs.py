@@ -16,9 +16,10 @@ from openline.kernel.codec import Fields, decode
 from openline.kernel.crypto import Verifier, digest
 from openline.kernel.envelope import Incoming, Outgoing
 from openline.kernel.errors import Forged
+from openline.protocol import call_rooms, lanes
 from openline.protocol import engine as engines
-from openline.protocol import lanes
 from openline.protocol.auditing import Auditing
+from openline.protocol.call_states import CallBook
 from openline.protocol.delivery import Peer
 from openline.protocol.engine import Engine
 from openline.protocol.epochs import Handshake, Said
@@ -28,7 +29,7 @@ from openline.protocol.intake import Intake
 from openline.protocol.lane_state import LaneState
 from openline.protocol.lanes import LaneBook
 from openline.protocol.quotas import PartyQuotas
-from openline.protocol.records import Append, Write
+from openline.protocol.records import Append, PutEvidence, Write
 from openline.protocol.restart import Continue
 from openline.protocol.transcript import Fold
 
@@ -277,6 +278,66 @@ def claims_more_than_it_holds() -> None:
     _wrap(LaneBook, "ack_items", make)
 
 
+def signals_handed_out_again() -> None:
+    """The receiver does not look at the numbers of signals, and the sender never learns that they were opened."""
+
+    def takes(_: Any) -> Any:
+        return lambda self, signal: True
+
+    def opened(_: Any) -> Any:
+        return lambda self, first_unopened: None
+
+    _wrap(call_rooms._Heard, "takes", takes)
+    _wrap(call_rooms.Outgoing, "opened", opened)
+
+
+def signals_after_the_end() -> None:
+    """A call is open once it was picked up, for ever."""
+
+    def make(real: Any) -> Any:
+        def open_between(fold: Fold, ring: Any, one: int, other: int) -> bool | None:
+            return real(fold, ring, one, other) is not None or None
+
+        return open_between
+
+    _wrap(call_rooms, "open_between", make)
+
+
+def both_rings_stand() -> None:
+    """Of two rings that cross, each side takes its own."""
+
+    def make(_: Any) -> Any:
+        return lambda self, key: self._views[key]
+
+    _wrap(CallBook, "_standing_view", make)
+
+
+def signals_are_kept() -> None:
+    """A signal is written down with what else came."""
+
+    def make(real: Any) -> Any:
+        def came(self: call_rooms.Rooms, party: int, signal: Any, now: Any) -> Any:
+            kept.append(PutEvidence(party=party, evidence=signal.data.encode()))
+            return real(self, party, signal, now)
+
+        return came
+
+    def begin(real: Any) -> Any:
+        def begun(self: Engine) -> list[Output]:
+            outputs: list[Output] = real(self)
+            for place, output in enumerate(outputs):
+                if isinstance(output, Commit) and kept:
+                    outputs[place] = replace(output, writes=(*output.writes, *kept))
+                    kept.clear()
+            return outputs
+
+        return begun
+
+    kept: list[Write] = []
+    _wrap(call_rooms.Rooms, "came", make)
+    _wrap(Engine, "_begin", begin)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bug:
     """A planted bug: where it shows, and which checks are right to find it."""
@@ -308,5 +369,9 @@ BUGS: dict[str, Bug] = {
     "envelopes-in-clear": Bug(plant=envelopes_in_clear, profiles=("calm",), checkers=("nothing leaks",)),
     "strangers-fill-memory": Bug(plant=strangers_fill_memory, profiles=("flood",), checkers=("bounded memory",)),
     "fold-depends-on-order": Bug(plant=fold_depends_on_order, profiles=("network", "crash"), checkers=("one state",)),
+    "signals-handed-out-again": Bug(plant=signals_handed_out_again, profiles=("calls", "calls-restored"), checkers=("signals once",)),
+    "signals-after-the-end": Bug(plant=signals_after_the_end, profiles=("calls",), checkers=("signals in calls",)),
+    "both-rings-stand": Bug(plant=both_rings_stand, profiles=("calls",), checkers=("one ring stands",)),
+    "signals-are-kept": Bug(plant=signals_are_kept, profiles=("calls",), checkers=("signals are not kept",)),
     "claims-more-than-it-holds": Bug(plant=claims_more_than_it_holds, profiles=("calm",), checkers=("possession",)),
 }  # fmt: skip
