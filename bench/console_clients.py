@@ -73,7 +73,7 @@ class LeanClients:
         try:
             writer.write(
                 f"GET /v1/events HTTP/1.1\r\nHost: {session.host}:{session.port}\r\nSec-Fetch-Site: same-origin\r\n"
-                f"Cookie: __Host-openline={session.cookie}\r\n\r\n".encode()
+                f"Cookie: __Host-openline={session.cookie}\r\nOpenline-Page: {session.page}\r\n\r\n".encode()
             )
             head = await reader.readuntil(b"\r\n\r\n")
             if not head.startswith(b"HTTP/1.1 200"):

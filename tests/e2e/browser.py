@@ -58,6 +58,9 @@ FLAGS = [
 ]
 _EXPECTED = [r"^Failed to load resource: the server responded with a status of (401|423)"]
 """Chromium says so of every call that is refused; these two are how a page learns who is there."""
+SIGNED_IN = """fetch("/console/me", {headers: {"openline-page": localStorage.getItem("openline.page") ?? ""}})
+  .then((answer) => answer.ok)"""
+"""Whether the page's officer is signed in, as a promise."""
 _LISTEN = """
 document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`CSP violation: ${event.effectiveDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
@@ -88,7 +91,7 @@ class Seat:
     def enter(self, link: str) -> None:
         """Follow a one-time link, and wait until somebody is signed in."""
         self.page.goto(link, wait_until="load")
-        self.until("fetch('/console/me').then((answer) => answer.ok)")
+        self.until(SIGNED_IN)
 
     def until(self, condition: str, deadline_s: float = DEADLINE_S) -> Any:
         """Wait for a JavaScript expression; its value. It may be a promise."""
@@ -105,8 +108,11 @@ class Seat:
     def call(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         """Call the station as the page does: {status, answer}."""
         script = """async ([method, path, body]) => {
-            const answer = await fetch(path, {method, body: body === null ? undefined : JSON.stringify(body)});
-            return {status: answer.status, answer: await answer.json()};
+            const headers = {"openline-page": localStorage.getItem("openline.page") ?? ""};
+            const answer = await fetch(path, {method, headers, body: body === null ? undefined : JSON.stringify(body)});
+            const said = await answer.json();
+            if (said.page_key) localStorage.setItem("openline.page", said.page_key);
+            return {status: answer.status, answer: said};
         }"""
         made: dict[str, Any] = self.page.evaluate(script, [method, path, body])
         return made

@@ -60,7 +60,7 @@ class Browser:
         self.context = ssl.create_default_context(cadata=told["certificate"])
         self.host, _, port = self.url.removeprefix("https://").partition(":")
         self.port = int(port)
-        self.cookie = ""
+        self.cookie = self.page = ""
 
     def connect(self) -> ssl.SSLSocket:
         """A connection."""
@@ -76,7 +76,7 @@ class Browser:
         if method not in {"GET", "HEAD"}:
             sent |= {"Origin": self.url, "Content-Type": "application/json", "Content-Length": str(len(data))}
         if self.cookie:
-            sent["Cookie"] = f"__Host-openline={self.cookie}"
+            sent |= {"Cookie": f"__Host-openline={self.cookie}", "Openline-Page": self.page}
         sent |= headers or {}
         lines = [f"{method} {path} HTTP/1.1", *(f"{key}: {value}" for key, value in sent.items() if value is not None)]
         connection = self.connect()
@@ -97,7 +97,12 @@ class Browser:
         given = got.headers.get("set-cookie", "")
         if given:
             self.cookie = given.partition("=")[2].partition(";")[0]
+            self.page = got.json.get("page_key", "")
         return got
+
+    def take(self, other: "Browser") -> None:
+        """Be signed in as another browser is."""
+        self.cookie, self.page = other.cookie, other.page
 
     def get(self, path: str) -> Got:
         """GET."""

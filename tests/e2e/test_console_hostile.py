@@ -103,11 +103,29 @@ def test_nobody_chooses_the_session_of_another(home: Home) -> None:
     victim.cookie = given
     assert victim.post("/console/enter", {"token": token_of(link_for(home, "FIX", "auditor"))}).status == 200
     assert victim.cookie != given
-    before = victim.cookie
-    assert victim.post("/console/enter", {"token": token_of(link_for(home, "FIX"))}).status == 200
     old = Browser(home)
-    old.cookie = before
+    old.take(victim)
+    assert old.get("/console/me").status == 200
+    assert victim.post("/console/enter", {"token": token_of(link_for(home, "FIX"))}).status == 200
     assert old.get("/console/me").error == "signed-out", "signing in again ends the session of before"
+
+
+def test_a_stolen_cookie_alone_is_worth_nothing(home: Home) -> None:
+    """Other ports of the console's host name get its cookie from the browser; the page's half they do not get."""
+    officer, thief = entered(home, "THEFT", "watch-officer"), Browser(home)
+    thief.cookie = officer.cookie
+    for page in ("", "A" * 43, officer.cookie, entered(home, "THIEF", "auditor").page):
+        thief.page = page
+        for path in ("/console/me", "/v1/status", "/v1/events", f"/v1/events?page={page}", "/v1/lines?page=x"):
+            assert thief.get(path).error == "signed-out"
+        assert thief.post("/console/lock").error == "signed-out"
+    assert thief.get(f"/v1/status?page={officer.page}").error == "signed-out", (
+        "by address only where a browser needs it"
+    )
+    assert officer.get("/console/me").json["locked"] is False
+    officer.page, kept = "", officer.page
+    with officer.open("GET", f"/v1/events?page={kept}") as stream:
+        assert stream.readline() == b": openline\n"
 
 
 def test_silent_connections_make_room_for_an_officer(home: Home) -> None:
@@ -245,7 +263,7 @@ def test_a_restored_station_signs_nobody_in_by_what_was_ended_since(tmp_path: Pa
     with running(home) as [station]:
         officer = entered(home, "W1")
         officer.post("/console/people", {"sign": "W2", "roles": ["auditor"]})
-        cookie, token = officer.cookie, token_of(link_for(home, "W3", "auditor"))
+        token = token_of(link_for(home, "W3", "auditor"))
         assert station.stop() == 0
     old, back = Places(home.folder), home.folder.with_name("back")
     written = write_backup(tmp_path / "b", old, home.unlock, seal, os.urandom, files={})
@@ -257,7 +275,7 @@ def test_a_restored_station_signs_nobody_in_by_what_was_ended_since(tmp_path: Pa
     with running(restored):
         browser = Browser(restored)
         assert browser.post("/console/enter", {"token": token}).error == "forbidden"
-        browser.cookie = cookie
+        browser.take(officer)
         assert browser.get("/console/me").error == "signed-out"
         people = {
             each["sign"]: each["sessions"] for each in entered(restored, "W1").get("/console/people").json["people"]
@@ -279,6 +297,7 @@ def test_the_disk_tells_nothing_of_officers_sessions_codes_and_drafts(tmp_path: 
     secrets = [
         b"MARKED",
         officer.cookie.encode(),
+        officer.page.encode(),
         token.encode(),
         b"PRIVATE KEY",
         b"BEGIN CERTIFICATE",

@@ -251,7 +251,7 @@ def test_what_is_copied_carries_reference_precedence_receipts_and_the_word_copy(
     )
     head, reference, *rest = copied.split("\n")
     assert (head, reference) == ("COPY", f"PRIORITY {ref['reference']}")
-    assert "Two tugs at buoy 12." in rest
+    assert "> Two tugs at buoy 12." in rest
     assert rest[-1].startswith("ALPHA: held, presented ")
     assert rest[-1].endswith(" C7")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.browser import Room, Seat, floor
+from tests.e2e.browser import SIGNED_IN, Room, Seat, floor
 from tests.e2e.console_rig import Browser, console_home, entered, token_of
 from tests.e2e.homes import Home, running
 
@@ -14,7 +14,8 @@ pytestmark = pytest.mark.full
 
 _POST = """
 const post = async (path, body) => {
-  const answer = await fetch(path, {method: "POST", body: JSON.stringify(body ?? {})});
+  const headers = {"openline-page": localStorage.getItem("openline.page") ?? ""};
+  const answer = await fetch(path, {method: "POST", headers, body: JSON.stringify(body ?? {})});
   return {status: answer.status, answer: await answer.json()};
 };
 const asked = (begun, kind) => kind === "create"
@@ -181,5 +182,5 @@ def test_the_page_itself_makes_a_passkey_and_signs_in_with_it(room: Room, home: 
     seat.open()
     seat.page.reload()
     seat.page.get_by_role("button", name="Sign in with your passkey").click()
-    seat.until("fetch('/console/me').then((answer) => answer.ok)")
+    seat.until(SIGNED_IN)
     assert seat.call("GET", "/console/me")["answer"]["sign"] == "K8"

@@ -234,7 +234,7 @@ def test_a_role_that_is_taken_away_while_a_call_trickles_in_stays_away(home: Hom
     body = b'{"theme":"dark"}'
     with someone.connect() as connection:
         head = f"PUT /console/me HTTP/1.1\r\nHost: {someone.host}:{someone.port}\r\nOrigin: {someone.url}\r\nSec-Fetch-Site: same-origin\r\n"
-        head += f"Cookie: __Host-openline={someone.cookie}\r\nContent-Length: {len(body)}\r\n\r\n"
+        head += f"Cookie: __Host-openline={someone.cookie}\r\nOpenline-Page: {someone.page}\r\nContent-Length: {len(body)}\r\n\r\n"
         connection.sendall(head.encode() + body[:4])
         assert officer.post("/console/people/Q2", {"roles": ["watch-officer"]}).status == 200
         connection.sendall(body[4:])
@@ -282,7 +282,7 @@ def test_sessions_and_preferences_outlive_a_restart(tmp_path: Path) -> None:
     with running(home):
         again = Browser(home)
         assert again.context.get_ca_certs(binary_form=True) == certificate, "installed once"
-        again.cookie = officer.cookie
+        again.take(officer)
         assert again.get("/console/me").json | wanted == again.get("/console/me").json
         assert again.get("/v1/status").json["actor"]["signs"] == ["W1"]
         assert Browser(home).post("/console/enter", {"token": token_of(link)}).status == 200
@@ -526,6 +526,7 @@ def test_every_act_is_in_the_audit_log(tmp_path: Path) -> None:
     everything = json.dumps(rows) + home.log.read_text()
     assert "MARKED" not in everything
     assert officer.cookie not in everything
+    assert officer.page not in everything
 
 
 def answers(browser: Browser) -> bool:
@@ -574,7 +575,7 @@ def test_a_killed_station_comes_back_with_its_officers(tmp_path: Path) -> None:
     again = Running(home)
     try:
         browser = Browser(home)
-        browser.cookie = officer.cookie
+        browser.take(officer)
         assert browser.get("/console/me").json["locked"] is True, "a lock outlives the process"
         with home.client() as local:
             assert "W2" in {each["sign"] for each in local.get("console/people")["people"]}

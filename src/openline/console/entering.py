@@ -7,7 +7,7 @@ import msgspec
 from openline.console.attempts import TooOften
 from openline.console.desk import real_ms
 from openline.console.officers import Officer, Preferences
-from openline.console.views import HouseView, MeView
+from openline.console.views import HouseView, MeView, SignedInView
 from openline.console.visits import Access, Operation, Visit, done
 from openline.kernel.errors import Forbidden, Malformed, Refused
 from openline.station.calls import Reply, reply
@@ -186,9 +186,9 @@ async def _signed_in(visit: Visit, officer: Officer) -> Reply:
     """A new session; the one that the browser had ends."""
     if visit.session is not None:
         visit.desk.sessions.end(visit.session)
-    visit.session, visit.cookie = visit.desk.sessions.begin(officer, visit.browser)
+    visit.session, visit.cookie, page = visit.desk.sessions.begin(officer, visit.browser)
     visit.officer, visit.noted = officer, officer.sign
-    return await me(visit)
+    return reply(SignedInView(**msgspec.structs.asdict(me_view(visit)), page_key=page))
 
 
 ROUTES = (

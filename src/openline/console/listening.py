@@ -106,7 +106,7 @@ class HttpsServer:
         self._state = ServerState()
         self._socket: socket.socket | None = None
         self._accepting: asyncio.Task[None] | None = None
-        self._shaking: set[asyncio.Task[None]] = set()
+        self._shaking: dict[asyncio.Task[None], socket.socket] = {}
         self._strangers: dict[socket.socket, tuple[str, Callable[[], object]]] = {}
         """Connections that have shown no session, the oldest first: from where, and how to end it."""
 
@@ -132,31 +132,38 @@ class HttpsServer:
         """Take no more calls, let those that run end, and cut what does not."""
         if self._accepting is not None:
             self._accepting.cancel()
+            await asyncio.wait([self._accepting])
         if self._socket is not None:
             self._socket.close()
-        for task in list(self._shaking):
-            task.cancel()
+        for connection in self._shaking.values():
+            _hang_up(connection)
+        if self._shaking:
+            await asyncio.wait(self._shaking)
         await wind_down(self._state)
 
     def __len__(self) -> int:
         return len(self._shaking) + len(self._state.connections)
 
     async def _accept(self, plain: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             try:
-                connection, address = await loop.sock_accept(plain)
+                connection, address = plain.accept()
+            except BlockingIOError:
+                await _readable(plain)
+                continue
             except OSError as error:
-                if error.errno in _EXHAUSTED:  # it would be told the same at once: let others give back what they hold
-                    await asyncio.sleep(1.0)
+                # It would be told the same at once: let others give back what they hold.
+                await asyncio.sleep(1.0 if error.errno in _EXHAUSTED else 0)
                 continue
             if len(self) >= MAX_CONNECTIONS and not self._make_room():
                 connection.close()
-                continue
-            task = asyncio.create_task(self._shake_hands(connection))
-            self._strangers[connection] = str(address[0]), task.cancel
-            self._shaking.add(task)
-            task.add_done_callback(self._shaking.discard)
+            else:
+                connection.setblocking(False)
+                task = asyncio.create_task(self._shake_hands(connection))
+                self._strangers[connection] = str(address[0]), partial(_hang_up, connection)
+                self._shaking[task] = connection
+                task.add_done_callback(self._shaking.pop)
+            await asyncio.sleep(0)  # who calls without end leaves others their turn
 
     def _make_room(self) -> bool:
         """End the oldest stranger of the address that has the most of them; whether there was one."""
@@ -170,14 +177,11 @@ class HttpsServer:
 
     async def _shake_hands(self, connection: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        made_here = False
 
         def forget() -> None:
             self._strangers.pop(connection, None)
 
         def made() -> asyncio.Protocol:
-            nonlocal made_here
-            made_here = True
             protocol = _Protocol(config=self._config, server_state=self._state, app_state={}, _loop=loop)
             protocol.known = forget
             return protocol
@@ -195,14 +199,26 @@ class HttpsServer:
             forget()
             with contextlib.suppress(OSError):
                 connection.close()
-        except asyncio.CancelledError:
-            forget()
-            if not made_here:  # else its transport closes it
-                connection.close()
-            raise
         else:
             if connection in self._strangers:
                 self._strangers[connection] = self._strangers[connection][0], partial(_cut, transport)
+
+
+async def _readable(plain: socket.socket) -> None:
+    """Wait for a caller without taking the call, so that nobody is lost when this is given up."""
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(plain, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(plain)
+
+
+def _hang_up(connection: socket.socket) -> None:
+    """End a handshake. Not by cancelling it: asyncio closes no connection whose handshake has not begun."""
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 def _cut(transport: asyncio.Transport) -> None:

@@ -14,7 +14,7 @@ import msgspec
 from openline.console.app import App, answer
 from openline.console.desk import Desk
 from openline.console.sessions import Session
-from openline.console.visits import Locked, SignedOut, own_page, signed_in
+from openline.console.visits import PAGE, Locked, SignedOut, own_page, signed_in
 from openline.kernel.errors import Refused, TooLarge, Unavailable
 from openline.station.api import ACTOR
 from openline.station.api_streams import HEARTBEAT_S, STREAMS
@@ -25,11 +25,13 @@ from openline.station.server import UID
 
 _SAFE: Final = frozenset({"GET", "HEAD"})
 _EVENTS: Final = "/v1/events"
+_FILES: Final = "/attachments/"
 _READERS: Final = frozenset({WATCH, PRINCIPAL, INTERPRETER, AUDITOR})
 _READABLE: Final = frozenset({"/v1/status", "/v1/lines", "/v1/alarms"})
 """Of a locked page."""
 _IN_THE_OPEN: Final = frozenset({"state", "alarm"})
 """Events that a locked page gets as they are."""
+_PAGE_PAIR: Final = b"page="
 
 
 class _Body(msgspec.Struct, frozen=True):
@@ -74,6 +76,8 @@ class LocalApi:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         desk, headers, method = self._desk, dict(scope["headers"]), scope["method"]
+        if method == "GET" and (scope["path"] == _EVENTS or _FILES in scope["path"]):
+            scope = _addressed(scope, headers)
         try:
             own_page(desk, method, headers)
             session, officer = signed_in(desk, scope, headers)
@@ -144,6 +148,16 @@ class LocalApi:
         if entry.kind != "message" or entry.body.precedence.lower() != "flash":
             return b""
         return _event("flash", {"line": entry.line, "seq": entry.seq, "place": _place(entry.ref)})
+
+
+def _addressed(scope: Scope, headers: dict[bytes, bytes]) -> Scope:
+    """Take the page's token out of the address: a browser asks for streams and files by itself, without headers of a page."""
+    pairs = scope.get("query_string", b"").split(b"&")
+    found = [pair for pair in pairs if pair.startswith(_PAGE_PAIR)]
+    if not found:
+        return scope
+    headers[PAGE] = found[0].removeprefix(_PAGE_PAIR)
+    return {**scope, "query_string": b"&".join(pair for pair in pairs if pair not in found)}
 
 
 def _event(name: str, data: dict[str, Any]) -> bytes:

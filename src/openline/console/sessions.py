@@ -3,8 +3,10 @@
     OPEN --idle, lock--> LOCKED --passkey, code--> OPEN
       '------------- leave, limits, administrator -------------> gone
 
-The browser keeps a random token in a cookie, the store its hash. Whatever
-changes a session stirs those who stream on it: they end and look anew.
+The browser keeps a random token in a cookie, and the page another one where
+only pages of its own origin read it: a cookie also goes to every other port of
+the host's name (RFC 6265, 8.5). Both are needed; the store has their hashes.
+Whatever changes a session stirs those who stream on it: they end and look anew.
 """
 
 import asyncio
@@ -39,6 +41,7 @@ class Kept(Row, frozen=True, kw_only=True):
     """A session as it is kept."""
 
     hash: bytes
+    page: bytes = b""
     officer: int
     made: int
     seen: int
@@ -51,6 +54,8 @@ class Session:
     """A session as it is."""
 
     hash: bytes = field(repr=False)
+    page: bytes = field(repr=False)
+    """The hash of the page's token."""
     officer: int
     """The officer's number."""
     made: int
@@ -95,7 +100,7 @@ class Sessions:
             raise Unavailable("the store is damaged: run openline doctor") from None
         for each in kept:
             self._all[each.hash] = Session(
-                hash=each.hash, officer=each.officer, made=each.made, seen=each.seen, noted=each.seen,
+                hash=each.hash, page=each.page, officer=each.officer, made=each.made, seen=each.seen, noted=each.seen,
                 locked=each.locked, browser=each.browser,
             )  # fmt: skip
 
@@ -103,28 +108,30 @@ class Sessions:
         """All, the oldest first."""
         return iter(sorted(self._all.values(), key=lambda each: each.made))
 
-    def begin(self, officer: Officer, browser: str) -> tuple[Session, str]:
-        """A new session and its token."""
-        token = base64.urlsafe_b64encode(self._entropy(_TOKEN_BYTES)).decode().rstrip("=")
+    def begin(self, officer: Officer, browser: str) -> tuple[Session, str, str]:
+        """A new session, its token, and the page's."""
+        token, page = (base64.urlsafe_b64encode(self._entropy(_TOKEN_BYTES)).decode().rstrip("=") for _ in range(2))
         now = self._now()
         session = Session(
-            hash=sha256(token.encode()).digest(), officer=officer.number, made=now, seen=now, noted=now, locked=False,
-            browser=browser,
+            hash=sha256(token.encode()).digest(), page=sha256(page.encode()).digest(), officer=officer.number,
+            made=now, seen=now, noted=now, locked=False, browser=browser,
         )  # fmt: skip
         own = [each for each in self if each.officer == officer.number]
         for each in own[: max(0, len(own) - MAX_OF_ONE + 1)]:
             self.end(each)
         self._write(session)
         self._all[session.hash] = session
-        return session, token
+        return session, token, page
 
-    def of_token(self, token: str) -> tuple[Session, Officer] | None:
-        """The session that a cookie names, and whose it is, as they stand now."""
+    def of_token(self, token: str, page: str) -> tuple[Session, Officer] | None:
+        """The session that a cookie names, and whose it is, as they stand now; None without its page's token."""
         given, session = sha256(token.encode()).digest(), None
         for kept, each in self._all.items():
             if hmac.compare_digest(kept, given):
                 session = each
-        if session is None or self._look(session):
+        if session is None or not hmac.compare_digest(session.page, sha256(page.encode()).digest()):
+            return None
+        if self._look(session):
             return None
         officer = self._officers.numbered(session.officer)
         return (session, officer) if officer is not None and not officer.disabled else None
@@ -188,7 +195,7 @@ class Sessions:
 
     def _write(self, session: Session) -> None:
         kept = Kept(
-            hash=session.hash, officer=session.officer, made=session.made, seen=session.seen, locked=session.locked,
+            hash=session.hash, page=session.page, officer=session.officer, made=session.made, seen=session.seen, locked=session.locked,
             browser=session.browser,
         )  # fmt: skip
         self._rows.put(SESSION, session.hash, _ENCODER.encode(kept))

@@ -33,6 +33,13 @@ class MeView(Answer, frozen=True, kw_only=True):
     lock_after_s: int
 
 
+class SignedInView(MeView, frozen=True, kw_only=True):
+    """After a sign-in."""
+
+    page_key: str
+    """The page's token: it keeps this to itself and sends it with every call."""
+
+
 class RegisteredView(MeView, frozen=True, kw_only=True):
     """After a passkey was made."""
 

@@ -32,6 +32,8 @@ NOBODY: Final = Actor(uid=2**32 - 1, signs=(), roles=frozenset())
 """Whoever is not signed in, in the audit log: the user number that no user has."""
 _SAFE: Final = frozenset({"GET", "HEAD"})
 _BROWSER_LENGTH: Final = 128
+PAGE: Final = b"openline-page"
+"""The header with the page's token."""
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -222,11 +224,11 @@ def own_page(desk: Desk, method: str, headers: Mapping[bytes, bytes]) -> None:
 
 
 def signed_in(desk: Desk, scope: Scope, headers: Mapping[bytes, bytes]) -> tuple[Session, Officer] | tuple[None, None]:
-    """Whose cookie that is."""
+    """Whose cookie that is, if the console's own page sent it."""
     for pair in headers.get(b"cookie", b"").decode("latin-1").split(";"):
         name, _, token = pair.strip().partition("=")
         if name == COOKIE:
-            found = desk.sessions.of_token(token)
+            found = desk.sessions.of_token(token, headers.get(PAGE, b"").decode("latin-1"))
             if found is not None:
                 scope["state"][KNOWN]()
             return found or (None, None)

@@ -3,6 +3,10 @@
 import { stationSentence, t } from "./words.js";
 
 const PATIENCE_MS = 15_000;
+const PAGE = "openline.page";
+
+/** The page's own half of a session: unlike the cookie, no other port of this host ever gets it. */
+export const pageKey = () => localStorage.getItem(PAGE) ?? "";
 
 /** A call that was refused or did not get through. `code` is the API's, or "away", "signed-out", "locked". */
 export class Failed extends Error {
@@ -26,7 +30,7 @@ async function call(method, path, body, { patience = PATIENCE_MS } = {}) {
   try {
     answer = await fetch(path, {
       method, credentials: "same-origin", cache: "no-store", redirect: "error", signal: AbortSignal.timeout(patience),
-      headers: json ? { "content-type": "application/json" } : bytes ? { "content-type": "application/octet-stream" } : {},
+      headers: { "openline-page": pageKey(), ...(json ? { "content-type": "application/json" } : bytes ? { "content-type": "application/octet-stream" } : {}) },
       body: json ? JSON.stringify(body) : body,
     });
   } catch {
@@ -48,7 +52,9 @@ function told(error) {
 
 async function json(method, path, body, options) {
   const answer = await call(method, path, body, options);
-  return answer.status === 204 ? null : answer.json();
+  const said = answer.status === 204 ? null : await answer.json();
+  if (said?.page_key) localStorage.setItem(PAGE, said.page_key);
+  return said;
 }
 
 export const get = (path, options) => json("GET", path, undefined, options);

@@ -83,6 +83,12 @@ export function inertString(text, most = 200) {
   return cut.length > most ? `${cut.slice(0, most)}…` : cut;
 }
 
+/** The same for pasting elsewhere: in full, and every line marked, so that none of it passes for what the console says. */
+export function inertQuote(text) {
+  const whole = pieces(text).map((piece) => (piece.boxed ? `[${piece.text}]` : piece.text)).join("");
+  return whole.split("\n").map((line) => `> ${line}`).join("\n");
+}
+
 /** A party's text in full, with a flag above it if there is something to know. `lang` is what its author says it is. */
 export function inertText(text, lang = "") {
   const found = flags(text);

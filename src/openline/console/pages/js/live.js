@@ -2,7 +2,7 @@
 // gap (the stream resumes at the last event), a gap is never silent (`connected` is false, and the shell says so), and memory
 // is bounded whatever comes.
 
-import { get, ofLine } from "./api.js";
+import { get, ofLine, pageKey, query } from "./api.js";
 import { Inbox } from "./inbox.js";
 import { appearance } from "./liveries.js";
 
@@ -120,7 +120,7 @@ export class Live {
   #follow() {
     if (this.closed) return;
     const after = this.last || [...this.lines.values()].map((line) => `${line.line.slice(0, 16)}:${line.last_seq}`).join(",");
-    const source = this.source = new EventSource(`/v1/events${after ? `?after=${encodeURIComponent(after)}` : ""}`);
+    const source = this.source = new EventSource(`/v1/events${query({ page: pageKey(), after: after || null })}`);
     this.again = undefined;
     this.unheard = 0;
     source.addEventListener("open", () => {

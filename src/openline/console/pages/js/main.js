@@ -12,6 +12,7 @@ import { kept, wear } from "./theme.js";
 import { LANGUAGES, speak, t } from "./words.js";
 
 const LANGUAGE = "openline.language";
+const THERE = "openline.there";
 const THERE_MS = 60_000;
 const running = { stops: [], watching: false };
 
@@ -75,27 +76,43 @@ async function onWatch(me) {
   const stopViews = route(shell.main, context, (params, line) => shell.turned(params, line));
   const stopOverlays = await overlays(context);
   running.watching = true;
-  running.signedOut = () => shell.band("signed-out", el("span", null, t("You are signed out. Nothing here is live until you sign in again."), " ",
-    button(t("Sign in"), begin)), "act");
+  running.signedOut = () => {
+    shell.band("signed-out", el("span", null, t("You are signed out. Nothing here is live until you sign in again."), " ", button(t("Sign in"), begin)), "act");
+    stopOverlays();
+    if (shell.main.querySelector(".view-compose")) return; // what its officer wrote may not be kept yet
+    stopViews();
+    fill(shell.main); // somebody may have ended the session from elsewhere, because this screen is in other hands
+  };
   running.stops.push(() => live.stop(), () => shell.stop(), stopViews, stopOverlays, idle(me));
 }
 
-/** Lock after so long without a key or a touch; the station, which locks too, is told once a minute that somebody is here. */
+/**
+ * Lock after so long without a key or a touch in any page of this console, by the clock: a page that slept or was left and
+ * comes back locks at once. The station, which locks too, is told once a minute that somebody is here.
+ */
 function idle(me) {
   let timer;
   let told = Date.now();
-  const again = () => {
+  const look = () => {
     clearTimeout(timer);
-    if (me.lock_after_s) timer = setTimeout(() => lock(me), me.lock_after_s * 1_000);
+    const left = me.lock_after_s * 1_000 - (Date.now() - Number(localStorage.getItem(THERE)));
+    if (left <= 0) lock(me);
+    else timer = setTimeout(look, left);
+  };
+  const again = () => {
+    localStorage.setItem(THERE, String(Date.now()));
     if (Date.now() - told < THERE_MS) return;
     told = Date.now();
     api.put("/console/me", {}).catch(() => {});
   };
   const acts = ["pointerdown", "keydown", "wheel", "touchstart", "openline-call"];
   acts.forEach((act) => addEventListener(act, again, { capture: true, passive: true }));
+  document.addEventListener("visibilitychange", look);
   again();
+  look();
   return () => {
     clearTimeout(timer);
+    document.removeEventListener("visibilitychange", look);
     acts.forEach((act) => removeEventListener(act, again, { capture: true }));
   };
 }

@@ -1,5 +1,6 @@
 // Copying out of the transcript: what is copied carries the word COPY, precedence, reference and receipts with it.
 
+import { inertQuote } from "../inert.js";
 import { dtg } from "../moments.js";
 import { precedenceWord, roleWord, rungsOf, STEPS, stepWord } from "../signs.js";
 import { comma, t } from "../words.js";
@@ -27,6 +28,6 @@ function paper(entry, window, part) {
     });
     return `${party}: ${said.join(comma()) || t("sent, unknown")}`;
   });
-  return [entry.exercise ? `${t("EXERCISE")} · ${t("COPY")}` : t("COPY"), `${precedenceWord(entry.body.precedence)} ${entry.ref.reference}`, entry.body.subject, "",
-    part || entry.body.text, "", ...receipts].filter((line) => line !== undefined).join("\n");
+  return [entry.exercise ? `${t("EXERCISE")} · ${t("COPY")}` : t("COPY"), `${precedenceWord(entry.body.precedence)} ${entry.ref.reference}`, entry.body.subject && inertQuote(entry.body.subject), "",
+    inertQuote(part || entry.body.text), "", ...receipts].filter((line) => line !== undefined).join("\n");
 }

@@ -1,5 +1,6 @@
 // Everything on a line that is no message: what people decided, what stations did. A strip on its author's side.
 
+import { pageKey, query } from "../api.js";
 import { CALL_NOTES } from "../call/notes.js";
 import { el } from "../dom.js";
 import { inertLine, inertString, inertText } from "../inert.js";
@@ -48,7 +49,7 @@ const NOTES = {
   test: (place, entry, body) => [[body.drill ? exercise(t("DRILL")) : el("span", { class: "second" }, t("test")), el("span", { class: "fig second" }, body.number)], body.drill ? words(body.text, body.language) : null],
   attachment: (place, entry, body) => [[el("b", null, t("FILE")), inertLine(body.name ?? "", 120), body.of ? el("span", null, rich("with {reference}", { reference: named(place, body.of) })) : null],
     el("p", { class: "second" }, inertString(body.media_type ?? "", 60), comma(), t("{number} bytes", { number: number(body.size) }), " ",
-      el("a", { href: `/v1/lines/${place.line.line}/attachments/${body.digest}`, download: inertString(body.name ?? "file", 120) }, t("Save")))],
+      el("a", { href: `/v1/lines/${place.line.line}/attachments/${body.digest}${query({ page: pageKey() })}`, download: inertString(body.name ?? "file", 120) }, t("Save")))],
 };
 
 function other(place, entry) {
