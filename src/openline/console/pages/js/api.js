@@ -23,13 +23,15 @@ export function whenFailed(heard) {
   listeners.add(heard);
 }
 
-async function call(method, path, body, { patience = PATIENCE_MS } = {}) {
+/** `parting`: what a page says as it goes; it is sent although nobody is there any more to hear the answer. */
+async function call(method, path, body, { patience = PATIENCE_MS, parting = false } = {}) {
   const bytes = body instanceof Blob || body instanceof ArrayBuffer || ArrayBuffer.isView(body);
   const json = body !== undefined && !bytes;
   let answer;
   try {
     answer = await fetch(path, {
-      method, credentials: "same-origin", cache: "no-store", redirect: "error", signal: AbortSignal.timeout(patience),
+      method, credentials: "same-origin", cache: "no-store", redirect: "error", keepalive: parting,
+      signal: AbortSignal.timeout(patience),
       headers: { "openline-page": pageKey(), ...(json ? { "content-type": "application/json" } : bytes ? { "content-type": "application/octet-stream" } : {}) },
       body: json ? JSON.stringify(body) : body,
     });

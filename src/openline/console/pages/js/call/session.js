@@ -256,7 +256,7 @@ export class Session {
   /** The page goes: said while it still can be. */
   #leaveNow() {
     if (this.closed || this.seat === undefined) return;
-    fetch(`${this.path}/seat`, { method: "POST", keepalive: true, credentials: "same-origin", headers: { "content-type": "application/json" }, body: JSON.stringify({ console: this.console, act: "leaves" }) }).catch(() => {});
+    post(`${this.path}/seat`, { console: this.console, act: "leaves" }, { parting: true }).catch(() => {});
   }
 
   /** No sound any more, in or out. */
