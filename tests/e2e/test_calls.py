@@ -24,7 +24,7 @@ from tests.e2e.homes import POLICY
 from tests.e2e.inside import eventually, linked, made, stations
 
 
-def test_17_a_call_is_placed_picked_up_opened_and_hung_up_and_both_sign(tmp_path: Path) -> None:
+def test_17_4_a_call_is_placed_picked_up_opened_and_hung_up_and_both_sign(tmp_path: Path) -> None:
     async def scene() -> None:
         async with stations(made(tmp_path)) as (alpha, bravo):
             await linked(alpha, bravo)
@@ -98,7 +98,7 @@ def run(scene: Callable[[], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(scene())
 
 
-def test_17_12_four_consoles_sit_in_a_call_and_each_reaches_each(tmp_path: Path) -> None:
+def test_17_11_four_consoles_sit_in_a_call_and_each_reaches_each(tmp_path: Path) -> None:
     async def scene() -> None:
         async with floors(tmp_path) as (low, high):
             officer, adviser, other, interpreter = Page(low), Page(low), Page(high), Page(high)
