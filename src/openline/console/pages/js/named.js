@@ -6,7 +6,8 @@ import { comma, t } from "./words.js";
 /** An act of the audit log. */
 export function auditWord(act) {
   return {
-    "alarm-acknowledge": t("take an alarm"), "alarm-test": t("test the alarm paths"), attach: t("attach a file"), backup: t("make a backup"), calendar: t("make a calendar address"),
+    "alarm-acknowledge": t("take an alarm"), "alarm-test": t("test the alarm paths"), attach: t("attach a file"), backup: t("make a backup"), call: t("place a call"), "call-check": t("say how the spoken check went"), "call-decline": t("decline a call"), "call-hang-up": t("end a call"), "call-minutes": t("draft minutes"),
+    "call-minutes-word": t("say a word on minutes"), "call-pick-up": t("pick a call up"), "call-seat": t("take a seat in a call"), "call-typed": t("type a line in a call"), "call-wanted": t("ask one’s console to place a call"), calendar: t("make a calendar address"),
     "calendar-revoke": t("revoke a calendar address"), "card-taken": t("take a newer card"), clock: t("set the simulated clock"), discard: t("let a draft go"), draft: t("hand a draft on for release"),
     "drop-read": t("read a stick"), "drop-write": t("write a stick"), export: t("export a line"), "keep-watch": t("keep the watch"), "keys-plan": t("plan new keys"), "keys-rotate": t("change keys"),
     "keys-stolen": t("hold a key for stolen"), "leave-watch": t("leave the floor unattended"), lock: t("lock the console"), log: t("write a note into the log"), minimize: t("impose or lift MINIMIZE"),
@@ -47,7 +48,8 @@ export function kindWord(kind) {
     message: t("message"), interim: t("interim"), decline: t("declined"), query: t("query"), answer: t("answer"), translation: t("translation"), suspend: t("suspension"), lift: t("suspension lifted"),
     service: t("service"), contact: t("contact"), countersign: t("countersignature"), test: t("test"), attachment: t("file"), propose: t("proposal of terms"), assent: t("assent to terms"), terms: t("terms"),
     generation: t("new generation"), keys: t("keys"), epoch: t("new line keys"), watch: t("watch"), receipt: t("receipt"), ack: t("receipt of the station"), "attachment-receipt": t("receipt of a file"),
-    refused: t("an entry that cannot be opened"),
+    ring: t("call"), "pick-up": t("answered call"), refusal: t("call not picked up"), seat: t("seat in a call"), "hang-up": t("end of a call"), "typed-line": t("line typed in a call"), minutes: t("minutes of a call"),
+    "minutes-word": t("word on minutes"), refused: t("an entry that cannot be opened"),
   }[kind] ?? kind;
 }
 

@@ -2,13 +2,12 @@
 // gate (gate.js) has judged the connection, and it is judged again as long as it stands.
 
 import { describes, judged } from "./gate.js";
+import { LEVELS, Pace, shaped } from "./pace.js";
 import { heard, sent } from "./quality.js";
 
 const LOOK_MS = 1_000;
 const BROKEN_MS = 3_000; // "disconnected" mends itself often; after this long it is helped
 const AGAIN_MS = 8_000;
-const THIN = { maxBitrate: 10_000, adaptivePtime: true };
-const WIDE = { maxBitrate: 32_000, adaptivePtime: false };
 
 export const seatKey = ({ party, seat }) => `${party}/${seat}`;
 const before = (one, other) => one.party < other.party || (one.party === other.party && one.seat < other.seat);
@@ -19,7 +18,7 @@ const before = (one, other) => one.party < other.party || (one.party === other.p
  */
 export class Connection {
   constructor(own, peer, certificate, acts) {
-    Object.assign(this, { own, peer, certificate, acts, state: "connecting", protection: null, quality: null, track: null, thin: false, since: performance.now(), connectedAt: 0 });
+    Object.assign(this, { own, peer, certificate, acts, state: "connecting", protection: null, quality: null, track: null, pacing: 0, pace: new Pace(), theirs: null, since: performance.now(), connectedAt: 0 });
     this.offers = before(own, peer);
     this.candidates = [];
     this.element = document.createElement("audio");
@@ -52,10 +51,10 @@ export class Connection {
   }
 
   /** Redundancy first: a lost piece of sound comes again with the next one. */
-  #prefer(transceiver) {
+  #prefer(transceiver, twice = true) {
     this.transceiver = transceiver;
     const { codecs } = RTCRtpReceiver.getCapabilities("audio");
-    const wanted = ["audio/red", "audio/opus", "audio/telephone-event"].flatMap((name) => codecs.filter((each) => each.mimeType.toLowerCase() === name));
+    const wanted = [...(twice ? ["audio/red", "audio/opus"] : ["audio/opus", "audio/red"]), "audio/telephone-event"].flatMap((name) => codecs.filter((each) => each.mimeType.toLowerCase() === name));
     transceiver.setCodecPreferences(wanted);
   }
 
@@ -96,7 +95,7 @@ export class Connection {
       return;
     }
     await pc.setRemoteDescription({ type, sdp: data });
-    this.remote = true;
+    Object.assign(this, { remote: true, theirs: { type, sdp: data }, pacing: 0 });
     for (const candidate of this.candidates.splice(0)) await pc.addIceCandidate(candidate).catch(() => {});
     if (type === "offer") await this.#answer();
   }
@@ -183,16 +182,32 @@ export class Connection {
     if (this.state === "connected" && this.channel?.readyState === "open") this.channel.send(text);
   }
 
-  /** Thin: less sound a second, in longer pieces and said once, so that it passes a path of 16 kbit/s. */
-  async thinner(thin) {
-    if (thin === this.thin || !this.transceiver) return;
-    this.thin = thin;
-    const { sender } = this.transceiver;
-    const parameters = sender.getParameters();
-    if (!parameters.encodings?.length) return;
-    const codec = parameters.codecs.find((each) => each.mimeType.toLowerCase() === (thin ? "audio/opus" : "audio/red"));
-    Object.assign(parameters.encodings[0], thin ? THIN : WIDE, codec ? { codec } : {});
-    await sender.setParameters(parameters).catch(() => {});
+  /** Whether less is sent than the best, because the path is narrow. */
+  get thin() {
+    return this.pacing > 0;
+  }
+
+  /**
+   * Send at another level from now on (pace.js). The codec and the length of a piece follow from the description of the other
+   * side: it is applied anew, shaped, and nothing of it is said to anybody.
+   */
+  async #send(level) {
+    const { pc, theirs } = this;
+    if (level === this.pacing || !theirs || pc.signalingState !== "stable" || this.state !== "connected") return;
+    this.pacing = level;
+    const how = LEVELS[level];
+    const text = shaped(theirs.sdp, how);
+    if (theirs.type === "answer") {
+      await pc.setLocalDescription(await pc.createOffer());
+      await pc.setRemoteDescription({ type: "answer", sdp: text });
+    } else {
+      await pc.setRemoteDescription({ type: "offer", sdp: text });
+      this.#prefer(this.transceiver, how.twice);
+      await pc.setLocalDescription(await pc.createAnswer());
+    }
+    const parameters = this.transceiver.sender.getParameters();
+    if (parameters.encodings?.length) parameters.encodings[0].maxBitrate = how.bits;
+    await this.transceiver.sender.setParameters(parameters);
   }
 
   async #look() {
@@ -213,7 +228,7 @@ export class Connection {
     if (found.ready && found.path !== this.protection.path) await this.#pass(found);
     this.quality = heard(stats, this.quality);
     this.sent = sent(stats, this.sent);
-    await this.thinner(this.thin ? !this.sent.roomy : this.sent.narrow).catch(() => {});
+    await this.#send(this.pace.look(performance.now(), this.sent)).catch(() => {});
     this.acts.changed();
   }
 

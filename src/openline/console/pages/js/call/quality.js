@@ -3,8 +3,6 @@
 import { t } from "../words.js";
 
 const SMOOTH = 0.35; // of what is new in each look: a few seconds are remembered
-const NARROW_BITS = 40_000;
-const ROOMY_BITS = 80_000;
 
 const mixed = (before, now) => (before === undefined || Number.isNaN(before) ? now : before + (now - before) * SMOOTH);
 
@@ -13,7 +11,7 @@ export function heard(stats, before) {
   if (!stats) return { word: "none", kbits: 0, lost: 0, delay: null };
   const all = [...stats.values()];
   const rtp = all.find((each) => each.type === "inbound-rtp" && each.kind === "audio");
-  const pair = all.find((each) => each.type === "candidate-pair" && each.nominated && each.state === "succeeded");
+  const pair = selected(stats);
   if (!rtp) return { word: "waiting", kbits: 0, lost: 0, delay: null };
   const raw = { at: rtp.timestamp, bytes: rtp.bytesReceived + rtp.headerBytesReceived, came: rtp.packetsReceived, gone: rtp.packetsLost, concealed: rtp.concealedSamples - rtp.silentConcealedSamples, samples: rtp.totalSamplesReceived };
   if (!before?.raw) return { raw, word: "waiting", kbits: 0, lost: 0, delay: null };
@@ -41,17 +39,18 @@ function worded(lost, broken, quiet) {
   return "clear";
 }
 
-/** Of what goes out: whether the path is narrow (send less), or roomy again. */
+/** Of what goes out: {room (bit/s), lost (share), queue (s that the path takes longer than at its best)}. */
 export function sent(stats, before) {
   const all = [...stats.values()];
-  const pair = all.find((each) => each.type === "candidate-pair" && each.nominated && each.state === "succeeded");
+  const pair = selected(stats);
   const told = all.find((each) => each.type === "remote-inbound-rtp" && each.kind === "audio");
-  const room = pair?.availableOutgoingBitrate ?? Infinity;
-  const lost = mixed(before?.lost, told?.fractionLost ?? 0);
-  const narrow = room < NARROW_BITS;
-  const calm = narrow || room < ROOMY_BITS ? 0 : (before?.calm ?? 0) + 1;
-  return { room, lost, narrow, calm, roomy: calm >= 10 };
+  const delay = Math.max(pair?.currentRoundTripTime ?? 0, told?.roundTripTime ?? 0);
+  const best = delay ? Math.min(before?.best ?? Infinity, delay) : before?.best ?? Infinity;
+  return { room: pair?.availableOutgoingBitrate ?? Infinity, lost: mixed(before?.lost, told?.fractionLost ?? 0), best, queue: delay && best < Infinity ? delay - best : 0 };
 }
+
+/** The pair of addresses in use. */
+const selected = (stats) => stats.get([...stats.values()].find((each) => each.type === "transport")?.selectedCandidatePairId);
 
 /** The word of a quality. */
 export function qualityWord(word) {

@@ -26,7 +26,7 @@ export function alarmWords({ kind, about = "" }) {
     "key-stolen": () => (name ? t("{name} holds one of its keys for stolen", { name }) : t("A key is held for stolen")), restored: () => t("A station came back from a backup"),
     "fork-proved": () => t("Two histories of one lane were shown"), "second-writer": () => t("A second station writes in one lane"), "keys-contradict": () => t("Keys contradict each other"),
     "generations-exhausted": () => t("A lane has no further generation"), "contact-missed": () => t("A regular contact was missed"), "acknowledgement-overdue": () => t("A person’s acknowledgement is overdue"),
-    "station-silent": () => t("A station gives no sign of life"), test: () => t("A test of the alarm paths"),
+    ring: () => t("A call rings, and nobody answers"), "station-silent": () => t("A station gives no sign of life"), test: () => t("A test of the alarm paths"),
   }[kind]?.() ?? t("Alarm: {kind}", { kind: inertString(kind, 40) });
 }
 

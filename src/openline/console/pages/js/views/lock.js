@@ -10,9 +10,9 @@ import { day, hms, local, moment, runningClock, setClock, tick } from "../moment
 import { UNREAD } from "../overlays/flash.js";
 import { alarmWords } from "../overlays/alarms.js";
 import * as passkeys from "../passkeys.js";
-import { badge, exercise, livery, precedenceShape, stateColour, stateWord, wire } from "../signs.js";
-import { hush, isRinging, quiet, ring, soundState, testedAt, testSound, whenSound } from "../sound.js";
-import { tellFlash } from "../tab.js";
+import { badge, exercise, livery, precedence, precedenceShape, stateColour, stateWord, wire } from "../signs.js";
+import { callRings, hush, hushCall, isRinging, quiet, ring, ringCall, soundState, testedAt, testSound, whenSound } from "../sound.js";
+import { tellFlash, tellRing } from "../tab.js";
 import { wear, worn } from "../theme.js";
 import { comma, rich, t } from "../words.js";
 
@@ -23,15 +23,16 @@ const ALARM = "alarm"; // rings for an open alarm, where the FLASH itself was no
 export async function open(root, context) {
   const { me } = context;
   const live = new Live(me, { locked: true });
-  const place = { context, live, said: el("div", { role: "alert" }), lines: el("ul", { class: "locklines" }), clocks: el("div", { class: "lockclocks" }), rings: new Map(), alarm: el("div", { class: "alarm", role: "alert", hidden: true }), open: el("ul", { class: "lockalarms" }), sound: el("p", { class: "row" }), lost: el("p", { class: "said act", role: "status", hidden: true }) };
+  const place = { context, live, said: el("div", { role: "alert" }), lines: el("ul", { class: "locklines" }), clocks: el("div", { class: "lockclocks" }), rings: new Map(), calls: new Map(), call: el("div", { class: "lockcall", role: "alert", hidden: true }), alarm: el("div", { class: "alarm", role: "alert", hidden: true }), open: el("ul", { class: "lockalarms" }), sound: el("p", { class: "row" }), lost: el("p", { class: "said act", role: "status", hidden: true }) };
   setClock(() => live.now());
-  fill(root, place.alarm, watch(place), door(place));
+  fill(root, place.alarm, place.call, watch(place), door(place));
   root.querySelector("button.main").focus();
   const offs = [
     live.on("lines", () => drawLines(place)),
     live.on("flash", ({ line, place: where }) => flash(place, line, where)),
     live.on("answered", ({ line, of }) => over(place, line, of)),
     live.on("alarm", () => drawAlarms(place)),
+    live.on("call", (event) => called(place, event)),
     live.on("link", (found) => {
       place.lost.hidden = found;
       fill(place.lost, t("The console has lost its station. Nothing here is live. It is tried again by itself."));
@@ -39,7 +40,7 @@ export async function open(root, context) {
     whenSound(() => drawSound(place)),
     bind("floor-wide", [
       { key: "enter", words: t("unlock with your passkey"), run: () => root.querySelector("button.main").click() },
-      { key: "s", words: t("test the sound, or quiet for 60 seconds"), run: () => (isRinging() ? quiet(60) : testSound(live.now())) },
+      { key: "s", words: t("test the sound, or quiet for 60 seconds"), run: () => (isRinging() || callRings() ? quiet(60) : testSound(live.now())) },
     ]),
   ];
   drawSound(place);
@@ -49,7 +50,9 @@ export async function open(root, context) {
   return () => {
     offs.forEach((off) => off());
     hush();
+    hushCall();
     tellFlash("");
+    tellRing("");
     live.stop();
   };
 }
@@ -177,4 +180,18 @@ function flash(place, line, where) {
   tellFlash([line.policy?.exercise && t("EXERCISE"), t("FLASH on line {number}", { number: line.number })].filter(Boolean).join(": "));
   scrollTo(0, 0);
   ring();
+}
+
+/** A call rings: on which line and how urgent, and nobody's name. Whoever unlocks the console answers it. */
+function called(place, { line, call, state, precedence: urgency, rings }) {
+  const { calls } = place;
+  if (line && state === "ringing" && rings) calls.set(call, { line, urgency });
+  else calls.delete(call);
+  const [first] = calls.values();
+  place.call.hidden = !first;
+  fill(place.call, first ? [badge("call", { size: 52 }), el("div", null, el("p", { class: "lockname" }, rich("*A call rings* on line {number} {title}.", { number: el("b", { class: "fig" }, first.line.number), title: inertLine(first.line.title || first.line.label, 60) }), " ",
+    first.line.policy?.exercise || place.live.status?.simulated_clock ? exercise() : precedence(first.urgency)), el("p", { class: "second" }, t("Unlock to answer it.")))] : null);
+  tellRing(first ? t("A call on line {number}", { number: first.line.number }) : "");
+  if (first) ringCall();
+  else hushCall();
 }
