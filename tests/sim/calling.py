@@ -19,7 +19,7 @@ from openline.protocol.call_signals import CallSignal, SignalType
 from openline.protocol.call_states import CallBook, CallState, Said, may_ring
 from openline.protocol.calls import Call, Key
 from openline.protocol.entries import AnyEntry, Precedence, Role
-from openline.protocol.events import Shown, Signal, Signalled, Submit
+from openline.protocol.events import Renew, Shown, Signal, Signalled, Submit
 from openline.protocol.facts import Place
 from openline.protocol.fields import Ref, decode_time
 from openline.protocol.lanes import read_body
@@ -45,12 +45,20 @@ def plan(world: "World") -> None:
         parties = range(world.parties) if dice.random() < 0.5 else [dice.randrange(world.parties)]
         for party in parties:
             world.at(at + dice.randrange(1_000), _ring, world, party)
+        if dice.random() < 0.5:
+            world.at(at + dice.randrange(30_000), _renew, world, dice.randrange(world.parties))
 
 
 def _ring(world: "World", party: int) -> None:
     desk = world.stations[party].desk
     if desk is not None and world.stations[party].engine is not None:
         desk.ring()
+
+
+def _renew(world: "World", party: int) -> None:
+    """New keys in mid-call: what is under way goes again under them."""
+    if world.stations[party].engine is not None:
+        world.stations[party].give(Renew((party + 1) % world.parties))
 
 
 class Desk:

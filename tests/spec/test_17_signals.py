@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openline.kernel.codec import encode
@@ -456,3 +456,33 @@ def test_17_18_a_program_that_does_not_know_the_kinds_keeps_and_acknowledges_the
     assert [decode_body(entry.kind - 100, entry.raw) for entry in kept] == CALL_EXAMPLES
     assert bravo.holds(0)[-1].size == bravo.engine.book.own(urgent=True).size
     assert alpha.engine.fold.digest() == bravo.engine.fold.digest()
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 12), st.sampled_from(SignalType), st.integers(0, 1), st.integers(0, 1)), max_size=30
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_17_33_whatever_numbers_come_each_is_handed_out_once_and_none_older_of_its_sort(
+    come: list[tuple[int, SignalType, int, int]],
+) -> None:
+    line = Line()
+    alpha, bravo = line.hosts
+    rung = called(line)
+    frames = [signal(rung, f"{number}", kind, number=number, sender=seat, to=to) for number, kind, seat, to in come]
+    for first in range(0, len(frames), 3):
+        alpha.lie(1, *frames[first : first + 3])
+    handed = [output.signal for output in bravo.outputs if isinstance(output, Signalled)]
+    for seat in (0, 1):
+        mine = [one for one in handed if one.sender == seat]
+        assert len({one.number for one in mine}) == len(mine)
+        for to in (0, 1):
+            for kinds in ({SignalType.OFFER, SignalType.RESTART}, {SignalType.ANSWER}):
+                numbers = [one.number for one in mine if one.to == to and one.type in kinds]
+                assert numbers == sorted(numbers)
+        candidates = {one.number for one in mine} | {n for n, kind, s, _ in come if s == seat and kind in _ORDERED}
+        assert candidates >= {number for number, _, s, _ in come if s == seat}
+
+
+_ORDERED = {SignalType.OFFER, SignalType.ANSWER, SignalType.RESTART}

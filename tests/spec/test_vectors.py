@@ -11,7 +11,9 @@ import pytest
 from openline.kernel import codec, crypto, envelope, keys, lane, merkle, terms
 from openline.kernel.errors import Forged, Refused
 from openline.protocol.bodies import decode_body
-from openline.protocol.entries import KeyNotice, Kind
+from openline.protocol.call_keys import opens_commitment, spoken_check
+from openline.protocol.call_signals import read_signal
+from openline.protocol.entries import KeyNotice, Kind, kind_of
 from openline.protocol.secrets import secret_name
 from openline.protocol.statements import decode_contradiction
 from openline.station.keys import lane_name
@@ -170,12 +172,37 @@ def epoch_root(given: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def opens(given: dict[str, Any]) -> dict[str, Any]:
+    committed, nonce, shown = (UNHEX(given[name]) for name in ("commitment", "nonce", "fingerprint"))
+    if not opens_commitment(committed, nonce, shown):
+        raise Forged("the ring committed to something else")
+    return {"opens": True}
+
+
+def read_aloud(given: dict[str, Any]) -> dict[str, Any]:
+    line, ring, pick_up, caller, nonce, called = (
+        UNHEX(given[name]) for name in ("line", "ring", "pick_up", "caller", "nonce", "called")
+    )
+    check = spoken_check(line, ring, pick_up, caller, nonce, called, [UNHEX(leaf) for leaf in given["take_overs"]])
+    return {"caller": check.caller, "called": check.called}
+
+
+def body(given: dict[str, Any]) -> dict[str, Any]:
+    return {"kind": kind_of(decode_body(given["kind"], UNHEX(given["body"])))}
+
+
+def signal(given: dict[str, Any]) -> dict[str, Any]:
+    found = read_signal(UNHEX(given["line"]), codec.Fields(codec.decode(UNHEX(given["frame"]))))
+    assert found is not None
+    return {"index": found.index, "to": found.to, "type": found.type, "data": found.data, "after": found.after}
+
+
 OPERATIONS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "decode": decode, "ed25519": ed25519, "inclusion": inclusion, "consistency": consistency, "root": root,
     "terms": read_terms, "card": read_card, "statement": statement,
     "psk-name": psk_name, "lane-name": name_of_lane, "word": word, "contradiction": contradiction, "generation": generation, "leaf": make_leaf,
     "leaf-in-place": leaf_in_place, "note": note, "envelope": open_envelope, "handshake": handshake, "share": share,
-    "epoch-root": epoch_root,
+    "epoch-root": epoch_root, "commitment": opens, "spoken-check": read_aloud, "body": body, "signal": signal,
     "derive": lambda given: {
         "output": crypto.derive(UNHEX(given["key"]), given["label"].encode(), UNHEX(given["info"])).hex()
     },

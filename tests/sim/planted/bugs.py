@@ -369,7 +369,7 @@ BUGS: dict[str, Bug] = {
     "envelopes-in-clear": Bug(plant=envelopes_in_clear, profiles=("calm",), checkers=("nothing leaks",)),
     "strangers-fill-memory": Bug(plant=strangers_fill_memory, profiles=("flood",), checkers=("bounded memory",)),
     "fold-depends-on-order": Bug(plant=fold_depends_on_order, profiles=("network", "crash"), checkers=("one state",)),
-    "signals-handed-out-again": Bug(plant=signals_handed_out_again, profiles=("calls", "calls-restored"), checkers=("signals once",)),
+    "signals-handed-out-again": Bug(plant=signals_handed_out_again, profiles=("calls",), checkers=("signals once",)),
     "signals-after-the-end": Bug(plant=signals_after_the_end, profiles=("calls",), checkers=("signals in calls",)),
     "both-rings-stand": Bug(plant=both_rings_stand, profiles=("calls",), checkers=("one ring stands",)),
     "signals-are-kept": Bug(plant=signals_are_kept, profiles=("calls",), checkers=("signals are not kept",)),
