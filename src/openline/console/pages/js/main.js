@@ -79,6 +79,7 @@ async function onWatch(me) {
   running.signedOut = () => {
     shell.band("signed-out", el("span", null, t("You are signed out. Nothing here is live until you sign in again."), " ", button(t("Sign in"), begin)), "act");
     stopOverlays();
+    for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
     if (shell.main.querySelector(".view-compose")) return; // what its officer wrote may not be kept yet
     stopViews();
     fill(shell.main); // somebody may have ended the session from elsewhere, because this screen is in other hands
