@@ -15,7 +15,7 @@ from openline.station.runtime import Station
 from tests.e2e.inside import Answer, call, eventually
 
 Json = dict[str, Any]
-RECORDED: Json = json.loads((Path(__file__).parents[1] / "spec" / "chromium_call.json").read_text())
+RECORDED: Json = json.loads((Path(__file__).parents[1] / "spec" / "browser_said" / "chromium_call.json").read_text())
 
 
 class Page:
