@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 from cryptography import x509
@@ -9,6 +10,7 @@ from cryptography import x509
 from openline.kernel.errors import Refused, Unavailable
 from openline.kernel.units import Instant
 from openline.ports import Store
+from openline.station.calling.relay_check import relay_findings
 from openline.station.config import Config, console_place
 from openline.station.doctor import Finding, Severity
 from openline.station.people import ADMINISTRATOR
@@ -29,6 +31,12 @@ class _Officer(msgspec.Struct, frozen=True):
 
 
 _OFFICER = msgspec.msgpack.Decoder(_Officer)
+
+
+def floor_findings(home: Path, config: Config, store: Store, now: Instant) -> Iterator[Finding]:
+    """What of the console can be seen, and of what its calls need."""
+    yield from console_findings(config, store, now)
+    yield from relay_findings(home, config.calls)
 
 
 def console_findings(config: Config, store: Store, now: Instant) -> Iterator[Finding]:

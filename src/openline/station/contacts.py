@@ -38,6 +38,7 @@ from openline.protocol.entries import Role, Watch
 from openline.protocol.events import Noticed
 from openline.protocol.fields import Ref
 from openline.station.answers import encoded
+from openline.station.calling.desk import Calling
 from openline.station.clock import StationClock
 from openline.station.feed import Feed, Published
 from openline.station.line_runner import LineRunner, State
@@ -96,6 +97,11 @@ class Floor(Protocol):
     lines: dict[bytes, LineRunner]
     started: Instant
     rhythm: Rhythm
+
+    @property
+    def calling(self) -> Calling:
+        """Its calls."""
+        ...
 
     def noticed(self, line: LineRunner, notice: Noticed) -> None:
         """Tell people."""
@@ -273,6 +279,8 @@ class Contacts:
             said = [said_between(engine.fold, party, window.opens, window.closes) for party in range(len(line.names))]
             times = [at for at in said if at is not None]
             return max(times) if len(times) == len(line.names) else None
+        if medium is Medium.CALL:
+            return self._floor.calling.held_between(line, window.opens, window.closes)
         if medium is not Medium.TEST:
             return None
         own = engine.fold.test(line.party)

@@ -267,13 +267,13 @@ _DAMAGE = {
 
 
 def _console(places: Places, store: SqliteStore, now: Instant) -> Iterator[Finding]:
-    from openline.station.console_check import console_findings  # it needs findings itself
+    from openline.station.console_check import floor_findings  # it needs findings itself
 
     try:
         config = load_config(places.folder)
     except (Refused, Unavailable):
         return  # told by whoever asked for the examination
-    yield from console_findings(config, store, now)
+    yield from floor_findings(places.folder, config, store, now)
 
 
 def _inside(places: Places, keys: Keystore, now: Instant) -> Iterator[Finding]:

@@ -37,6 +37,7 @@ from openline.station.calling.standing import (
     may_pick_up,
     place_text,
     ref_to,
+    was_held,
 )
 from openline.station.feed import Published
 from openline.station.line_runner import LineRunner, State
@@ -248,6 +249,13 @@ class Calling:
         """How many calls of a line went how since the start."""
         room = self._rooms.get(line.line)
         return room.outcomes if room is not None else {}
+
+    def held_between(self, line: LineRunner, first: Instant, last: Instant) -> Instant | None:
+        """When a call was picked up in that time in which both sides heard each other, and which both have signed for."""
+        room = self._rooms.get(line.line)
+        calls = room.shelf.book.calls() if room is not None else ()
+        held = [call.pick_up.time for call in calls if call.pick_up is not None and was_held(call)]
+        return min((at for at in held if first <= at <= last), default=None)
 
     def heard(self, room: Room, call: Call, sitting: Sitting, *, sound: bool) -> None:
         """A console says whether sound goes both ways."""

@@ -50,6 +50,12 @@ def is_settled(call: Call, party: int) -> bool:
     return call.hang_up(party) is not None or (party not in {call.caller, call.called} and has_refused(call, party))
 
 
+def was_held(call: Call) -> bool:
+    """Whether caller and called party have both signed that they heard each other."""
+    ends = [call.hang_up(party) for party in (call.caller, call.called) if party is not None]
+    return len(ends) == 2 and all(end is not None and end.began is not None for end in ends)
+
+
 def seat_of(call: Call, party: int, number: int) -> Seated | None:
     """A seat that was ever taken."""
     return next((seat for seat in call.seats if (seat.party, seat.number) == (party, number)), None)
