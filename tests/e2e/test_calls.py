@@ -351,6 +351,19 @@ def test_17_24_digits_that_do_not_match_end_the_call(tmp_path: Path) -> None:
     run(scene)
 
 
+def test_17_50_sound_under_an_older_dtls_ends_the_call_and_says_so(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with floors(tmp_path) as (low, high):
+            caller, called = Page(low), Page(high)
+            place = await open_call(caller, called)
+            seen = {"peer": {"party": 1, "seat": 0}, "cipher": "", "srtp": "AES_CM_128_HMAC_SHA1_80", "path": "direct"}
+            await caller.act(place, "connected", console=caller.console, dtls="1.2", **seen)
+            view = await called.sees(place, lambda call: len(call["ends"]) == 2)
+            assert (view["cause"], view["ends"][0]["protection"]["dtls"]) == ("not-protected", "1.2")
+
+    run(scene)
+
+
 def test_nobody_acts_for_a_seat_that_is_not_theirs(tmp_path: Path) -> None:
     async def scene() -> None:
         async with floors(tmp_path) as (low, high):
@@ -416,6 +429,22 @@ def test_an_offer_of_before_a_take_over_is_old_and_no_forgery(tmp_path: Path) ->
             await second.signal(place, (1, 0), "offer", second.description())
             await called.told("signal", lambda event: event["data"] == second.description())
             assert (await called.sees(place, opened))["state"] == "open"
+
+    run(scene)
+
+
+def test_17_32_an_offer_that_follows_its_seat_at_once_is_judged_by_what_that_seat_signed(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with floors(tmp_path) as (low, high):
+            caller, called = Page(low), Page(high)
+            place = await open_call(caller, called)
+            for _ in range(4):
+                second = Page(low)
+                await second.sit(place, "takes-over")
+                await second.signal(place, (1, 0), "offer", second.description())  # nobody waits for the other side
+                await called.told("signal", lambda event, page=second: event["data"] == page.description())  # type: ignore[misc]
+            assert (await called.sees(place, opened))["state"] == "open"
+            assert not called.heard("signal-refused")
 
     run(scene)
 

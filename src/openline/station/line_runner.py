@@ -297,6 +297,7 @@ class LineRunner:
                 case WakeAt():
                     self._wake(output.steady)
                 case Signalled():
+                    self._tell()  # what stands before it says whose it is
                     self._host.signalled(self, output)
                 case _:
                     assert_never(output)

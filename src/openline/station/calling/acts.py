@@ -59,6 +59,8 @@ CALLERS: Final = frozenset({WATCH, PRINCIPAL})
 """Who may place a call, and pick one up."""
 SEATED: Final = frozenset({WATCH, PRINCIPAL, INTERPRETER})
 DRAFTERS: Final = frozenset({WATCH, PRINCIPAL, INTERPRETER})
+DTLS: Final = "1.3"
+"""The one version under which sound passes (spec 17.50)."""
 _NONCE: Final = 32
 _CAUSES: Final = {
     "ended": EndCause.ENDED, "not-protected": EndCause.NOT_PROTECTED, "check-failed": EndCause.CHECK_FAILED
@@ -295,7 +297,7 @@ def signal(calling: Calling, line: LineRunner, call: Call, actor: Actor, request
 async def connected(
     calling: Calling, line: LineRunner, call: Call, actor: Actor, request: requests.ConnectedRequest
 ) -> None:
-    """Sign how the sound to another seat is protected, once for each that changes. Raises Unknown or Conflict."""
+    """Sign how the sound to another seat is protected, whenever it changes; too weak, and the call ends. Raises Unknown or Conflict."""
     room = calling.room(line)
     number, _ = _sitting(room, call, actor, request.console)
     path = Path.RELAY if request.path == "relay" else Path.DIRECT
@@ -316,6 +318,10 @@ async def connected(
             of=ref_to(call), act=SeatAct.CONNECTED, number=number, role=own.role, sign=own.sign, protection=seen
         )  # fmt: skip
         await _say(room, calling, entry)
+        if seen.dtls != DTLS:
+            await calling.end(
+                room, calling.held(line, call.place), EndCause.NOT_PROTECTED, role=own.role, sign=own.sign
+            )
 
 
 async def check(calling: Calling, line: LineRunner, call: Call, actor: Actor, request: requests.CheckRequest) -> None:

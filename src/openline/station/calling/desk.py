@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from openline.station.runtime import Station
 
 LOOK_S = 0.5
+TOLD = 16
+"""Refused signals of a call that are logged and pushed; all are counted."""
 NOBODY = -(2**63)
 """Of a seat whose console is not known: no officer has that number."""
 
@@ -118,6 +120,7 @@ class Calling:
         elapsed = min(max(0, wall - kept.accepted), self.pace.ring) if again else 0
         running = room.running[call.place] = Running(accepted=steady - elapsed, accepted_at=wall - elapsed)
         running.counted = known and not call.live
+        running.remember(call)
         heard = steady + (self.pace.restart - self.pace.lost if again else 0)
         for number, seat in kept.seats.items():
             running.sitting[number] = Sitting(console=seat.console, uid=seat.uid, heard=heard)
@@ -163,12 +166,14 @@ class Calling:
                 if isinstance(refusal, Foreign) and not _was_signed(running, sender, name, signal.data):
                     running.forged = True
                     self.stir(line)
-                self._refuse(room, call, sender, refusal.code)
+                running.refusals += 1
+                self.station.counters["call-signal-refused"] += 1
+                if running.refusals <= TOLD:
+                    self._refuse(room, call, sender, refusal.code)
             else:
                 self.deliver(room, call, sender, (line.party, signal.to), name, signal.data)
 
     def _refuse(self, room: Room, call: Call, sender: tuple[int, int], code: str) -> None:
-        self.station.counters["call-signal-refused"] += 1
         self.station.log.event("call.signal-refused", line=room.line.label, party=sender[0], code=code)
         event = SignalRefused(line=room.line.label, call=place_text(call.place), sender=_name(sender), code=code)
         self.push(room.line, "signal-refused", event)

@@ -58,6 +58,8 @@ class Running:
     """Until when it can be taken over, by the time of day."""
     signed: dict[tuple[int, int], set[bytes]] = field(default_factory=dict)
     """By party and seat: the fingerprints that were signed for it."""
+    refusals: int = 0
+    """Signals of the other station that were not let through."""
     forged: bool = False
     """Whether the other station sent a description with a fingerprint that nobody has signed."""
     counted: bool = False
