@@ -45,6 +45,8 @@ VIEWS = {
     "pick": ("#/compose", ".pick"),
     "keys": ("#/floor", "dialog[open] .keysheet"),
     "watch": ("#/floor", "dialog[open]"),
+    "meeting": ("#/contacts/BRAVO", "dialog[open] .date"),
+    "propose": ("#/contacts/BRAVO", "dialog[open] fieldset"),
     "entrance": ("#/", "main.alone h1"),
     "welcome": ("#/", "main.alone h1"),
     "empty": ("#/floor", ".steps"),
@@ -53,7 +55,13 @@ VIEWS = {
     "flash": ("#/floor", "dialog.flashwall[open]"),
 }
 """Where each stands, and what stands there once it is ready."""
-_KEYS = {"keys": ("Shift+?", ".hints button"), "watch": ("w", ".hints button"), "alarms": ("Alt+a", ".alarms-band")}
+_KEYS = {
+    "keys": ("Shift+?", ".hints button"),
+    "watch": ("w", ".hints button"),
+    "meeting": ("r", ".month"),
+    "propose": ("p", ".month"),
+    "alarms": ("Alt+a", ".alarms-band"),
+}
 """The key that opens a view, and what stands on the page once it acts."""
 ROLES = ("watch-officer", "auditor", "administrator", "technician")
 MINUTE = 60_000

@@ -209,6 +209,12 @@ def called(browser: Browser, method: str, path: str) -> str:
     return code
 
 
+def test_an_officer_does_not_fill_the_memory_by_large_calls(administrator: Browser) -> None:
+    for path in ("/v1/lines/x/entries", "/v1/lines/x/entries:batch", "/v1/pairings", "/v1/drop/read"):
+        assert administrator.call("POST", path, b" " * (2**20 + 1)).error == "too-large", path
+    assert administrator.call("POST", "/v1/pairings", b" " * 2**20).error == "malformed"
+
+
 def test_what_an_officer_names_is_not_written_into_the_audit_log(home: Home) -> None:
     auditor = entered(home, "QUOTE", "auditor")
     body = {"lane": 0, "index": 0, "show": ["kind"]}

@@ -160,6 +160,15 @@ def test_a_screen_whose_session_is_ended_from_elsewhere_shows_nothing_more(room:
     until(lambda: "What GONE reads." not in seat.text(), deadline_s=60)
 
 
+def test_a_clock_of_another_year_shows_its_date_whatever_time_the_message_claims(room: Room, homes: list[Home]) -> None:
+    with homes[1].client() as peer:
+        claimed = 1_893_504_600_000  # 1 January 2030, 13:30 UTC
+        said = {"kind": "message", "text": "Soon.", "time": claimed, "answer_by": claimed + 3_600_000}
+        peer.post("lines/relay/entries", said)
+    seat = on_the_line(room, homes, "DATE")
+    seat.shows("An answer is asked for by 011430Z JAN 30")
+
+
 def test_a_page_locks_by_the_clock_and_not_while_another_one_is_used(room: Room, homes: list[Home]) -> None:
     seat = room.stranger(homes[0])
     seat.page.clock.install()

@@ -174,6 +174,7 @@ def test_a_contact_is_kept_when_both_have_signed_and_a_missed_one_is_told_why_on
     at("2026-11-24T12:21", homes)
     stands(homes, "2026-11-24", "missed")
     for seat in (ours, theirs):
+        seat.shows("One was missed")  # on the page as it stands: the station tells it
         seat.page.reload()
         seat.shows("MISSED")
         seat.shows("Cause: ")

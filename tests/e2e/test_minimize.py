@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from openline.kernel.errors import Conflict
+from openline.kernel.errors import Conflict, Forbidden
 from openline.station.client import Client
 from tests.e2e.homes import Home, in_service, pair, running
 from tests.waiting import until
@@ -65,6 +65,26 @@ def test_6_76_minimize_holds_what_is_below_immediate_on_both_floors_until_it_is_
         assert texts(there).count("later") == 2
         said = [e["body"]["text"] for e in there.get("lines/relay/entries", kind="service", limit=100)["entries"]]
         assert said == ["MINIMIZE. One modem is left.", "MINIMIZE lifted. Both modems work."]
+
+
+def test_6_18_what_minimize_held_needs_a_second_person_where_the_terms_came_to_ask_for_one(homes: list[Home]) -> None:
+    alpha, bravo = homes
+    with running(*homes), alpha.client() as here, bravo.client() as there:
+        in_service(*homes)
+        here.post("lines/relay/minimize", {"on": True})
+        number = post(here, "written by one alone", "routine")["draft"]
+        here.post("lines/relay/entries", {"kind": "propose", "policy": {"release": True}})
+        until(lambda: there.get("lines/relay/entries", kind="propose")["entries"])
+        ref = there.get("lines/relay/entries", kind="propose")["entries"][0]["ref"]
+        there.post("lines/relay/entries", {"kind": "assent", "proposal": ref})
+        until(lambda: here.get("lines/relay")["policy"]["release"], deadline_s=60)
+        here.post("lines/relay/minimize", {"on": False})
+        until(lambda: not imposed(there) and not imposed(here), deadline_s=60)
+        draft = here.get(f"drafts/{number}")
+        assert draft["state"] == "held"
+        with pytest.raises(Forbidden):
+            here.post(f"drafts/{number}/release", {"to": draft["message"]["to"], "precedence": "routine"})
+        assert texts(here) == texts(there) == []
 
 
 def test_6_77_what_is_held_and_that_it_is_held_outlive_a_kill(homes: list[Home]) -> None:

@@ -6,13 +6,16 @@ Every case stops it after so many turns of the loop, from the first on: each awa
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from openline.console.listening import HttpsServer, new_context
 from openline.station.server import ApiServer
+from tests.e2e.alarm_rig import authority
 
 TURNS = range(12)
 
@@ -58,6 +61,26 @@ def test_a_call_of_the_local_api(tmp_path: Path, late: int) -> None:
         await server.start()
         with contextlib.closing(socket.socket(socket.AF_UNIX)) as caller:
             caller.connect(str(tmp_path / "api"))
+            await hung_up(server, server.stop, caller, late)
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("speaks", [True, False], ids=["it speaks TLS", "it says nothing"])
+@pytest.mark.parametrize("late", TURNS)
+def test_a_call_of_the_console(tmp_path: Path, late: int, speaks: bool) -> None:
+    context = new_context()
+    context.load_cert_chain(authority(tmp_path).chain)
+    hello = ssl.MemoryBIO()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), hello, server_hostname="console.test").do_handshake()
+
+    async def play() -> None:
+        server = HttpsServer(answer, context)
+        port = server.start("127.0.0.1", 0)
+        with contextlib.closing(socket.create_connection(("127.0.0.1", port))) as caller:
+            if speaks:
+                caller.sendall(hello.read())
             await hung_up(server, server.stop, caller, late)
 
     asyncio.run(play())

@@ -24,6 +24,8 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 MAX_JSON = 16 * 2**20
 """A batch of the most entries of the longest text, in the most wasteful JSON, is below that."""
+MAX_CONSOLE_JSON = 2**20
+"""The largest call of a page is below a tenth of that; 256 connections at once still fit into memory."""
 JSON, TEXT, STREAM, LINES, BYTES = (
     "application/json",
     "text/plain; charset=utf-8",
@@ -87,8 +89,9 @@ class Call:
         """A header's value; empty if it is not there."""
         return next((value.decode("latin-1") for key, value in self.scope["headers"] if key == name), "")
 
-    async def body(self, most: int = MAX_JSON) -> bytes:
-        """All that was sent. Raises TooLarge, or Unavailable when the caller left."""
+    async def body(self, most: int = 0) -> bytes:
+        """All that was sent, `most` bytes or what a call may have. Raises TooLarge, or Unavailable when the caller left."""
+        most = most or (MAX_CONSOLE_JSON if self.actor.at_console else MAX_JSON)
         parts: list[bytes] = []
         size = 0
         while True:

@@ -258,8 +258,8 @@ async def _say(station: "Station", line: LineRunner, draft: Draft, kept: Kept) -
 
 
 async def release_held(station: "Station", line: LineRunner) -> None:
-    """MINIMIZE has ended: say what it held back, in the order in which it was written. Raises Refused or Unavailable."""
-    for draft in station.store.drafts(HELD):
+    """MINIMIZE has ended: say what it held back, in order, unless it needs a second person now. Raises Refused or Unavailable."""
+    for draft in () if release_asked(line) else station.store.drafts(HELD):
         if draft.line == line.line and not line.strained:
             await _say(station, line, draft, read_draft(draft))
 

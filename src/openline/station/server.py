@@ -93,7 +93,7 @@ class ApiServer:
 
 async def wind_down(state: ServerState, deadline_s: float = 0.5) -> None:
     """Let the calls that run end, cut what does not, and close every connection; one that does not read is cut too."""
-    for connection in list(state.connections):
+    for connection in _standing(state):
         connection.shutdown()
     tasks = list(state.tasks)
     if tasks:
@@ -102,10 +102,8 @@ async def wind_down(state: ServerState, deadline_s: float = 0.5) -> None:
             task.cancel()
         if late:
             await asyncio.wait(late, timeout=deadline_s)
-    for connection in list(state.connections):
-        transport = getattr(connection, "transport", None)
-        if transport is not None and not transport.is_closing():  # asyncio's TLS forgets itself when closed twice
-            transport.close()
+    for connection in _standing(state):
+        connection.transport.close()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(deadline_s):
             while state.connections:  # noqa: ASYNC110 - uvicorn tells nobody
@@ -113,6 +111,11 @@ async def wind_down(state: ServerState, deadline_s: float = 0.5) -> None:
     for connection in list(state.connections):
         connection.transport.abort()
     await asyncio.sleep(0)
+
+
+def _standing(state: ServerState) -> list[Any]:
+    """Those that are not closing yet: asyncio's TLS forgets itself when closed twice, and cannot be aborted then."""
+    return [each for each in state.connections if not each.transport.is_closing()]
 
 
 def _listening(path: Path, group: str) -> socket.socket:

@@ -103,7 +103,7 @@ export function showKeys() {
       el("dl", { class: "keysheet" }, bindings.map((each) => [el("dt", null, el("kbd", null, keyLabel(each.key))), el("dd", null, each.words)]))));
   const toggle = el("input", { type: "checkbox", id: "single-keys", checked: singleKeys(), on: {
     change: () => (toggle.checked ? localStorage.removeItem(OFF) : localStorage.setItem(OFF, "1")) } });
-  openDialog(t("All keys"), el("div", { class: "stack" }, boxes,
+  openDialog(t("All keys"), el("div", { class: "stack" }, el("div", { class: "keysheets" }, boxes),
     el("p", null, toggle, " ", el("label", { for: "single-keys" }, t("Single letters act. Switch this off if you use speech input."))),
     el("p", null, el("a", { href: "#/signs", on: { click: () => document.querySelector("dialog[open]")?.close() } }, t("What every sign says")))));
 }

@@ -22,7 +22,7 @@ export function message(place, entry) {
     slot(el("b", null, t("original")), body.language, body.text, drafters(body)),
     found.length ? el("div", null, found.map((each) => slot(el("b", null, gradeWord(each.body.grade)), each.body.language, each.body.text,
       `${each.author} ${each.body.sign}`, each.body.subject))) : null),
-  asked(entry), standings(place, entry));
+  asked(place, entry), standings(place, entry));
 }
 
 function heading(place, entry) {
@@ -68,11 +68,11 @@ export function gradeWord(grade) {
   return { sight: t("at sight"), rough: t("rough"), official: t("official"), machine: t("machine") }[grade] ?? grade;
 }
 
-function asked(entry) {
+function asked(place, entry) {
   const { answer_by: by, acknowledge_by: acknowledge } = entry.body;
   if (!by && !acknowledge) return null;
-  return el("p", { class: "asked" }, acknowledge ? rich("A person is to acknowledge it *by {moment}*.", { moment: moment(acknowledge, entry.time) }) : null, " ",
-    by ? rich("An answer is asked for *by {moment}*.", { moment: moment(by, entry.time) }) : null);
+  return el("p", { class: "asked" }, acknowledge ? rich("A person is to acknowledge it *by {moment}*.", { moment: moment(acknowledge, place.now()) }) : null, " ",
+    by ? rich("An answer is asked for *by {moment}*.", { moment: moment(by, place.now()) }) : null);
 }
 
 function standings(place, entry) {

@@ -8,7 +8,7 @@ import { delay, moment } from "../moments.js";
 import { bearerName } from "../named.js";
 import { lineName } from "../picking.js";
 import { livery } from "../signs.js";
-import { number, stationSentence, t } from "../words.js";
+import { number, rich, stationSentence, t } from "../words.js";
 
 const PATIENCE_MS = 60_000;
 
@@ -25,7 +25,7 @@ function row(context, line, each, results, again, may) {
   const now = context.live.now();
   const result = results.get(`${line.line} ${each.bearer} ${each.party}`);
   const state = each.trouble ? ["act", t("does not work here")] : !each.up ? ["act", t("down")] : each.silent ? ["look", t("up, silent")] : each.one_way ? ["look", t("one way")] : ["work", t("up")];
-  return el("tr", null, el("td", null, el("b", null, bearerName(each.bearer))), el("td", null, el("bdi", null, each.party)), el("td", { class: state[0] }, state[1], each.trouble ? el("p", { class: "small" }, stationSentence(each.trouble)) : null),
+  return el("tr", null, el("td", null, el("b", null, bearerName(each.bearer))), el("td", null, el("bdi", null, each.party)), el("td", { class: state[0] }, state[1], each.changed_at === null ? null : el("span", { class: "small second" }, " ", rich("since {moment}", { moment: moment(each.changed_at, now) })), each.trouble ? el("p", { class: "small" }, stationSentence(each.trouble)) : null),
     el("td", null, moment(each.last_heard, now)), el("td", null, each.delay_ms === null ? "–" : delay(each.delay_ms)), el("td", null, each.loss === null ? "–" : t("{number} %", { number: number(Math.round(each.loss * 100)) })),
     el("td", null, each.there ? (each.there.up ? t("up") : el("span", { class: "act" }, t("down"))) : "–"),
     el("td", null, may ? el("div", { class: "row" }, button(t("Probe"), () => probe(line, { bearer: each.bearer, party: each.party }, results, again), { "aria-label": t("Probe {bearer} to {party}", { bearer: bearerName(each.bearer), party: inertString(each.party, 40) }), disabled: result === "asked" }), el("span", { role: "status" }, told(result))) : null));
