@@ -9,17 +9,16 @@ from fuzz.trees import mutated
 from openline.kernel.codec import decode, encode
 from openline.kernel.crypto import digest
 from openline.kernel.errors import Refused
-from openline.kernel.lane import GENERATION_ZERO, Entry, Generation, Head, Lane, SignedHead, leaf_of
+from openline.kernel.lane import Entry, Generation, Head, Lane, SignedHead, leaf_of
 from openline.kernel.terms import Policy
 from openline.kernel.units import Instant
 from openline.protocol import acknowledgements, bodies, entries, fields, frames, references
-from openline.protocol.call_signals import CallSignal, SignalType
 from openline.protocol.epochs import NO_ROOT, Handshake
 from openline.protocol.pairing import Pairing, two_party_terms
 from openline.protocol.pairing_messages import decode_message, encode_message, read_heard
 from openline.protocol.pairing_outcomes import Accepted, NewLine, Output, Send, Setup
 from tests.spec import parties
-from tests.spec.call_samples import CALL_EXAMPLES, FULL_EXAMPLES
+from tests.spec.call_samples import CALL_EXAMPLES, FULL_EXAMPLES, SIGNAL
 
 LINE = parties.LINE
 LANE = Lane(LINE, 1, Generation(2, bytes(8)))
@@ -80,17 +79,7 @@ def every_frame() -> dict[str, frames.Frame]:
         "cosignature": frames.Cosignature(lane=LANE, size=4, signature=bytes(2_420)),
         "fragment": frames.Fragment(stream=1, part=0, parts=2, data=b"part"),
         "last": frames.Last(attempt=3, index=70),
-        "signal": CallSignal(
-            lane=0,
-            generation=GENERATION_ZERO,
-            index=3,
-            sender=0,
-            to=1,
-            type=SignalType.OFFER,
-            number=7,
-            after=2,
-            data="v=0",
-        ),
+        "signal": SIGNAL,
     }
 
 

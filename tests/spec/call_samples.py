@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from openline.kernel.lane import GENERATION_ZERO, Generation
 from openline.kernel.units import MAX_INSTANT, MAX_SEQ, MIN_INSTANT, Instant
 from openline.protocol import call_entries as c
+from openline.protocol.call_signals import CallSignal, SignalType
 from openline.protocol.entries import AnyEntry, Precedence, Role
 from openline.protocol.fields import Ref
 
@@ -14,6 +15,10 @@ PROTECTION = c.Protection(
     dtls="1.3", cipher="TLS_AES_128_GCM_SHA256", srtp="AEAD_AES_256_GCM", path=c.Path.DIRECT, party=1, seat=0
 )
 _OFFICER = Role.WATCH_OFFICER
+
+SIGNAL = CallSignal(
+    lane=0, generation=GENERATION_ZERO, index=3, sender=0, to=1, type=SignalType.OFFER, number=7, after=2, data="v=0"
+)
 
 CALL_EXAMPLES: list[AnyEntry] = [
     c.Ring(

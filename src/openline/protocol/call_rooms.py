@@ -36,7 +36,7 @@ class _Waiting:
     until: int
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Taken:
     waiting: _Waiting
     opened_at: int | None = None
@@ -66,13 +66,13 @@ class Outgoing:
 
     def took(self) -> None:
         """What `next` gave is being sealed."""
-        self._taken.append(_Taken(self._waiting.popleft()))
+        self._taken.append(_Taken(waiting=self._waiting.popleft()))
 
     def sealed(self, index: int) -> None:
         """All that was taken stands in envelopes below that index."""
-        for taken in self._taken:
-            if taken.opened_at is None:
-                taken.opened_at = index
+        self._taken = [
+            taken if taken.opened_at is not None else replace(taken, opened_at=index) for taken in self._taken
+        ]
 
     def opened(self, first_unopened: int) -> None:
         """The peer has opened all envelopes below that index."""
@@ -108,28 +108,30 @@ def _said(fold: Fold, party: int) -> int:
     return max(found, key=lambda ledger: ledger.generation).size if found else 0
 
 
-@dataclass(slots=True)
 class _Heard:
     """What a seat has sent of one call."""
 
-    numbers: list[int] = field(default_factory=list)
-    floor: int = -1
-    last: dict[tuple[int, bool], int] = field(default_factory=dict)
-    """(seat addressed, whether a candidate) -> the greatest number of an offer, answer or restart."""
+    __slots__ = ("_floor", "_last", "_numbers")
+
+    def __init__(self) -> None:
+        self._numbers: list[int] = []
+        self._floor = -1
+        self._last: dict[tuple[int, bool], int] = {}
+        """(seat addressed, whether an answer) -> the greatest number of an offer or restart, or of an answer."""
 
     def takes(self, signal: CallSignal) -> bool:
         """Whether it is new: neither had before, nor an offer or answer older than one that was."""
-        if signal.number <= self.floor or signal.number in self.numbers:
+        if signal.number <= self._floor or signal.number in self._numbers:
             return False
         if signal.type in {SignalType.OFFER, SignalType.ANSWER, SignalType.RESTART}:
-            last = self.last.get((signal.to, signal.type is SignalType.ANSWER), -1)
+            last = self._last.get((signal.to, signal.type is SignalType.ANSWER), -1)
             if signal.number < last:
                 return False
-            self.last[signal.to, signal.type is SignalType.ANSWER] = signal.number
-        self.numbers.append(signal.number)
-        if len(self.numbers) > REMEMBERED:
-            self.floor = min(self.numbers)
-            self.numbers.remove(self.floor)
+            self._last[signal.to, signal.type is SignalType.ANSWER] = signal.number
+        self._numbers.append(signal.number)
+        if len(self._numbers) > REMEMBERED:
+            self._floor = min(self._numbers)
+            self._numbers.remove(self._floor)
         return True
 
 

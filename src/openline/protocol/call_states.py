@@ -45,8 +45,8 @@ MAX_AHEAD = 4_096
 class _Gathered:
     """The entries about one ring."""
 
-    def __init__(self, ring: Said) -> None:
-        self.ring = ring
+    def __init__(self, ring: Said, rung: Ring) -> None:
+        self.ring, self.rung = ring, rung
         self.first: dict[type[object], dict[int, Said]] = {PickUp: {}, Refusal: {}, HangUp: {}}
         self.seats: list[Said] = []
         self.typed: list[Said] = []
@@ -84,6 +84,7 @@ class _Gathered:
     def view(self, line: bytes, parties: int) -> Call:
         parts = Parts(
             ring=self.ring,
+            rung=self.rung,
             pick_ups=self.first[PickUp],
             refusals=self.first[Refusal],
             hang_ups=self.first[HangUp],
@@ -161,7 +162,7 @@ class CallBook:
         self._sizes[lane] = max(self._sizes.get(lane, 0), said.place.index + 1)
         changed = self._goes_on(said)
         if isinstance(said.entry, Ring):
-            changed |= self._ring(said)
+            changed |= self._ring(said, said.entry)
         else:
             changed |= self._about(said)
         for waiting in self._ahead.pop(said.key, ()):
@@ -176,12 +177,12 @@ class CallBook:
         for key in [key for key in self._ahead if key[:2] == (first.lane, first.generation) and key[2] < first.index]:
             self._ahead_count -= len(self._ahead.pop(key))
 
-    def _ring(self, said: Said) -> set[Key]:
+    def _ring(self, said: Said, rung: Ring) -> set[Key]:
         lane = (said.place.lane, said.place.generation)
         if lane in self._open:
             return set()  # void
         self._open[lane] = (said.key, said.leaf)
-        gathered = self._calls[said.key] = _Gathered(said)
+        gathered = self._calls[said.key] = _Gathered(said, rung)
         newest = self._newest.get(said.party)
         changed = {said.key}
         if newest is not None and newest > said.place.generation:

@@ -44,6 +44,7 @@ class Parts:
     """The entries about one ring, each kind in the order of `Said.order`."""
 
     ring: Said
+    rung: Ring
     pick_ups: dict[int, Said]
     """The first of each party."""
     refusals: dict[int, Said]
@@ -62,7 +63,6 @@ class Parts:
 def view(parts: Parts, line: bytes, parties: int) -> Call:
     """The call that these entries make, as if no other rang at the same time."""
     ring, caller = parts.ring, parts.ring.party
-    assert isinstance(ring.entry, Ring)
     opening = next((s for s in parts.seats if s.party == caller and _act(s) is SeatAct.OPENS), None)
     pick_up = _counting(parts, opening)
     if pick_up is None:
@@ -70,10 +70,11 @@ def view(parts: Parts, line: bytes, parties: int) -> Call:
     called = pick_up.party if pick_up is not None else None
     within = {caller} if called is None else {caller, called}
     seats = _seats([s for s in parts.seats if s.party in within], pick_up, opening)
-    wrong = opening is not None and not _opens(opening, ring.entry)
+    wrong = opening is not None and not _opens(opening, parts.rung)
     drafts = _drafts(parts, within)
     return Call(
         ring=ring,
+        rung=parts.rung,
         state=_state(parts, parties, pick_up, opening),
         called=called,
         pick_up=pick_up,
@@ -229,10 +230,12 @@ def _drafts(parts: Parts, within: set[int]) -> tuple[Draft, ...]:
     replaced = {_replaced(said) for said in drafts}
     found: list[Draft] = []
     for said in sorted(drafts, key=lambda said: (said.time, said.order)):
+        if not isinstance(said.entry, Minutes):
+            continue
         words = tuple(
             word for word in parts.words if word.party in within - {said.party} and _speaks_of(word.entry, said)
         )
-        found.append(Draft(said=said, words=words, replaced=(said.key, said.leaf) in replaced))
+        found.append(Draft(said=said, minutes=said.entry, words=words, replaced=(said.key, said.leaf) in replaced))
     return tuple(found)
 
 

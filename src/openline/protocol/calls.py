@@ -136,14 +136,10 @@ class Draft:
     """Minutes of one party, and what others said of them."""
 
     said: Said
+    minutes: Minutes
+    """What they say."""
     words: tuple[Said, ...]
     replaced: bool
-
-    @property
-    def minutes(self) -> Minutes:
-        """What they say."""
-        assert isinstance(self.said.entry, Minutes)
-        return self.said.entry
 
     def agreed_by(self, parties: Iterable[int]) -> bool:
         """Whether each of these parties wrote them, or agreed to every clause."""
@@ -156,6 +152,8 @@ class Call:
     """One call."""
 
     ring: Said
+    rung: Ring
+    """What its ring says."""
     state: CallState
     called: int | None
     """The party that picked up, and counts."""
@@ -189,12 +187,6 @@ class Call:
     def caller(self) -> int:
         """The party that rang."""
         return self.ring.party
-
-    @property
-    def rung(self) -> Ring:
-        """What its ring says."""
-        assert isinstance(self.ring.entry, Ring)
-        return self.ring.entry
 
     @property
     def live(self) -> bool:

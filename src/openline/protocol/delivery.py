@@ -78,8 +78,7 @@ class Peer:
         self.consumed: OrderedDict[bytes, bool] = (
             OrderedDict()
         )  # tags of what was opened: carried it something in haste
-        self.haste = Haste()
-        self.signals = Outgoing()
+        self.haste, self.signals = Haste(), Outgoing()
         self.echo_due = self.floor_due = False
         self.echoed_at = self.echoes = 0  # when what it repeats was answered, how often since it opened something
         self.largest = self.smallest = self.widest = self.bulky = 0  # see events.Link
