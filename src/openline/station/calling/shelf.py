@@ -23,6 +23,8 @@ from openline.station.seen import Seen
 PAGE = 512
 MOST_BACK = 50_000
 """Arrivals looked at after a start: months of a busy line. What lies before them is in the transcript."""
+MOST_CALLS = 256
+"""Calls looked for after a start, from the latest on: what nobody calls on is not read at all."""
 _KINDS = frozenset({Kind.RING, Kind.PICK_UP, Kind.REFUSAL, Kind.SEAT, Kind.HANG_UP, Kind.TYPED_LINE, Kind.MINUTES,
                     Kind.MINUTES_WORD, Kind.ATTACHMENT})  # fmt: skip
 
@@ -35,7 +37,7 @@ class Shelf:
         self._line = line
         self._parties = len(line.names)
         self.book = CallBook(line.line, self._parties)
-        self.seq = max(0, line.history.last_seq() - MOST_BACK)
+        self.seq = _before_calls(line)
         self._entries: dict[Place, list[int]] = {}
         """By ring: the arrival numbers of all that was said of it, itself first."""
         self._rings: dict[Place, Place] = {}
@@ -118,3 +120,18 @@ class Shelf:
 def _said(lane: Lane, row: EntryRow, time: int, entry: AnyEntry | None) -> Said:
     place = Place(lane=lane.number, generation=lane.generation, index=row.index)
     return Said(place=place, leaf=row.nodes[0], time=Instant(time), entry=entry or Unknown(kind=0, raw=b""))
+
+
+def _before_calls(line: LineRunner) -> int:
+    """The arrival after which the line's latest calls stand. Raises Unavailable."""
+    last = line.history.last_seq()
+    rings = sum(len(ledger.rings) for ledger in line.working().fold.ledgers())
+    wanted, end = min(rings, MOST_CALLS), last
+    while wanted > 0 and end > max(0, last - MOST_BACK):
+        first = max(0, end - PAGE)
+        for arrival in reversed(line.history.since(first, end - first)):
+            row = arrival.row
+            if not row.refused and row.entry.secret and decode_kind(row.entry.kind) == Kind.RING:
+                wanted -= 1
+        end = first
+    return end
