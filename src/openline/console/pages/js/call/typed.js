@@ -85,7 +85,7 @@ export class Typed {
       fill(this.voice, el("b", { class: "act" }, badge("microphone"), " ", t("Recording")), left, button(t("Send it"), () => this.stop(true), { key: "R", kind: "main" }), button(t("Throw it away"), () => this.stop(false)));
       return;
     }
-    fill(this.voice, can ? button(t("voice message"), () => this.record(), { key: "R", kind: this.session.failing ? "main" : "", "aria-label": t("Record a voice message") }) : null);
+    fill(this.voice, can ? button(t("voice message"), () => this.record(), { key: "R", kind: this.session.failing ? "main" : "" }) : null);
   }
 
   toggle() {

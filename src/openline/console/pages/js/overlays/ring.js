@@ -23,6 +23,8 @@ const ARMED_MS = 1_000;
 const AGAIN_MS = 500;
 const MISSED_MS = 86_400_000;
 const SEEN = "openline.missed-seen";
+/** What rings, for a page that is locked meanwhile: which line, how urgent, until when. */
+export const RINGING = "openline.ringing";
 
 export function watch(context) {
   const rings = new Rings(context);
@@ -60,6 +62,7 @@ class Rings {
   settle() {
     const waiting = this.waiting();
     const [first] = waiting;
+    sessionStorage.setItem(RINGING, JSON.stringify(waiting.map((view) => [view.line, view.place, view.precedence, view.rings_until])));
     const mine = session()?.view;
     this.missed();
     this.standing();
@@ -80,6 +83,11 @@ class Rings {
     if (this.shown?.place !== first.place && this.quietly !== first.place) this.open(first, line);
   }
 
+  /** Whether a key that is struck now is meant for this ring. A button that is pressed always is. */
+  get armed() {
+    return performance.now() >= this.sprung;
+  }
+
   drill(view, line) {
     return Boolean(view.exercise || line.policy?.exercise || this.live.status?.simulated_clock);
   }
@@ -91,7 +99,7 @@ class Rings {
     this.shown = view;
     this.before = document.activeElement;
     const heading = fresh("ring");
-    this.armed = performance.now() + ARMED_MS;
+    this.sprung = performance.now() + ARMED_MS;
     const drill = this.drill(view, line);
     const busy = session();
     fill(this.said);
@@ -113,8 +121,8 @@ class Rings {
     this.dialog.showModal();
     this.dialog.querySelector("h1").focus();
     this.unbind = bind("dialog", this.may ? [
-      { key: "ctrl+enter", words: t("answer"), run: () => this.answer(), always: true },
-      { key: "d", words: t("decline, with a reason"), run: () => this.declining() },
+      { key: "ctrl+enter", words: t("answer"), run: () => this.armed && this.answer(), always: true },
+      { key: "d", words: t("decline, with a reason"), run: () => this.armed && this.declining() },
       { key: "s", words: t("quiet for 60 seconds"), run: () => quiet(60) },
     ] : [{ key: "s", words: t("quiet for 60 seconds"), run: () => quiet(60) }, { key: "escape", words: t("Close"), run: () => this.aside() }]);
     this.context.say(t("{party} calls on line {number}", { party: inertString(caller(view), 40), number: line.number }));
@@ -134,7 +142,7 @@ class Rings {
 
   async answer() {
     const view = this.shown;
-    if (!view || this.busy || performance.now() < this.armed) return;
+    if (!view || this.busy) return;
     this.busy = true;
     const line = this.live.line(view.line);
     try {
@@ -150,7 +158,7 @@ class Rings {
 
   declining() {
     const view = this.shown;
-    if (!view || performance.now() < this.armed) return;
+    if (!view) return;
     const reason = el("input", { maxlength: 200, dir: "auto", required: true, autocomplete: "off" });
     const form = el("form", { class: "stack", novalidate: true, on: { submit: (event) => {
       event.preventDefault();

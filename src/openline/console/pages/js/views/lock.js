@@ -9,6 +9,7 @@ import { Live, own, peers } from "../live.js";
 import { day, hms, local, moment, runningClock, setClock, tick } from "../moments.js";
 import { UNREAD } from "../overlays/flash.js";
 import { alarmWords } from "../overlays/alarms.js";
+import { RINGING } from "../overlays/ring.js";
 import * as passkeys from "../passkeys.js";
 import { badge, exercise, livery, precedence, precedenceShape, stateColour, stateWord, wire } from "../signs.js";
 import { callRings, hush, hushCall, isRinging, quiet, ring, ringCall, soundState, testedAt, testSound, whenSound } from "../sound.js";
@@ -46,6 +47,7 @@ export async function open(root, context) {
   drawSound(place);
   await live.start().catch(() => {});
   unread(place);
+  ringing(place);
   drawAlarms(place);
   return () => {
     offs.forEach((off) => off());
@@ -53,6 +55,7 @@ export async function open(root, context) {
     hushCall();
     tellFlash("");
     tellRing("");
+    place.over = true;
     live.stop();
   };
 }
@@ -182,9 +185,24 @@ function flash(place, line, where) {
   ring();
 }
 
+/** What rang already when the console was locked. */
+function ringing(place) {
+  let kept = [];
+  try {
+    kept = JSON.parse(sessionStorage.getItem(RINGING) ?? "[]");
+  } catch { /* another version wrote it */ }
+  for (const [label, call, urgency, until] of kept) {
+    const left = until - place.live.now();
+    if (left <= 0) continue;
+    called(place, { line: place.live.line(label), call, state: "ringing", precedence: urgency, rings: true });
+    setTimeout(() => called(place, { call }), left);
+  }
+}
+
 /** A call rings: on which line and how urgent, and nobody's name. Whoever unlocks the console answers it. */
 function called(place, { line, call, state, precedence: urgency, rings }) {
   const { calls } = place;
+  if (place.over) return;
   if (line && state === "ringing" && rings) calls.set(call, { line, urgency });
   else calls.delete(call);
   const [first] = calls.values();

@@ -1,0 +1,405 @@
+"""Calls on the console's pages, in real Chromium between two real stations: what officers see and press. How the sound
+arrives is looked at in test_call_sound.py.
+
+Spec: spec/17-calls.md.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator
+
+from openline.kernel.terms import Policy
+from tests.e2e.accessible import faults
+from tests.e2e.browser import Room, Seat, floor
+from tests.e2e.console_rig import with_console
+from tests.e2e.homes import Home, in_service, join, new_home, running
+from tests.waiting import until
+
+pytestmark = [pytest.mark.full, pytest.mark.xdist_group("console-calls")]
+DEVICES = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+"""A microphone that beeps, and nobody who is asked for it."""
+HEARD = "[...document.querySelectorAll('audio[data-seat]')].filter((each) => each.srcObject && !each.muted && each.currentTime > 0).length"
+OFFICER = ("watch-officer",)
+
+
+@pytest.fixture(scope="module")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Home]]:
+    """Two stations with a line, whose floors are attended."""
+    folder = tmp_path_factory.mktemp("calls")
+    made = [with_console(new_home(folder, name)) for name in ("ALPHA", "BRAVO")]
+    join(made, Policy(title="Northern sector", languages=("en", "ru")))
+    with running(*made):
+        in_service(*made, deadline_s=90)
+        for home in made:
+            with home.client() as station:
+                station.post("lines/relay/entries", {"kind": "watch", "attended": True, "sign": "W1"})
+        yield made
+
+
+@pytest.fixture
+def room(homes: list[Home]) -> Iterator[Room]:
+    """A browser before both consoles. A call that a test has left open ends with it."""
+    with floor(*homes, flags=(DEVICES,)) as opened:
+        yield opened
+        for seat in opened.seats:
+            if seat.page.evaluate(
+                "['open', 'ringing'].includes(document.querySelector('[data-call-state]')?.dataset.callState)"
+            ):
+                seat.page.keyboard.press("Control+End")
+        for home in homes:
+            until(lambda home=home: not standing(home), deadline_s=120)  # type: ignore[misc]
+
+
+def standing(home: Home) -> list[dict[str, Any]]:
+    """The calls that are not over."""
+    with home.client() as station:
+        return [call for call in station.get("lines/relay/calls")["calls"] if call["state"] in {"ringing", "open"}]
+
+
+def sit(room: Room, home: Home, sign: str, *roles: str, view: str = "#/call/relay") -> Seat:
+    """An officer before that view."""
+    seat = room.seat(home, sign, *roles)
+    later = seat.page.get_by_role("button", name="Not now")
+    if later.count():
+        later.click()
+    seat.open(view)
+    seat.until("document.querySelector('main h1')")
+    return seat
+
+
+def pair(room: Room, homes: list[Home]) -> tuple[Seat, Seat]:
+    """An officer at each side."""
+    return sit(room, homes[0], "A2", *OFFICER), sit(room, homes[1], "B4", *OFFICER)
+
+
+def button(seat: Seat, name: str) -> Locator:
+    """In the view or a dialog: the key bar has others of that name."""
+    return seat.page.locator("main, dialog[open]").get_by_role("button", name=name).first
+
+
+def ring(caller: Seat, called: Seat) -> None:
+    """Call, and wait until it rings."""
+    button(caller, "Call now").click()
+    called.until("document.querySelector('dialog.ringwall[open]')")
+
+
+def speak(caller: Seat, called: Seat) -> None:
+    """Call, answer, and wait until each hears the other."""
+    ring(caller, called)
+    button(called, "Answer").click()
+    for seat in (caller, called):
+        seat.until(f"{HEARD} === 1")
+        focus(seat)
+
+
+def focus(seat: Seat) -> None:
+    """Where single keys act."""
+    seat.page.locator("main h1").focus()
+
+
+def seat_says(seat: Seat, party: int, number: int, words: str) -> None:
+    """Wait until that seat of the call is shown so."""
+    box = seat.page.locator(f'.seat[data-party="{party}"][data-seat="{number}"]')
+    until(lambda: words in box.inner_text(), deadline_s=60)
+
+
+def parties(seat: Seat) -> tuple[int, int]:
+    """The numbers of this side and of the other."""
+    call = seat.call("GET", "/v1/lines/relay/calls?limit=1")["answer"]["calls"][0]
+    (mine,) = [party["party"] for party in call["parties"] if party["me"]]
+    (theirs,) = [party["party"] for party in call["parties"] if not party["me"]]
+    return mine, theirs
+
+
+def test_17_50_a_call_is_answered_protected_checked_typed_and_ended_and_both_sign_it(
+    room: Room, homes: list[Home]
+) -> None:
+    caller, called = pair(room, homes)
+    caller.page.get_by_label("What about").fill("The bridge at kilometre 11")
+    ring(caller, called)
+    called.shows("The bridge at kilometre 11")
+    assert faults(called) == []
+    button(called, "Answer").click()
+    for seat in (caller, called):
+        seat.until(f"{HEARD} === 1")
+        seat.shows("Sealed between the consoles with DTLS 1.3")
+        assert faults(seat) == []
+    read, heard = (figures(seat) for seat in (caller, called))
+    assert read == heard[::-1]
+    focus(caller)
+    caller.page.keyboard.press("b")
+    called.shows("Heard and matched by A2")
+    caller.page.keyboard.press("w")
+    caller.page.keyboard.type("54-12.4 N 019-47.1 E")
+    caller.page.keyboard.press("Enter")
+    called.shows("54-12.4 N 019-47.1 E")
+    focus(caller)
+    caller.page.keyboard.press("Control+End")
+    for seat in (caller, called):
+        seat.shows("is over. It lasted")
+        seat.shows("Both sides signed the same start and end.")
+        seat.shows("This call has no agreed minutes.")
+        seat.until("!document.querySelector('audio[data-seat]')")
+        assert faults(seat) == []
+    caller.open("#/line/relay")
+    for words in ("CALL", "ANSWERED", "TYPED IN A CALL", "CALL ENDED"):
+        caller.shows(words)
+
+
+def figures(seat: Seat) -> list[str]:
+    """What is read aloud, and what must be heard."""
+    return seat.page.locator('[data-panel="check"] .figures').all_inner_texts()
+
+
+def test_17_54_the_floor_goes_by_turns_and_everybody_sees_who_has_it(room: Room, homes: list[Home]) -> None:
+    caller, called = pair(room, homes)
+    speak(caller, called)
+    mine, theirs = parties(caller)
+    caller.page.keyboard.press("m")
+    seat_says(called, mine, 0, "muted")
+    caller.page.keyboard.press("m")
+    caller.page.keyboard.press("h")
+    seat_says(called, mine, 0, "on hold")
+    caller.until("[...document.querySelectorAll('audio[data-seat]')].every((each) => each.muted)")
+    caller.page.keyboard.press("h")
+    caller.until(f"{HEARD} === 1")
+    caller.page.keyboard.press("t")
+    called.shows("The floor is free")
+    caller.page.keyboard.down(" ")
+    seat_says(called, mine, 0, "HAS THE FLOOR")
+    called.page.keyboard.down(" ")
+    seat_says(caller, theirs, 0, "asks for the floor")
+    caller.page.keyboard.up(" ")
+    seat_says(caller, theirs, 0, "HAS THE FLOOR")
+    seat_says(called, theirs, 0, "HAS THE FLOOR")
+    called.page.keyboard.up(" ")
+    called.shows("The floor is free")
+
+
+def test_17_11_an_interpreter_comes_in_and_is_next_and_leaves(room: Room, homes: list[Home]) -> None:
+    caller, called = pair(room, homes)
+    speak(caller, called)
+    mine, theirs = parties(caller)
+    interpreter = sit(room, homes[0], "X3", "interpreter")
+    interpreter.shows("This console is not in it.")
+    button(interpreter, "Come in as interpreter or adviser").click()
+    interpreter.until(f"{HEARD} === 2")
+    seat_says(called, mine, 1, "Interpreter")
+    seat_says(called, mine, 1, "theirs")
+    focus(interpreter)
+    interpreter.page.keyboard.press("t")
+    called.shows("The floor is free")
+    called.page.keyboard.down(" ")
+    seat_says(interpreter, theirs, 0, "HAS THE FLOOR")
+    interpreter.shows("Then you.")
+    called.page.keyboard.up(" ")
+    seat_says(caller, mine, 1, "HAS THE FLOOR")
+    seat_says(caller, mine, 0, "next")
+    interpreter.page.keyboard.press("g")
+    seat_says(called, mine, 0, "HAS THE FLOOR")
+    interpreter.page.keyboard.press("Control+End")
+    seat_says(called, mine, 1, "has left")
+    caller.until(f"{HEARD} === 1")
+
+
+def test_17_13_a_page_that_is_loaded_anew_takes_its_call_over_and_is_heard_again(room: Room, homes: list[Home]) -> None:
+    caller, called = pair(room, homes)
+    speak(caller, called)
+    caller.page.reload()
+    caller.shows("No console of yours is in this call now.")
+    button(caller, "Take the call over at this console").click()
+    for seat in (caller, called):
+        seat.until(f"{HEARD} === 1")
+
+
+def test_17_2_a_ring_is_declined_with_a_reason_that_the_caller_reads(room: Room, homes: list[Home]) -> None:
+    caller, called = pair(room, homes)
+    ring(caller, called)
+    button(called, "Decline").click()
+    button(called, "Decline the call").click()
+    called.shows("A reason is needed")
+    called.page.get_by_label("Why not now?").fill("Our interpreter comes at noon.")
+    assert faults(called) == []
+    button(called, "Decline the call").click()
+    caller.shows("declined the call.")
+    caller.shows("Our interpreter comes at noon.")
+    called.until("!document.querySelector('dialog.ringwall')")
+
+
+def test_a_ring_that_is_withdrawn_rings_no_more_and_a_locked_page_names_nobody(room: Room, homes: list[Home]) -> None:
+    caller, called = pair(room, homes)
+    other = sit(room, homes[1], "B5", *OFFICER)
+    other.call("POST", "/console/lock")
+    with other.page.expect_response(lambda answer: "/v1/events" in answer.url):
+        other.page.reload()
+    other.shows("has locked this console")
+    ring(caller, called)
+    other.shows("A call rings")
+    assert "A2" not in other.text()
+    assert "ALPHA calls" not in other.text()
+    assert faults(other) == []
+    caller.page.keyboard.press("Control+End")
+    called.until("!document.querySelector('dialog.ringwall')")
+    other.until("document.querySelector('.lockcall').hidden")
+
+
+def test_17_17_minutes_are_drafted_differed_from_replaced_and_agreed(room: Room, homes: list[Home]) -> None:
+    caller, called = pair(room, homes)
+    speak(caller, called)
+    caller.page.keyboard.press("Control+End")
+    caller.shows("is over. It lasted")
+    called.shows("is over. It lasted")
+    draft(caller, "Both posts hold fire.", "Оба поста не стреляют.")
+    called.shows("Both posts hold fire.")
+    panel = called.page.locator('[data-panel="minutes"]')
+    panel.get_by_role("radio", name="differs").check()
+    panel.get_by_label("How it differs").fill("Until 0600Z only.")
+    panel.get_by_role("button", name="Sign my word on each clause").click()
+    caller.shows("The sides differ.")
+    caller.shows("Until 0600Z only.")
+    assert faults(called) == []
+    draft(caller, "Both posts hold fire until 0600Z.", "Оба поста не стреляют до 0600Z.")
+    called.shows("until 0600Z.")
+    button(called, "Agree to every clause").click()
+    for seat in (caller, called):
+        seat.shows("Agreed by ")
+        seat.shows("minutes agreed")
+
+
+def draft(seat: Seat, *texts: str) -> None:
+    """Draft one clause in two languages, and sign it."""
+    focus(seat)
+    seat.page.keyboard.press("n")
+    areas = seat.page.locator(".minutesform textarea")
+    for place, text in enumerate(texts):
+        areas.nth(place).fill(text)
+    button(seat, "Sign these minutes").click()
+    areas.first.wait_for(state="detached")
+
+
+def test_a_voice_message_is_recorded_sent_and_heard(room: Room, homes: list[Home]) -> None:
+    caller, called = pair(room, homes)
+    speak(caller, called)
+    caller.page.keyboard.press("r")
+    caller.shows("2 seconds")
+    caller.page.keyboard.press("r")
+    button(called, "hear it").wait_for()
+    button(called, "hear it").click()
+    called.until("document.querySelector('.typedlines audio')?.currentTime > 0")
+
+
+def test_who_has_no_microphone_is_told_what_to_do_and_still_hears(room: Room, homes: list[Home]) -> None:
+    caller = sit(room, homes[0], "A2", *OFFICER)
+    called = sit(room, homes[1], "B4", *OFFICER)
+    called.page.evaluate(
+        "() => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError')); }"
+    )
+    ring(caller, called)
+    button(called, "Answer").click()
+    called.until(f"{HEARD} === 1")
+    called.shows("The browser may not use the microphone.")
+    called.shows("you hear them")
+
+
+def test_a_flash_is_placed_with_the_lines_number_alone(room: Room, homes: list[Home]) -> None:
+    caller, called = pair(room, homes)
+    caller.page.get_by_label("Precedence").select_option("flash")
+    button(caller, "Call now").click()
+    caller.shows("That is not the number of this line.")
+    caller.page.get_by_label("A FLASH rings everywhere").fill(caller.page.locator(".linehead .fig").first.inner_text())
+    button(caller, "Call now").click()
+    called.until("document.querySelector('dialog.ringwall.flash[open]')")
+    caller.page.keyboard.press("Control+End")
+    called.until("!document.querySelector('dialog.ringwall')")
+
+
+def test_microphone_and_loudspeaker_are_tested_before_a_call(room: Room, homes: list[Home]) -> None:
+    seat = sit(room, homes[0], "A2", *OFFICER)
+    button(seat, "Test microphone and loudspeaker").click()
+    seat.shows("Level good.")
+    assert faults(seat) == []
+    button(seat, "Test: speak").click()
+    seat.shows("Did you hear yourself?")
+    seat.page.keyboard.press("Escape")
+    seat.until("!document.querySelector('dialog[open]')")
+
+
+_JUDGED = """async () => {
+    const { judged, describes } = await import("/static/js/call/gate.js");
+    const print = "ab".repeat(32), other = "cd".repeat(32);
+    const line = (value) => `v=0\\r\\na=fingerprint:sha-256 ${value.toUpperCase().match(/../g).join(":")}\\r\\n`;
+    const stats = (version, seen) => new Map([["T", {type: "transport", dtlsState: "connected", tlsVersion: version, remoteCertificateId: "C"}],
+        ["C", {type: "certificate", fingerprint: seen, fingerprintAlgorithm: "sha-256"}]]);
+    return {
+        good: judged(stats("FEFC", print), print).fault, old: judged(stats("FEFD", print), print).fault,
+        wrong: judged(stats("FEFC", other), print).fault, none: judged(new Map(), print).ready,
+        named: describes(line(print), print), another: describes(line(print) + line(other), print), nothing: describes("v=0\\r\\n", print),
+    };
+}"""
+
+
+def test_17_50_the_gate_judges_version_and_fingerprint(room: Room, homes: list[Home]) -> None:
+    seat = sit(room, homes[0], "A2", *OFFICER)
+    assert seat.page.evaluate(_JUDGED) == {
+        "good": "", "old": "version", "wrong": "fingerprint", "none": False, "named": True, "another": False, "nothing": False,
+    }  # fmt: skip
+
+
+_TURNS = """async () => {
+    const { Turns, following, understood } = await import("/static/js/call/turns.js");
+    const made = ["0/0", "1/0", "1/1"].map((key) => [key, null]);
+    const all = new Map(made);
+    for (const [key] of made) {
+        const [party, seat] = key.split("/").map(Number);
+        all.set(key, new Turns({party, seat}, {tell: (message) => all.sent.push([key, message]), changed() {}, there: (each) => all.has(each), parties: () => [0, 1]}));
+    }
+    all.sent = [];
+    all.get("1/0").mode("turns");
+    all.get("0/0").mode("turns");  // at the same time
+    all.get("1/0").ask();
+    all.get("0/0").ask();
+    for (let round = 0; round < 3; round += 1) {
+        const sent = all.sent.splice(0).sort(() => round - 1);
+        for (const [from, message] of sent) for (const [key, turns] of all) if (key !== from) turns.hear(from, understood(JSON.stringify(message)));
+    }
+    const there = (key) => all.has(key);
+    return {
+        holders: [...all.values()].map((turns) => turns.holder),
+        order: [following("0/0", "0/0", [0, 1], there), following("1/1", "0/0", [0, 1], there), following("1/0", "1/0", [0, 1], there), following("1/1", "1/0", [0, 1], there)],
+        nonsense: ["", "[]", "{}", '{"turn": {"number": 1.5}}', '{"turn": {"number": 1, "mode": "all", "holder": null, "officer": null, "by": "0/0"}}'].map(understood),
+    };
+}"""
+
+
+def test_17_53_all_pages_agree_who_has_the_floor_whatever_order_things_come_in(room: Room, homes: list[Home]) -> None:
+    seat = sit(room, homes[0], "A2", *OFFICER)
+    found = seat.page.evaluate(_TURNS)
+    assert found["holders"] == ["0/0"] * 3
+    assert found["order"] == ["1/1", "1/0", "1/1", "0/0"]
+    assert found["nonsense"] == [None] * 5
+
+
+_PACE = """async () => {
+    const { Pace, shaped, LEVELS } = await import("/static/js/call/pace.js");
+    const levels = (looks) => { const pace = new Pace(); return looks.map(([at, room, lost, queue]) => pace.look(at * 1000, {room, lost, queue})); };
+    const description = "m=audio 9 UDP/TLS/RTP/SAVPF 63 111 110\\r\\na=rtcp-mux\\r\\na=rtpmap:63 red/48000/2\\r\\n";
+    return {
+        wide: levels([[1, 300000, 0.2, 0], [20, 300000, 0.2, 0.1]]),
+        narrow: levels([[1, 18000, 0, 0], [10, 18000, 0, 0], [32, 18000, 0, 0]]),
+        rough: levels([[1, 30000, 0.2, 0], [5, 30000, 0.05, 0], [10, 30000, 0.2, 0], [20, 30000, 0.2, 0]]),
+        thin: shaped(description, LEVELS[2]), back: shaped(shaped(description, LEVELS[2]), LEVELS[0]).includes("ptime"),
+    };
+}"""
+
+
+def test_a_narrow_path_gets_less_sound_and_a_rough_one_gets_everything_twice(room: Room, homes: list[Home]) -> None:
+    seat = sit(room, homes[0], "A2", *OFFICER)
+    found = seat.page.evaluate(_PACE)
+    assert found["wide"] == [0, 0]
+    assert found["narrow"] == [2, 2, 0]
+    assert found["rough"] == [1, 1, 0, 0]
+    assert "m=audio 9 UDP/TLS/RTP/SAVPF 111 110 63\r\n" in found["thin"]
+    assert "a=ptime:120\r\n" in found["thin"]
+    assert not found["back"]
