@@ -55,6 +55,7 @@ def test_17_4_a_call_is_placed_picked_up_opened_and_hung_up_and_both_sign(tmp_pa
                 await page.act(place, "connected", console=page.console, peer=peer, dtls="1.3", cipher="TLS_AES_128_GCM_SHA256",
                                srtp="AEAD_AES_256_GCM", path="direct")  # fmt: skip
             ended = await caller.act(place, "hang-up", console=caller.console)
+            assert await caller.alive(place) == {"state": "ended", "seat": None}
             assert (ended["state"], ended["cause"]) == ("ended", "ended")
             for page in (caller, called):
                 view = await page.sees(place, lambda call: call["record"] != "one-sided" and len(call["ends"]) == 2)

@@ -133,9 +133,10 @@ async def stay_alive(call: Call) -> Reply | None:
     """The console is there."""
     request = decoded(_ALIVE, await call.body())
     line, calling = call.line, call.station.calling
-    place = _named(call)
-    seat = acts.alive(calling, line, calling.held(line, place), call.actor, request)
-    return reply(AliveView(state=calling.held(line, place).state.value, seat=seat))
+    held = calling.held(line, _named(call))
+    if not held.live:
+        return reply(AliveView(state=held.state.value, seat=None))
+    return reply(AliveView(state=held.state.value, seat=acts.alive(calling, line, held, call.actor, request)))
 
 
 async def say_of_minutes(call: Call) -> Reply | None:

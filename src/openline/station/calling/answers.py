@@ -245,7 +245,8 @@ class AliveView(Answer, frozen=True, kw_only=True):
 
     state: str
     """Of the call."""
-    seat: int
+    seat: int | None
+    """None once it is over."""
 
 
 class CallWanted(Answer, frozen=True, kw_only=True):
