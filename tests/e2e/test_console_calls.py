@@ -116,6 +116,7 @@ def parties(seat: Seat) -> tuple[int, int]:
 def test_17_50_a_call_is_answered_protected_checked_typed_and_ended_and_both_sign_it(
     room: Room, homes: list[Home]
 ) -> None:
+    """17.51: and people are shown in words how the sound is protected."""
     caller, called = pair(room, homes)
     caller.page.get_by_label("What about").fill("The bridge at kilometre 11")
     ring(caller, called)
@@ -387,8 +388,8 @@ _PACE = """async () => {
     const description = "m=audio 9 UDP/TLS/RTP/SAVPF 63 111 110\\r\\na=rtcp-mux\\r\\na=rtpmap:63 red/48000/2\\r\\n";
     return {
         wide: levels([[1, 300000, 0.2, 0], [20, 300000, 0.2, 0.1]]),
-        narrow: levels([[1, 18000, 0, 0], [10, 18000, 0, 0], [32, 18000, 0, 0]]),
-        rough: levels([[1, 30000, 0.2, 0], [5, 30000, 0.05, 0], [10, 30000, 0.2, 0], [20, 30000, 0.2, 0]]),
+        narrow: levels([[1, 18000, 0, 0], [2, 18000, 0, 0], [3, 18000, 0, 0], [10, 18000, 0, 0], [34, 18000, 0, 0]]),
+        rough: levels([[1, 30000, 0.2, 0], [2, 30000, 0.2, 0], [3, 30000, 0.2, 0], [5, 300000, 0.05, 0], [12, 300000, 0.2, 0], [20, 30000, 0.2, 0]]),
         thin: shaped(description, LEVELS[2]), back: shaped(shaped(description, LEVELS[2]), LEVELS[0]).includes("ptime"),
     };
 }"""
@@ -398,8 +399,8 @@ def test_a_narrow_path_gets_less_sound_and_a_rough_one_gets_everything_twice(roo
     seat = sit(room, homes[0], "A2", *OFFICER)
     found = seat.page.evaluate(_PACE)
     assert found["wide"] == [0, 0]
-    assert found["narrow"] == [2, 2, 0]
-    assert found["rough"] == [1, 1, 0, 0]
+    assert found["narrow"] == [0, 0, 2, 2, 0]
+    assert found["rough"] == [0, 0, 1, 1, 0, 0]
     assert "m=audio 9 UDP/TLS/RTP/SAVPF 111 110 63\r\n" in found["thin"]
     assert "a=ptime:120\r\n" in found["thin"]
     assert not found["back"]

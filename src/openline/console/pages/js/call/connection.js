@@ -212,7 +212,7 @@ export class Connection {
 
   async #look() {
     if (this.state === "refused" || this.state === "closed") return;
-    if (this.state === "connecting" && this.offers && performance.now() - this.since > AGAIN_MS) await this.help();
+    if (this.state === "connecting" && performance.now() - this.since > AGAIN_MS) await this.help();
     if (this.state !== "connected") {
       this.quality = this.state === "broken" ? heard(null) : null;
       this.acts.changed();

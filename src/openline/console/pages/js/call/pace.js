@@ -9,6 +9,7 @@ export const LEVELS = [
 const NARROW_BITS = 40_000;
 const DEEP_BITS = 22_000;
 const QUEUE_S = 0.4;
+const SURE = 3; // looks in a row: one slow answer of a busy machine is no narrow path
 const CALM_S = 0.2;
 const STEP_MS = 4_000;
 const TRIAL_MS = 8_000;
@@ -18,15 +19,15 @@ const MOST_WAIT_MS = 300_000;
 
 export class Pace {
   constructor() {
-    Object.assign(this, { level: 0, at: 0, wait: WAIT_MS, roughUntil: 0, lostBefore: 0 });
+    Object.assign(this, { level: 0, at: 0, wait: WAIT_MS, roughUntil: 0, lostBefore: 0, narrow: 0 });
   }
 
   /** The level for what was measured: {room (bit/s), lost (share), queue (s)}. */
   look(now, { room, lost, queue }) {
-    const narrow = room < NARROW_BITS || queue > QUEUE_S;
+    this.narrow = room < NARROW_BITS || queue > QUEUE_S ? this.narrow + 1 : 0;
     const age = now - this.at;
     if (this.level === 0) {
-      if (narrow && now >= this.roughUntil) {
+      if (this.narrow >= SURE && now >= this.roughUntil) {
         if (age > MOST_WAIT_MS) this.wait = WAIT_MS;
         this.lostBefore = lost;
         this.#to(room < DEEP_BITS || queue > 2 * QUEUE_S ? 2 : 1, now);
@@ -34,7 +35,7 @@ export class Pace {
     } else if (age > TRIAL_MS && this.lostBefore > 0.05 && lost > this.lostBefore * 0.6 && queue < CALM_S) {
       this.roughUntil = now + ROUGH_MS;
       this.#to(0, now);
-    } else if (this.level === 1 && age > STEP_MS && (lost > 0.08 || queue > QUEUE_S)) this.#to(2, now);
+    } else if (this.level === 1 && age > STEP_MS && (lost > 0.08 || this.narrow >= SURE)) this.#to(2, now);
     else if (age > this.wait && lost < 0.03 && queue < CALM_S) {
       this.wait = Math.min(this.wait * 2, MOST_WAIT_MS);
       this.#to(0, now);

@@ -34,7 +34,8 @@ export class Session {
 
   /** This console's seat, once the call is picked up; null before. */
   get own() {
-    return this.view.seats.find((seat) => seat.console === this.console && seat.me) ?? null;
+    const mine = this.view.seats.filter((seat) => seat.me);
+    return mine.find((seat) => seat.console === this.console) ?? mine.find((seat) => seat.seat === this.seat && !seat.console && seat.fingerprint === this.key.fingerprint) ?? null;
   }
 
   /** The seats to which sound goes from here. */
@@ -189,11 +190,28 @@ export class Session {
       this.away = false;
     } catch (error) {
       this.away = error.code === "away";
-      if (error.code === "conflict" || error.code === "unknown") this.missed = (this.missed ?? 0) + 1;
-      if (this.missed >= 3) this.acts.over("taken");
+      if (error.code === "conflict" || error.code === "unknown") await this.#resit().catch(() => {});
     }
     dispatchEvent(new Event("openline-call")); // somebody who speaks in a call is there, also without a key or a touch
     this.turns?.tell({ seat: this.turns.mine });
+  }
+
+  /** The station does not know this console any more: it was away, or another console sits here. Sound has gone on: with the same key the seat is taken again. */
+  async #resit() {
+    const { lineId, line } = this.view;
+    const view = { ...await get(this.path), lineId, line };
+    const seat = view.seats.find((each) => each.me && each.seat === this.seat);
+    if (view.state !== "open" || this.closed) return;
+    if (seat && seat.console && seat.console !== this.console && (seat.state === "opening" || seat.state === "connected")) {
+      this.acts.over("taken");
+      return;
+    }
+    try {
+      await post(`${this.path}/seat`, { console: this.console, fingerprint: this.key.fingerprint, act: this.seat === 0 ? "takes-over" : "joins" });
+    } catch (error) {
+      this.missed = (this.missed ?? 0) + 1;
+      if (this.missed >= 3 && error.code !== "away") this.acts.over("left");
+    }
   }
 
   // --- sound -------------------------------------------------------------------------------------------------------
