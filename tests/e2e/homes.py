@@ -123,12 +123,10 @@ def pair(folder: Path, policy: Policy = POLICY, *, simulated_clock: bool = False
 class Running:
     """A station as a process."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, module: str = "openline.station") -> None:
         self.home = home
         with home.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "openline.station", str(home.folder)], stdout=log, stderr=log
-            )
+            self.process = subprocess.Popen([sys.executable, "-m", module, str(home.folder)], stdout=log, stderr=log)
         until(self._answers, deadline_s=90)
 
     def _answers(self) -> bool:
@@ -152,12 +150,12 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(*homes: Home) -> Iterator[list[Running]]:
-    """Processes of these stations; killed at the end if they still run."""
+def running(*homes: Home, module: str = "openline.station") -> Iterator[list[Running]]:
+    """Processes of these stations; killed at the end if they still run. `module`: what else is run in their place."""
     started: list[Running] = []
     try:
         for home in homes:
-            started.append(Running(home))  # noqa: PERF401 - one that is up is ended also when the next fails
+            started.append(Running(home, module))  # noqa: PERF401 - one that is up is ended also when the next fails
         yield started
     finally:
         for each in started:

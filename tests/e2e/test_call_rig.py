@@ -8,6 +8,7 @@ import pytest
 
 from tests.e2e.call_sound import speech, turn
 from tests.e2e.call_sound.ears import connected, hears, listen_in, microphone, peers, record, relayed
+from tests.e2e.call_sound.floors import needs
 from tests.e2e.call_sound.likeness import UNDERSTOOD, likeness
 from tests.e2e.call_sound.old_peer import old_peer
 from tests.e2e.call_sound.plain_page import PlainSeat, describe, join, load, plain_pages, take
@@ -15,13 +16,7 @@ from tests.e2e.call_sound.road import Road, Weather
 from tests.e2e.call_sound.speech import RATE, Samples, Spoken, speak
 from tests.waiting import until
 
-pytestmark = [
-    pytest.mark.full,
-    pytest.mark.xdist_group("call-sound"),
-    pytest.mark.skipif(speech.missing() is not None, reason=str(speech.missing())),
-    pytest.mark.skipif(turn.missing() is not None, reason=str(turn.missing())),
-    pytest.mark.skipif(not Path("/usr/bin/chromium").exists(), reason="no /usr/bin/chromium (Debian: chromium)"),
-]
+pytestmark = needs()
 SECONDS = 5
 
 

@@ -31,9 +31,10 @@ _WRAPPER = """
     const led = async (line) => {
         if (!window.throughRoad) return line;
         const words = line.split(" ");
-        if (words[7] !== "host") return line;
-        if (words[2].toLowerCase() !== "udp" || words[4] !== "127.0.0.1") return "";
-        words[5] = String(await window.throughRoad(Number(words[5])));
+        if (words[7] === "relay") return line;
+        if (words[2].toLowerCase() !== "udp" || words[4].includes(":")) return "";
+        words[5] = String(await window.throughRoad(words[4], Number(words[5])));
+        words[4] = "127.0.0.1";
         return words.join(" ");
     };
     window.RTCPeerConnection = class extends Real {
@@ -97,13 +98,14 @@ _RECORD = """
 _STATS = """
 async () => Promise.all(window.heardPeers.map(async (peer) => {
     const found = {state: peer.connectionState, states: peer.heardStates ?? []};
-    for (const each of (await peer.getStats()).values()) {
+    const stats = await peer.getStats();
+    for (const each of stats.values()) {
         if (each.type === "inbound-rtp" && each.kind === "audio") found.received = each;
         if (each.type === "outbound-rtp" && each.kind === "audio") found.sent = each;
         if (each.type === "transport") found.transport = each;
-        if (each.type === "candidate-pair" && each.nominated && each.state === "succeeded") found.pair = each;
         if (each.type.endsWith("-candidate")) (found.candidates ??= {})[each.id] = each.candidateType;
     }
+    found.pair = stats.get(found.transport?.selectedCandidatePairId);
     return found;
 }))
 """
@@ -134,7 +136,7 @@ def microphone(spoken: Spoken) -> tuple[str, ...]:
 def listen_in(seat: Listener, road: Road | None = None) -> None:
     """Put the wrapper before the page; it works from the next page load on. With a road, the direct path leads over it."""
     if road:
-        seat.context.expose_function("throughRoad", road.to)
+        seat.context.expose_function("throughRoad", road.to_address)
     seat.context.add_init_script(_WRAPPER)
 
 
@@ -146,7 +148,7 @@ def peers(seat: Listener) -> list[dict[str, Any]]:
 
 def connected(seat: Listener) -> list[dict[str, Any]]:
     """Of those, the ones that are up."""
-    return [each for each in peers(seat) if each["state"] == "connected" and "pair" in each]
+    return [each for each in peers(seat) if each["state"] == "connected" and each.get("pair")]
 
 
 def relayed(peer: dict[str, Any]) -> bool:

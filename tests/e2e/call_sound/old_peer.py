@@ -44,21 +44,19 @@ class OldPeer:
     """Messages of speech that the page sent."""
 
     def answer(self, offer: str) -> str:
-        """A session description that takes up this offer's one sound section; any other it declines."""
+        """A session description that takes up this offer's sections: sound, and data if there is any."""
         sections = offer.replace("\r\n", "\n").split("\nm=")[1:]
-        lines = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "t=0 0", "a=ice-lite"]
         mids = [_value(each, "a=mid:") for each in sections]
-        sound = next(mid for mid, each in zip(mids, sections, strict=True) if each.startswith("audio"))
-        lines += [f"a=group:BUNDLE {sound}", "a=msid-semantic: WMS"]
+        lines = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "t=0 0", "a=ice-lite", f"a=group:BUNDLE {' '.join(mids)}"]
         for mid, each in zip(mids, sections, strict=True):
-            words = each.partition("\n")[0].split()
-            if mid != sound:
-                lines += [f"m={words[0]} 0 {' '.join(words[2:])}", "c=IN IP4 0.0.0.0", f"a=mid:{mid}", "a=inactive"]
-                continue
-            lines += ["m=audio 9 UDP/TLS/RTP/SAVPF 111", "c=IN IP4 0.0.0.0", f"a=mid:{mid}", "a=sendrecv", "a=rtcp-mux"]
-            lines += [f"a=ice-ufrag:{self.name}", f"a=ice-pwd:{self.password}", "a=rtpmap:111 opus/48000/2"]
-            lines += [f"a=fingerprint:sha-256 {self.fingerprint.hex(':').upper()}", "a=setup:passive"]
-            lines += [f"a=candidate:1 1 udp 2130706431 127.0.0.1 {self.port} typ host", "a=end-of-candidates"]
+            sound = each.startswith("audio")
+            lines += [
+                "m=audio 9 UDP/TLS/RTP/SAVPF 111" if sound else "m=application 9 UDP/DTLS/SCTP webrtc-datachannel",
+                *("c=IN IP4 0.0.0.0", f"a=mid:{mid}", f"a=ice-ufrag:{self.name}", f"a=ice-pwd:{self.password}"),
+                *(f"a=fingerprint:sha-256 {self.fingerprint.hex(':').upper()}", "a=setup:passive"),
+                f"a=candidate:1 1 udp 2130706431 127.0.0.1 {self.port} typ host",
+                *(["a=sendrecv", "a=rtcp-mux", "a=rtpmap:111 opus/48000/2"] if sound else ["a=sctp-port:5000"]),
+            ]
         return "\r\n".join([*lines, ""])
 
 

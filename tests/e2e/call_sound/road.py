@@ -35,7 +35,7 @@ class Road:
         self.weather = weather or Weather()
         self.passed = self.dropped = 0
         self._chance = random.Random(seed)
-        self._ends: dict[int, int] = {}
+        self._ends: dict[_Address, int] = {}
         self._open: list[asyncio.DatagramTransport] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -52,20 +52,24 @@ class Road:
 
     def to(self, port: int) -> int:
         """The road's end that leads to this port of 127.0.0.1; the same each time."""
-        return asyncio.run_coroutine_threadsafe(self._to(port), self._loop).result(10)
+        return self.to_address("127.0.0.1", port)
+
+    def to_address(self, host: str, port: int) -> int:
+        """The road's end that leads to this port of this machine's address."""
+        return asyncio.run_coroutine_threadsafe(self._to((host, port)), self._loop).result(10)
 
     def cut(self) -> None:
         """Nothing passes any more."""
         self.weather = replace(self.weather, cut=True)
 
-    async def _to(self, port: int) -> int:
-        if port not in self._ends:
+    async def _to(self, target: _Address) -> int:
+        if target not in self._ends:
             transport, _ = await self._loop.create_datagram_endpoint(
-                lambda: _End(self, ("127.0.0.1", port)), local_addr=("127.0.0.1", 0)
+                lambda: _End(self, target), local_addr=("127.0.0.1", 0)
             )
             self._open.append(transport)
-            self._ends[port] = int(transport.get_extra_info("sockname")[1])
-        return self._ends[port]
+            self._ends[target] = int(transport.get_extra_info("sockname")[1])
+        return self._ends[target]
 
     async def _close(self) -> None:
         for transport in self._open:
