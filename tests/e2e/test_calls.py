@@ -338,6 +338,25 @@ def test_17_21_a_key_that_the_ring_did_not_commit_to_ends_the_call(tmp_path: Pat
     run(scene)
 
 
+def test_a_ring_that_repeats_another_ones_commitment_gets_nothing_of_it(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with floors(tmp_path) as (low, high):
+            honest, liar = Page(low), Page(high)
+            own = (await honest.ring())["place"]
+            await liar.told("call", lambda event: event["rings"])
+            await honest.act(own, "hang-up")
+            await liar.sees(own, lambda call: call["record"] == "agreed")
+            ring = honest.held(own).rung
+            await high.find("relay").submit(ring, Instant(high.clock.wall()))
+            copied = (await honest.told("call", lambda event: event["rings"]))["place"]
+            room = low.calling.room(low.find("relay"))
+            assert room.kept(honest.held(own)).nonce
+            assert not room.kept(honest.held(copied)).nonce
+            assert not room.running[honest.held(copied).place].sitting
+
+    run(scene)
+
+
 def test_17_24_digits_that_do_not_match_end_the_call(tmp_path: Path) -> None:
     async def scene() -> None:
         async with floors(tmp_path) as (low, high):

@@ -62,7 +62,7 @@ def _age(calling: "Calling", room: Room, call: Call) -> int:
 
 async def _opens(calling: "Calling", room: Room, call: Call) -> None:
     """Show what the ring has committed to, now that the other side's key is signed."""
-    kept = room.keeping.call(call.rung.commitment)
+    kept = room.kept(call)
     nonce, fingerprint = bytes.fromhex(kept.nonce), bytes.fromhex(kept.fingerprint)
     if call.pick_up is None or not opens_commitment(call.rung.commitment, nonce, fingerprint):
         await calling.end(room, call, EndCause.CONSOLE_LOST)  # restored from a backup: what was promised is not here

@@ -111,7 +111,7 @@ class Calling:
         if found is not None:
             return found
         steady, wall = self.station.clock.steady(), int(self.station.clock.wall())
-        kept = room.keeping.call(call.rung.commitment)
+        kept = room.kept(call)
         known = bool(kept.accepted)
         if not kept.accepted:
             kept.accepted = wall
@@ -144,11 +144,11 @@ class Calling:
                     if not call.live and not running.counted:
                         running.counted = True
                         room.outcomes[call.state.value] += 1
-            for place in changed:
-                self.publish(room, place)
             if changed:
                 room.settled = False
                 self.stir(line)
+            for place in changed:
+                self.publish(room, place)
 
     def signalled(self, line: LineRunner, said: Signalled) -> None:
         """A seat of another party says something to one of ours; nothing of it reaches a page unless it may (spec 17.40)."""
@@ -197,7 +197,7 @@ class Calling:
     def publish(self, room: Room, place: Place) -> None:
         """Push how a call stands, if that is not what was pushed last."""
         call, running = room.shelf.call(place), room.running.get(place)
-        if call is None:
+        if call is None or not self.station.feed.listened(room.line.line):
             return
         data = encoded(self.view(room.line, call))
         if running is not None:
@@ -264,7 +264,7 @@ class Calling:
 
     def heard(self, room: Room, call: Call, sitting: Sitting, *, sound: bool) -> None:
         """A console says whether sound goes both ways."""
-        kept, now = room.keeping.call(call.rung.commitment), int(self.station.clock.wall())
+        kept, now = room.kept(call), int(self.station.clock.wall())
         if sound:
             kept.ended = now
         if sound and kept.began is None:
@@ -285,7 +285,7 @@ class Calling:
         text: str = "",
     ) -> None:
         """Sign that the call is over for this party, with what its consoles saw. Raises Unavailable or Refused."""
-        kept, own = room.keeping.call(call.rung.commitment), room.line.party
+        kept, own = room.kept(call), room.line.party
         began = kept.began if call.pick_up is not None else None
         entry = HangUp(
             of=ref_to(call), cause=cause, role=role, sign=sign, text=text,

@@ -1,7 +1,7 @@
 """What a restart must not forget of calls: which console sits where, and what a ring has committed to and not shown yet.
 
-Kept by the ring's commitment from before the ring is said, so that a station
-that falls in between can still open what it promised.
+An own ring is kept by its commitment from before it is said, so that a station
+that falls in between can still open what it promised; another's by its leaf.
 """
 
 import contextlib
@@ -41,7 +41,7 @@ class Kept(msgspec.Struct, kw_only=True):
     """All of a line."""
 
     calls: dict[str, KeptCall] = msgspec.field(default_factory=dict)
-    """By the ring's commitment, hexadecimal."""
+    """By the commitment of an own ring, or the leaf of another's; hexadecimal."""
 
 
 _ENCODER, _DECODER = msgspec.json.Encoder(), msgspec.json.Decoder(Kept)
@@ -58,9 +58,9 @@ class Keeping:
             with contextlib.suppress(msgspec.MsgspecError):  # damaged: seats count as lost, and can be taken over
                 self._kept = _DECODER.decode(data)
 
-    def call(self, commitment: bytes) -> KeptCall:
+    def call(self, name: bytes) -> KeptCall:
         """What is kept of a call; a new one if nothing is. Not durable before `save`."""
-        return self._kept.calls.setdefault(commitment.hex(), KeptCall())
+        return self._kept.calls.setdefault(name.hex(), KeptCall())
 
     def save(self) -> None:
         """Make it durable; the oldest beyond the bound are forgotten."""

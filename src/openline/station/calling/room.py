@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from openline.protocol.call_entries import RING_MS
 from openline.protocol.call_states import Call
 from openline.protocol.facts import Place
-from openline.station.calling.kept import Keeping, KeptSeat
+from openline.station.calling.kept import Keeping, KeptCall, KeptSeat
 from openline.station.calling.shelf import Shelf
 from openline.station.line_runner import LineRunner
 
@@ -88,14 +88,20 @@ class Room:
         self.settled = False
         """Whether nothing is to be done until something comes."""
 
+    def kept(self, call: Call) -> KeptCall:
+        """What is kept of a call: of an own one by what it committed to, as that is known before it is said; of another's by
+        its leaf, since anybody may repeat a commitment.
+        """
+        return self.keeping.call(call.rung.commitment if call.caller == self.line.party else call.ring.leaf)
+
     def sit(self, call: Call, number: int, seat: KeptSeat, heard: int) -> None:
         """A console sits down, durably. Raises Unavailable."""
-        self.keeping.call(call.rung.commitment).seats[number] = seat
+        self.kept(call).seats[number] = seat
         self.keeping.save()
         self.running[call.place].sitting[number] = Sitting(console=seat.console, uid=seat.uid, heard=heard)
 
     def leave(self, call: Call, number: int) -> None:
         """Nobody sits there any more. Raises Unavailable."""
         self.running[call.place].sitting.pop(number, None)
-        if self.keeping.call(call.rung.commitment).seats.pop(number, None) is not None:
+        if self.kept(call).seats.pop(number, None) is not None:
             self.keeping.save()
