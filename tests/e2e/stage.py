@@ -33,6 +33,7 @@ VIEWS = {
     "floor": ("#/floor", ".strip"),
     "line": ("#/line/BRAVO", ".message"),
     "compose": ("#/compose/BRAVO", "textarea"),
+    "calls": ("#/call/BRAVO", "[data-panel=place]"),
     "contacts": ("#/contacts/BRAVO", ".month"),
     "search": ("#/search?q=convoy", ".found li"),
     "record": ("#/record/BRAVO", ".standing td"),

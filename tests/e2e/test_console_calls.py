@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator
+from playwright.sync_api import Locator, ViewportSize
 
 from openline.kernel.terms import Policy
 from tests.e2e.accessible import faults
 from tests.e2e.browser import Room, Seat, floor
 from tests.e2e.console_rig import with_console
+from tests.e2e.fits import misfits
 from tests.e2e.homes import Home, in_service, join, new_home, running
 from tests.waiting import until
 
@@ -203,6 +204,58 @@ def test_17_11_an_interpreter_comes_in_and_is_next_and_leaves(room: Room, homes:
     interpreter.page.keyboard.press("Control+End")
     seat_says(called, mine, 1, "has left")
     caller.until(f"{HEARD} === 1")
+
+
+SIZES: tuple[ViewportSize, ...] = (
+    {"width": 1366, "height": 768},
+    {"width": 1920, "height": 1080},
+    {"width": 390, "height": 844},
+)
+
+
+def test_no_word_of_a_call_is_cut_in_any_language(room: Room, homes: list[Home]) -> None:
+    seats = [sit(room, homes[place % 2], sign, role) for place, (sign, role) in enumerate(WHO)]
+    for seat, language in zip(seats, ("ru", "ar", "fr", "en"), strict=True):
+        assert seat.call("PUT", "/console/me", {"language": language})["status"] == 200
+        seat.page.reload()
+        seat.until(f"document.documentElement.lang === '{language}' && document.querySelector('main h1')")
+    caller, called, *others = seats
+    caller.page.keyboard.press("Control+Enter")
+    called.until("document.querySelector('dialog.ringwall[open]')")
+    assert cut(called) == []
+    called.page.locator("dialog.ringwall .main").click()
+    for seat in (caller, called):
+        seat.until(f"{HEARD} === 1")
+    for seat in others:
+        seat.until("document.querySelector('.told button, [role=alert] button')")
+        focus(seat)
+        seat.page.keyboard.press("j")
+    for seat in seats:
+        seat.until(f"{HEARD} === 3")
+    focus(caller)
+    caller.page.keyboard.press("t")
+    caller.page.keyboard.down(" ")
+    for seat in seats:
+        seat.until("document.querySelectorAll('.seat').length === 4 && document.querySelector('.seat.speaks')")
+        assert cut(seat) == []
+    caller.page.keyboard.up(" ")
+    focus(caller)
+    caller.page.keyboard.press("Control+End")
+    for seat in seats:
+        seat.until("document.querySelector('[data-panel=record]')")
+        assert cut(seat) == []
+
+
+WHO = (("D1", "watch-officer"), ("D2", "watch-officer"), ("D3", "interpreter"), ("D4", "interpreter"))
+
+
+def cut(seat: Seat) -> list[str]:
+    """What does not fit, in each size."""
+    found = []
+    for size in SIZES:
+        seat.page.set_viewport_size(size)
+        found += [f"{size['width']}: {each}" for each in misfits(seat, size["width"])]
+    return found
 
 
 def test_17_13_a_page_that_is_loaded_anew_takes_its_call_over_and_is_heard_again(room: Room, homes: list[Home]) -> None:

@@ -30,7 +30,7 @@ export class Typed {
     } } }, el("label", { for: this.input.id, class: "only-heard" }, t("Type a line: it is signed and stands for good")), el("kbd", { "aria-hidden": "true" }, "W"), this.input, el("button", { type: "submit" }, el("kbd", { "aria-hidden": "true" }, t("Enter")), el("span", null, t("sign it"))));
     this.foot = el("div", { class: "typefoot" }, this.form, this.voice);
     this.node = panel("typed", t("Typed in this call, each line an entry"), this.list, this.foot, this.said);
-    this.input.placeholder = t("figures, names, places: what must not be misheard");
+    this.input.placeholder = t("figures, names, places");
   }
 
   update(view, session) {
