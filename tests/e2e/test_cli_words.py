@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from openline.cli import failures, inert, language, moments, sending
 from openline.cli.contents import CONTENTS, Entry
-from openline.kernel.errors import Malformed
+from openline.cli.local import of_house
+from openline.kernel.errors import Malformed, Unavailable
 from openline.kernel.units import Instant
 from openline.protocol import entries
 from openline.station.catalogues import read_catalogue
@@ -174,6 +175,20 @@ def test_a_catalogue_is_what_gettext_reads(name: str) -> None:
 )
 def test_the_language_is_the_one_asked_for(words: list[str], environment: dict[str, str], chosen: str) -> None:
     assert language.wanted(words, environment) == chosen
+
+
+@pytest.mark.parametrize(
+    "name, said", [("fr", "Le disque est plein."), ("ru", "Диск заполнен."), ("en", "The disk is full.")]
+)
+def test_what_the_station_says_is_in_the_language_too(name: str, said: str) -> None:
+    language.choose(name)
+    try:
+        what, to_do = of_house(Unavailable("the disk is full: nothing was written")).lines()
+    finally:
+        language.choose("en")
+    assert what == said
+    assert to_do.endswith(".")
+    assert (to_do == "Nothing was written.") is (name == "en")
 
 
 def test_help_and_errors_speak_the_language() -> None:

@@ -70,9 +70,9 @@ def choose(name: str) -> None:
     if _chosen.language == "en":
         _chosen.texts = {}
         return
-    from openline.station.catalogues import read_catalogue
+    from openline.station.catalogues import read_catalogue, said_by_the_station
 
-    _chosen.texts = read_catalogue(FOLDER / f"{name}.po")
+    _chosen.texts = said_by_the_station(name) | read_catalogue(FOLDER / f"{name}.po")
 
 
 def wanted(words: Sequence[str], environment: Mapping[str, str] = os.environ) -> str:

@@ -29,6 +29,11 @@ _SERIAL = re.compile(r"Z?\s?[0-9]{1,15}(?:/[0-9]{1,10})?", re.ASCII | re.IGNOREC
 
 def of_house(error: Refused | Unavailable) -> Failure:
     """A refusal of the station in words: what happened, then what to do."""
+    whole = _(str(error))
+    if whole != str(error):
+        said, _colon, do = whole.replace(" : ", ": ").partition(": ")
+        message, step = _sentence(said), _sentence(do)
+        return (unavailable if isinstance(error, Unavailable) else refused)(message, step, name=error.code)
     said, _colon, do = str(error).partition(": ")
     do = "" if "openapi" in do else do  # the API's document is for programs
     message, step = _sentence(_(said)), _sentence(_(do))

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from openline.station.catalogues import read_catalogue
+from openline.station.catalogues import read_catalogue, said_by_the_station
 
 FOLDER: Final = Path(__file__).parent / "locale"
 FORMS: Final[Mapping[str, int]] = {"fr": 2, "ru": 3, "ar": 6}
@@ -23,7 +23,7 @@ _UNBROKEN: Final[Mapping[str, re.Pattern[str]]] = {"fr": re.compile(r" (?=[:;?!Â
 def catalogue_of(language: str) -> dict[str, tuple[str, ...]]:
     """All translations into a language: English -> its forms. Raises KeyError for one that is not ours."""
     FORMS[language]  # a name that is not ours is never part of a path
-    found: dict[str, tuple[str, ...]] = {}
+    found = said_by_the_station(language)
     for path in sorted((FOLDER / language).glob("*.po")):
         found |= read_catalogue(path)
     return found

@@ -1,9 +1,15 @@
-"""Catalogues of translations, as gettext `.po` files: read as they stand, nothing to compile, nothing older than its source."""
+"""Catalogues of translations, as gettext `.po` files: read as they stand, nothing to compile, nothing older than its source.
+
+What the station itself says (why it refuses, why a draft came back) is in English on its API; the catalogues beside this
+module hold it in other languages, for the console and for the command line.
+"""
 
 import ast
 import re
 from pathlib import Path
+from typing import Final
 
+FOLDER: Final = Path(__file__).parent / "locale"
 _WORD = re.compile(r'(msgid|msgid_plural|msgstr|msgstr\[\d\])\s+(".*")')
 
 
@@ -23,3 +29,9 @@ def read_catalogue(path: Path) -> dict[str, tuple[str, ...]]:
         if parts.get("msgid") and "#, fuzzy" not in block:
             found[parts["msgid"]] = tuple(parts[name] for name in sorted(parts) if name.startswith("msgstr"))
     return found
+
+
+def said_by_the_station(language: str) -> dict[str, tuple[str, ...]]:
+    """What the station says by a constant, in that language; empty if there is no catalogue of it."""
+    path = FOLDER / f"{language}.po"
+    return read_catalogue(path) if path.is_file() else {}

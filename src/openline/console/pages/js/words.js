@@ -85,7 +85,7 @@ function nodes(text, values) {
   return out;
 }
 
-/** What the station says by a constant (why it refuses, what a bearer lacks), in the officer's language: locale/LANGUAGE/station.po. */
+/** What the station says by a constant (why it refuses, what a bearer lacks), in the officer's language: station/locale/LANGUAGE.po. */
 export const stationWords = (text) => chosen.texts[text]?.[0] || text;
 
 /** The same as a sentence of its own. */
