@@ -1,6 +1,7 @@
 """What the station says by a constant and a page of the console shows: taken from the code's syntax, so that none is forgotten."""
 
 import ast
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -108,6 +109,7 @@ def modules() -> Iterator[str]:
             yield name
 
 
+@functools.cache
 def said() -> dict[str, set[str]]:
     """What the station may say -> the modules that say it."""
     known = refusals()

@@ -25,6 +25,7 @@ _TEXT = r'"((?:[^"\\\n]|\\.)*)"'
 _ONE = re.compile(rf"(?<![\w.$])(?:t|rich)\(\s*{_TEXT}")
 _MANY = re.compile(rf"(?<![\w.$])(?:n|richN)\(\s*[^\"\n]*?,\s*{_TEXT}\s*,\s*{_TEXT}", re.DOTALL)
 _CALL = re.compile(r"(?<![\w.$])(t|n|rich|richN)\((?!\s*\))")
+_PLAIN_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _PLACEHOLDER = re.compile(r"\{\w+\}")
 _FUNCTIONS = re.compile(r"export function \w+\([^)]*\)")
 
@@ -54,6 +55,16 @@ def test_every_sentence_is_a_literal_that_can_be_found() -> None:
         code = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith(("//", "*", "/*")))
         called = len(_CALL.findall(code))
         assert called == len(_ONE.findall(code)) + len(_MANY.findall(code)), name
+
+
+def test_enumerations_and_keys_are_written_as_the_language_writes_them() -> None:
+    for name, text in sources():
+        for line in text.splitlines():
+            outside = _PLAIN_STRING.sub(lambda found: "own comma" if found[0] == '", "' else "", line)
+            assert "own comma" not in outside, (name, line)  # words.js has one: comma()
+            assert not re.search(
+                r'"(?:Ctrl|Alt|Shift) [^"]*(?:Enter|Esc)"|key: "(?:Enter|Esc|PgUp|PgDn|Home|End|Del)"', line
+            ) or ("run:" in line), (name, line)  # keys.js labels them: keyLabel()
 
 
 @pytest.mark.parametrize("language", catalogue.FORMS)

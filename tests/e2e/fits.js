@@ -43,8 +43,10 @@
       let inScroller = false;
       for (let at = node; at && at !== document.documentElement; at = at.parentElement) {
         if (scrolls(at)) { inScroller = true; break; }
-        if (!clips(at)) continue;
+        if (/absolute|fixed/.test(style(at).position)) break;
         const outer = rectOf(at);
+        if (at !== own && outer.width && !/^inline$|^contents$/.test(style(at).display) && (rect.left < outer.left - SLACK || rect.right > outer.right + SLACK)) say("leaves its place", node, `in ${at.className || at.localName}`);
+        if (!clips(at)) continue;
         const core = { top: rect.top + rect.height * 0.2, bottom: rect.bottom - rect.height * 0.2 };
         const apart = rect.right <= outer.left || rect.left >= outer.right || core.bottom <= outer.top || core.top >= outer.bottom;
         if (apart && at.matches(".hints")) { within = true; break; } // a hint that has no room is left out whole

@@ -3,7 +3,7 @@
     with staged(folder) as stage:
         seat = stage.show("line", "ar")
 
-A FLASH comes last, and the alarm before it: they stand over whatever comes after them.
+The views stand in an order: an alarm, and after it a FLASH, stand over whatever is shown later.
 """
 
 import contextlib
@@ -51,6 +51,7 @@ VIEWS = {
     "welcome": ("#/", "main.alone h1"),
     "empty": ("#/floor", ".steps"),
     "lock": ("#/floor", ".lockline"),
+    "trouble": ("#/floor", ".alarms-band"),
     "alarms": ("#/floor", "dialog[open] .alarms li"),
     "flash": ("#/floor", "dialog.flashwall[open]"),
 }
@@ -226,10 +227,12 @@ class Stage:
         if view in self._happened:
             return
         self._happened.add(view)
-        if view == "alarms":
+        if view in {"trouble", "alarms"}:
+            self._happened |= {"trouble", "alarms"}
             say(self.alpha, "CHARLIE", 0, kind="watch", attended=False, sign="A2")
             say(
                 self.charlie, "CHARLIE", 0, kind="message", precedence="priority", subject="Interconnector", lang="en",
+                answer_by=int(time.time() * 1_000) - MINUTE,
                 text="We take the interconnector out of service at 1600Z. Is 300 MW of reserve there?",
             )  # fmt: skip
         if view == "flash":

@@ -245,6 +245,16 @@ def test_what_is_wrong_is_refused_with_its_code_and_what_to_do(tmp_path: Path) -
     scene(tmp_path, play)
 
 
+def test_a_refusal_says_whether_what_to_do_was_written_for_it(tmp_path: Path) -> None:
+    async def play(_station: Station, ask: Ask) -> None:
+        usual = await ask("POST", "lines/relay/entries", uid=WATCH_A, raw=b"{")
+        assert (usual.json["do"], usual.json["own"]) == ("compare the call with /v1/openapi.json", False)
+        its_own = await ask("GET", "lines/relay/contacts", uid=WATCH_A, **{"from": 0, "to": 10**11})
+        assert (its_own.json["do"], its_own.json["own"]) == ("ask for less at a time", True)
+
+    scene(tmp_path, play)
+
+
 def test_unknown_paths_and_methods_are_refused_in_the_same_form(tmp_path: Path) -> None:
     async def play(_station: Station, ask: Ask) -> None:
         assert (await ask("GET", "nothing", uid=WATCH_A)).json["error"] == "unknown"

@@ -1,14 +1,41 @@
 """Attacks on an officer's browser, run in real Chromium: pages of others beside the console, and screens that change hands."""
 
+import asyncio
 import http.server
 import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from openline.kernel.lane import parse_generation
+from openline.kernel.terms import Policy
+from openline.kernel.units import MAX_INSTANT, MIN_INSTANT, Instant
+from openline.protocol.asking import Passage, Query, Translation
+from openline.protocol.contact_entries import Contact, Medium, Outcome
+from openline.protocol.entries import (
+    MAX_CHUNK,
+    AnyEntry,
+    Attachment,
+    Decline,
+    Grade,
+    Interim,
+    Message,
+    Precedence,
+    Propose,
+    Role,
+    Service,
+    Suspend,
+    Test,
+    Unknown,
+)
+from openline.protocol.events import Accepted
+from openline.protocol.fields import Ref
 from tests.e2e.browser import Room, Seat, floor
 from tests.e2e.console_rig import Browser, entered, link_for, with_console
 from tests.e2e.homes import Home, in_service, pair, running
+from tests.e2e.inside import linked, stations
 from tests.waiting import until
 
 pytestmark = pytest.mark.full
@@ -194,3 +221,130 @@ def test_no_line_of_a_copied_text_passes_for_the_consoles_own(room: Room, homes:
     )
     assert all(each.startswith("> ") for each in quoted.split("\n"))
     assert not {"\u202e", "\u001b"} & set(quoted)
+
+
+# --- a peer whose station is not ours ----------------------------------------------------------------------------------
+
+
+class Liar:
+    """A station in this process that says what its own API would refuse to say."""
+
+    def __init__(self, home: Home) -> None:
+        self._ready, self._loop = threading.Event(), asyncio.new_event_loop()
+        self._home, self._end = home, asyncio.Event()
+        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._run(),))
+
+    async def _run(self) -> None:
+        async with stations([self._home]) as [station]:
+            [self.line] = station.lines.values()
+            await linked(station)
+            self._ready.set()
+            await self._end.wait()
+
+    def __enter__(self) -> "Liar":
+        self._thread.start()
+        assert self._ready.wait(120)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._end.set)
+        self._thread.join(60)
+        self._loop.close()
+
+    def say(self, entry: AnyEntry, at: int) -> Ref:
+        """Where it stands."""
+
+        async def said() -> Accepted:
+            return await self.line.submit(entry, Instant(at))
+
+        done = asyncio.run_coroutine_threadsafe(said(), self._loop).result(60)
+        return Ref(lane=done.lane.number, generation=done.lane.generation, index=done.index, leaf=done.leaf_hash)
+
+
+EVIL = (
+    "</article><script>alert(1)</script><img src=x onerror=alert(1)><svg onload=alert(1)> javascript:alert(1) "
+    "\u202eREAD BY W1\u202c \u2066COPY\u2069 \u200bANSWERED\u200d {count} {moment} *EXERCISE* ALPH\u0410 \u0410LPHA "
+    "Z" + "\u0301" * 60 + "\ufe0f\u00ad\ufeff\u2028\u2029\u0085\u001b[31m "
+)
+
+
+def evil(octets: int) -> str:
+    """As much of it as the protocol takes."""
+    return (EVIL * 100).encode()[:octets].decode(errors="ignore")
+
+
+HIDDEN = "\u202e\u202c\u2066\u2069\u200b\u200d\ufe0f\u00ad\ufeff\u2028\u2029\u0085\u001b"
+
+
+def everything(liar: Liar, ref: Ref) -> None:
+    """All kinds of entries that carry words, with words as bad as the protocol lets pass, and the ends of all times."""
+    role, sign, now = Role.WATCH_OFFICER, "OBJECT", int(time.time() * 1_000)
+    times = (now, MIN_INSTANT, MAX_INSTANT, 0)
+    own = ref
+    for precedence, at, by in zip(Precedence, times, reversed(times), strict=True):
+        own = liar.say(
+            Message(
+                precedence=precedence,
+                language="zz-proto",
+                text=evil(8_192),
+                subject=evil(256),
+                roles=(Role.PRINCIPAL, Role.WATCH_OFFICER),
+                answer_by=Instant(by),
+                acknowledge_by=Instant(by),
+                drafter="NULL",
+                releaser="NULL2",
+            ),
+            at,
+        )
+    for at in times:
+        liar.say(Interim(of=ref, until=Instant(at), role=role, sign=sign, text=evil(900)), at)
+        liar.say(Test(text=evil(200), language="xx", drill=True, number=7), at)
+    liar.say(Translation(of=ref, language="qaa-x-y", text=evil(900), grade=Grade.OFFICIAL, role=role, sign=sign, subject=evil(256)), now)  # fmt: skip
+    liar.say(Query(of=ref, text=evil(900), language="xx", role=role, sign=sign, passage=Passage(start=0, end=len(evil(200)), words=evil(200))), now)  # fmt: skip
+    liar.say(Decline(of=ref, reason=evil(900), role=role, sign=sign), now)
+    liar.say(Service(text=evil(900), language="xx", sign=sign, minimize=True), now)
+    liar.say(Contact(name="toString", occurrence="20261124T090000", medium=Medium.CALL, outcome=Outcome.KEPT, at=Instant(MAX_INSTANT), role=role, sign=sign, text=evil(900)), now)  # fmt: skip
+    liar.say(Attachment(name="constructor <b>\u0410.html", media_type="text/html", size=2**20, digest=bytes(32), chunk=MAX_CHUNK, of=own), now)  # fmt: skip
+    liar.say(Unknown(kind=200, raw=b"<script>"), now)
+    liar.say(Propose(replaces=liar.line.line, policy=Policy(title=evil(100), languages=("en", "zz"))), now)
+    liar.say(Suspend(reason=evil(900), role=role, sign=sign), now)
+
+
+def test_nothing_that_a_hostile_station_can_say_breaks_a_view_or_becomes_more_than_text(tmp_path: Path) -> None:
+    homes = pair(tmp_path)
+    with_console(homes[0])
+    with running(homes[0]), Liar(homes[1]) as liar, floor(homes[0]) as room:
+        with homes[0].client() as station:
+            said = station.post("lines/relay/entries", {"kind": "message", "text": "Ours."})["ref"]
+        ours = Ref(
+            lane=said["lane"],
+            generation=parse_generation(said["generation"]),
+            index=said["index"],
+            leaf=bytes.fromhex(said["leaf"]),
+        )
+        everything(liar, ours)
+        seat = room.seat(homes[0], "W1", "all")
+        with homes[0].client() as station:
+            until(lambda: station.get("lines/relay/entries", kind="suspend")["entries"], deadline_s=120)
+        seat.open("#/signs")  # past the offer of a passkey
+        for view in (
+            "floor",
+            "line/relay",
+            "contacts/relay",
+            "search?q=article",
+            "record/relay",
+            "compose/relay",
+            "log",
+        ):
+            seat.open(f"#/{view}")
+            seat.until(f"document.querySelector('.view-{view.split('/')[0].split('?')[0]}')?.childElementCount > 0")
+            seat.until("document.querySelector('.view')?.textContent.length > 40")
+            text = seat.page.evaluate("document.body.textContent")
+            assert not set(HIDDEN) & set(text), view
+            assert "This view has failed" not in text, view
+            assert "alert(1)" in text or view not in {"floor", "line/relay"}, view
+            tags = seat.page.evaluate(
+                "[...document.querySelectorAll('main script, main img, main iframe, [onerror], [onload]')].length"
+            )
+            assert tags == 0, view
+            assert seat.unexpected() == [], view

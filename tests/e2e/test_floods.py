@@ -48,15 +48,16 @@ from tests.waiting import until
 
 pytestmark = pytest.mark.full
 
-ENVELOPES = 40_000
+ENVELOPES = 20_000
 """In all, of the authenticated floods."""
-CONNECTIONS = 3_000
-GROWTH = 20 * 2**20
-"""Bytes that the process may grow by; 40,000 envelopes of 256 bytes are 10 MB, with what Python adds to each some 25 MB."""
-DISK = 8 * 2**20
-"""Bytes that the store may grow by: 40,000 of anything with its index would be more."""
-LOG = 2**20
-"""Bytes of log: a line for each envelope would be 5 MB."""
+CONNECTIONS = 1_500
+GROWTH = 8 * 2**20
+"""Bytes that the process may grow by; 20,000 envelopes of 256 bytes are 5 MB, with what Python adds to each some 12 MB.
+Seen: 2 MB. Half of it is 2,800 bytes a connection, of which TLS alone takes several times as much while it stands."""
+DISK = 3 * 2**20
+"""Bytes that the store may grow by: 20,000 of anything with its index would be more. Seen: 0.4 MB."""
+LOG = 2**19
+"""Bytes of log: a line for each envelope would be 2.5 MB."""
 WARM = 4_000
 """Envelopes before the first measurement: buffers have their size, and code is loaded."""
 POLICY = Policy(title="Test line", urgent_per_hour=600, traffic_per_hour=600)
@@ -108,13 +109,13 @@ async def stranger(port: int, context: ssl.SSLContext) -> None:
         writer.close()
 
 
-async def strangers(home: Home) -> None:
-    """Thousands of connections: some silent and held open, some with garbage, some with TLS of no member's."""
+async def strangers(home: Home, connections: int) -> None:
+    """Many connections: some silent and held open, some with garbage, some with TLS of no member's."""
     chance = random.Random(1)
     key = new_key(os.urandom(32))
     certificate, own = new_certificate(key), home.card.certificate
     contexts = [client_context(certificate, key, [own], protocol) for protocol in (LINK_PROTOCOL, PAIR_PROTOCOL)]
-    for start in range(0, CONNECTIONS, TOGETHER):
+    for start in range(0, connections, TOGETHER):
         calls = []
         silent = []
         for number in range(start, start + TOGETHER):
@@ -139,10 +140,10 @@ def test_strangers_cost_a_counter_and_no_memory(tmp_path: Path) -> None:
     alpha, bravo = pair(tmp_path)
     with running(alpha, bravo) as (_, victim), alpha.client() as here, bravo.client() as there:
         in_service(alpha, bravo)
-        asyncio.run(strangers(bravo))
+        asyncio.run(strangers(bravo, CONNECTIONS // 3))
         before = memory(victim)
-        asyncio.run(strangers(bravo))
-        assert memory(victim) - before < GROWTH / 4
+        asyncio.run(strangers(bravo, CONNECTIONS))
+        assert memory(victim) - before < GROWTH / 2
         still_serves(here, there, "After the strangers.")
 
 
@@ -328,8 +329,8 @@ def test_a_peer_that_forks_again_and_again_leaves_one_proof(tmp_path: Path) -> N
 
             await asyncio.to_thread(proved)
             await is_heard(station, bravo, "I go on.")
-            assert memory(victim) - memory_before < GROWTH / 2
-            assert disk(bravo) - disk_before < DISK / 4
+            assert memory(victim) - memory_before < GROWTH  # 5,000 signed heads are 17 MB
+            assert disk(bravo) - disk_before < DISK / 2
             with bravo.client() as there:
                 assert there.get("lines/relay")["forks"] == 1
 

@@ -14,6 +14,7 @@ const ROWS = 6;
 const WIDE = 240;
 const ROW = 16;
 const MOST_TESTS = 300;
+const LONG = 26; // characters of a title that leave no room for the state beside it
 
 /** The instrument of a line; `tests` is of Tests. */
 export function instrument(context, line, tests) {
@@ -21,7 +22,7 @@ export function instrument(context, line, tests) {
   const now = live.now();
   const body = el("div", { class: "body" },
     el("header", null, el("span", { class: "no fig" }, line.number),
-      el("h2", null, el("a", { href: hashOf("line", line.label) }, inertLine(line.title || line.label, 40))),
+      el("h2", { class: (line.title || line.label).length > LONG ? "long" : null }, el("a", { href: hashOf("line", line.label) }, inertLine(line.title || line.label, 40))),
       line.policy?.exercise ? exercise() : null,
       el("a", { class: "button callbutton", href: hashOf("call", line.label), "aria-label": t("Call on line {number}", { number: line.number }) }, badge("call", { size: 16 }), el("span", null, t("call"))),
       el("span", { class: "mark" }, stateSign(line.shown))),

@@ -11,6 +11,8 @@ import { n, t } from "../words.js";
 
 export const styles = ["floor"];
 const SHOWN = 40;
+/** So many lines stand closer on a low screen; so many are told in words there, those in trouble first. */
+const [SEVERAL, MANY] = [4, 5];
 const MINUTE_MS = 60_000;
 const READERS = ["watch-officer", "principal", "interpreter", "auditor"];
 
@@ -46,6 +48,8 @@ export function open(root, context) {
       again?.focus({ preventScroll: true });
       again?.removeAttribute("data-again");
     }
+    lines.classList.toggle("several", live.lines.size >= SEVERAL);
+    lines.classList.toggle("many", live.lines.size >= MANY);
     lines.style.setProperty("--many", live.lines.size); // an instrument grows with the screen up to a height: its words stay together
     for (const [id, node] of place.drawn) if (!kept.has(id) && node.remove() === undefined) place.drawn.delete(id);
   }
