@@ -71,7 +71,7 @@ class Console:
 
     def calls(self) -> list[tuple[str, str]]:
         """Place and state of all calls of the line, the newest first."""
-        calls = self.seat.call("GET", f"/v1/lines/{self.label}/calls?limit=100")["answer"]["calls"]
+        calls = self.seat.call("GET", f"/v1/lines/{self.label}/calls?limit=20")["answer"]["calls"]
         return [(call["place"], call["state"]) for call in calls]
 
     def until_state(self, state: str) -> None:
