@@ -11,7 +11,7 @@ T = TypeVar("T")
 POLL_S = 0.01
 
 
-def until(condition: Callable[[], T], *, deadline_s: float = 10.0) -> T:
+def until(condition: Callable[[], T], *, deadline_s: float = 60.0) -> T:
     """Return the condition's first truthy value; raises TimeoutError after `deadline_s`."""
     end = time.monotonic() + deadline_s
     while not (value := condition()):

@@ -20,7 +20,7 @@ from openline.kernel.errors import Refused
 from openline.ports import Bearer
 
 NEAR, FAR = "near", "far"
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 
 
 class Recorder:

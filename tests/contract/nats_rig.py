@@ -59,7 +59,7 @@ class Server:
             (self.folder / "nats.conf").write_text(self._config)
             words += ["-c", str(self.folder / "nats.conf")]
         self._process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self._port = until(self._listening, deadline_s=20)
+        self._port = until(self._listening)
 
     def _listening(self) -> int:
         assert self._process is not None
@@ -73,7 +73,7 @@ class Server:
         """kill -9: nothing is flushed."""
         assert self._process is not None
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(60)
 
     def close(self) -> None:
         self.kill()

@@ -187,7 +187,7 @@ async def ends(
         await rig.close()
 
 
-async def linked(rig: SerialRig, at_near: Recorder, at_far: Recorder, *, deadline_s: float = 20.0) -> None:
+async def linked(rig: SerialRig, at_near: Recorder, at_far: Recorder, *, deadline_s: float = 60.0) -> None:
     """Wait until both ends hear each other."""
     await at_near.until(lambda: rig.near.up(FAR), deadline_s=deadline_s)
     await at_far.until(lambda: rig.far.up(NEAR), deadline_s=deadline_s)

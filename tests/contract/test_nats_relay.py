@@ -480,7 +480,7 @@ async def _stored(relay: Server, station: str, number: int) -> None:
 
 async def _repeated(post: Post, to: Post, envelope: bytes) -> None:
     """Offer it as the protocol does: again and again, until it has arrived."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while envelope not in to.seen.envelopes:
             post.bearer.offer(post.other, envelope)
             with contextlib.suppress(TimeoutError):

@@ -258,7 +258,7 @@ async def test_a_peer_that_dials_anew_takes_the_link_and_what_was_queued_with_it
 
 @contextlib.asynccontextmanager
 async def pairing() -> AsyncIterator[tuple[Post, Post, PairStream, PairStream]]:
-    near, far = Post(Identity(1)), Post(Identity(2))
+    near, far = Post(Identity(1), pace=Pace()), Post(Identity(2), pace=Pace())
     async with running(near, far):
         came: asyncio.Queue[PairStream] = asyncio.Queue()
         far.bearer.expect_pairing(near.identity.certificate, came.put_nowait)

@@ -306,7 +306,7 @@ async def mute_server(context: ssl.SSLContext | None = None) -> AsyncIterator[st
 def play(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
     def test_in_a_loop() -> None:
         async def limited() -> None:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(120):
                 await test()
 
         asyncio.run(limited())

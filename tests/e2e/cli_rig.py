@@ -93,7 +93,7 @@ def at_terminal(*words: str, typed: bytes) -> Done:
                 asked = True
                 os.write(ours, typed)
         os.close(ours)
-        return Done(command.wait(timeout=30), shown.decode(), "")
+        return Done(command.wait(timeout=60), shown.decode(), "")
 
 
 @dataclass(frozen=True)
@@ -124,12 +124,12 @@ class Floor:
                 stderr=file,
             )
         try:
-            until(lambda: self("status").code == 0 or station.poll() is not None, deadline_s=20)
+            until(lambda: self("status").code == 0 or station.poll() is not None)
             assert station.poll() is None, log.read_text()
             yield
         finally:
             station.terminate()
-            assert station.wait(timeout=10) == 0
+            assert station.wait(timeout=60) == 0
 
 
 def free_port() -> int:

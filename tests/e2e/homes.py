@@ -141,12 +141,12 @@ class Running:
     def stop(self) -> int:
         """SIGTERM; the exit status."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(10)
+        return self.process.wait(60)
 
     def kill(self) -> None:
         """SIGKILL: what a power cut is to the process."""
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
 
 
 @contextlib.contextmanager
@@ -163,7 +163,7 @@ def running(*homes: Home, module: str = "openline.station") -> Iterator[list[Run
                 each.kill()
 
 
-def in_service(*homes: Home, deadline_s: float = 20) -> None:
+def in_service(*homes: Home, deadline_s: float = 60) -> None:
     """Wait until the line of all of them works."""
     for home in homes:
         with home.client() as station:

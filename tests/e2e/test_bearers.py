@@ -152,7 +152,7 @@ def taken(port: int) -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("rate", [9_600, pytest.param(1_200, marks=pytest.mark.full)])
+@pytest.mark.parametrize("rate", [9_600, pytest.param(2_400, marks=pytest.mark.full)])
 def test_a_line_over_a_serial_line_alone(homes: list[Home], rate: int) -> None:
     with plugged() as plugs, cable(homes, plugs, rate), running(*homes):
         in_service(*homes, deadline_s=120)

@@ -42,7 +42,7 @@ def test_what_is_written_and_what_is_in_its_grace_outlive_kill_9(tmp_path: Path)
                     "Half a sentence",
                 )
                 until(lambda: texts(here) == ["Said once."], deadline_s=60)
-                until(lambda: here.get(f"drafts/{sent['compose']}")["state"] == "released", deadline_s=20)
+                until(lambda: here.get(f"drafts/{sent['compose']}")["state"] == "released", deadline_s=60)
             again.kill()
             again = Running(alpha)
             in_service(alpha, bravo)

@@ -78,7 +78,7 @@ def flip(path: Path, at: int, bit: int = 0) -> None:
 def outcome(station: Station) -> str:
     """Start a damaged station: "refused" if it ends with a clear error, else "up"."""
     process = station.spawn()
-    until(lambda: process.poll() is not None or _up(station), deadline_s=20)
+    until(lambda: process.poll() is not None or _up(station), deadline_s=60)
     if process.poll() is None:
         return "up"
     status = station.ended()

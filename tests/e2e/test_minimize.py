@@ -60,7 +60,7 @@ def test_6_76_minimize_holds_what_is_below_immediate_on_both_floors_until_it_is_
         here.post(f"drafts/{held[0]['draft']}/release", {"minimize_considered": True})
         here.post(f"drafts/{held[1]['draft']}/discard")
         here.post("lines/relay/minimize", {"on": False, "reason": "Both modems work."})
-        until(lambda: not imposed(there) and texts(here).count("later too") == 1, deadline_s=20)
+        until(lambda: not imposed(there) and texts(here).count("later too") == 1, deadline_s=60)
         until(lambda: sorted(texts(here)) == sorted(texts(there)))
         assert texts(there).count("later") == 2
         said = [e["body"]["text"] for e in there.get("lines/relay/entries", kind="service", limit=100)["entries"]]
@@ -100,5 +100,5 @@ def test_6_77_what_is_held_and_that_it_is_held_outlive_a_kill(homes: list[Home])
         assert here.get("lines/relay")["held"] == 1
         assert texts(there) == []
         here.post("lines/relay/minimize", {"on": False})
-        until(lambda: texts(there) == ["kept"], deadline_s=20)
+        until(lambda: texts(there) == ["kept"], deadline_s=60)
         assert here.get("lines/relay")["held"] == 0

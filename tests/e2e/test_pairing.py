@@ -32,7 +32,7 @@ from openline.station.setup import create_home
 from openline.station.unlock import KeyFile, make_key_file
 from tests.waiting import until
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 POLICY = Policy(title="Pairing in earnest")
 NAMES = ("ALPHA", "BRAVO")
 

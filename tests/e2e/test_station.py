@@ -74,7 +74,7 @@ def test_what_was_accepted_survives_kill_9_of_both_sides(homes: list[Home]) -> N
                     second.kill()  # the rest is said to nobody
         first.kill()
     with running(alpha, bravo), alpha.client() as here, bravo.client() as there:
-        until(lambda: texts(there) == said, deadline_s=20)
+        until(lambda: texts(there) == said, deadline_s=60)
         assert texts(here) == said
         assert {lane["generation"] for lane in here.get("lines/relay")["sizes"]} == {"0"}
 

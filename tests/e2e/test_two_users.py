@@ -87,8 +87,8 @@ def start(two: Rig) -> None:
     """Start both; root itself is nobody at ALPHA, so its own users ask."""
     two.alpha.spawn()
     two.bravo.start()
-    until(lambda: ask(two, STATION, [("GET", "status", None)])[0][0] == "ok", deadline_s=20)
-    until(lambda: two.bravo.line()["state"] == "in service", deadline_s=20)
+    until(lambda: ask(two, STATION, [("GET", "status", None)])[0][0] == "ok", deadline_s=60)
+    until(lambda: two.bravo.line()["state"] == "in service", deadline_s=60)
 
 
 def ask(two: Rig, user: int, calls: list[Call], *, member: bool = True) -> list[tuple[str, str]]:
@@ -197,15 +197,15 @@ def test_a_draft_outlives_kill_9_and_is_sent_once(two: Rig) -> None:
     for draft in drafts:
         two.alpha.kill()
         two.alpha.spawn()
-        until(lambda: ask(two, STATION, [("GET", "status", None)])[0][0] == "ok", deadline_s=20)
+        until(lambda: ask(two, STATION, [("GET", "status", None)])[0][0] == "ok", deadline_s=60)
         releasing = subprocess.Popen(
             [everyones_python(), "-m", "openline", "release", str(draft), "--home", str(two.alpha.home)],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", user=SECOND, group=SECOND, extra_groups=[60],
         )  # fmt: skip
-        until(lambda: releasing.poll() is not None, deadline_s=20)  # noqa: B023
+        until(lambda: releasing.poll() is not None, deadline_s=60)  # noqa: B023
         two.alpha.kill()
         two.alpha.spawn()
-        until(lambda: ask(two, STATION, [("GET", "status", None)])[0][0] == "ok", deadline_s=20)
+        until(lambda: ask(two, STATION, [("GET", "status", None)])[0][0] == "ok", deadline_s=60)
         ask(two, SECOND, [("POST", f"drafts/{draft}/release", {})])
     until(lambda: len(two.bravo.entries()) >= 3)
     until(lambda: two.bravo.line()["state"] == "in service")

@@ -93,7 +93,7 @@ def sizes_of(line: dict[str, Any]) -> dict[LaneKey, int]:
     return {(size["lane"], size["generation"]): size["size"] for size in line["sizes"]}
 
 
-def settle(rig: Rig, record: Record, deadline_s: float = 30.0) -> None:
+def settle(rig: Rig, record: Record, deadline_s: float = 90.0) -> None:
     """No more faults; wait until both hold the same."""
     for proxy in rig.proxies:
         proxy.heal()

@@ -80,4 +80,4 @@ class Cord:
             done.set()
 
         self._cable.call(there)
-        assert done.wait(10)
+        assert done.wait(60)

@@ -40,7 +40,7 @@ class Relay:
         """kill -9: nothing is flushed. Harmless when repeated."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait(10)
+            self._process.wait(60)
             self._process = None
 
     def freeze(self) -> None:

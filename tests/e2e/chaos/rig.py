@@ -142,7 +142,7 @@ class Station:
         """SIGTERM, as the service manager does; the exit status."""
         assert self.running is not None
         self.running.send_signal(signal.SIGTERM)
-        status = self.running.wait(10)
+        status = self.running.wait(60)
         self._gone()
         return status
 
@@ -275,7 +275,7 @@ class Rig:
             station.wait_ready()
         self.wait_service()
 
-    def wait_service(self, deadline_s: float = 20.0) -> None:
+    def wait_service(self, deadline_s: float = 60.0) -> None:
         """Until both show the line in service."""
         for station in self.both:
             until(lambda station=station: station.line()["state"] == "in service", deadline_s=deadline_s)  # type: ignore[misc]

@@ -40,7 +40,7 @@ class Share:
         """It is gone, with all that lay there."""
         if self._thread is not None:
             self._over.set()
-            self._thread.join(10)
+            self._thread.join(60)
             self._thread = None
         self._kept.clear()
         self._back.clear()
