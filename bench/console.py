@@ -12,7 +12,7 @@ import contextlib
 import shutil
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,9 +98,9 @@ class Place:
             said: dict[str, Any] = station.post(f"lines/{LABEL}/entries", entry)["ref"]
         return said
 
-    def officer(self, party: int, sign: str, view: str) -> Seat:
-        """An officer on watch, at that view."""
-        seat = self.room.seat(self.homes[party], sign, "watch-officer")
+    def officer(self, party: int, sign: str, view: str, *, at: int = 0) -> Seat:
+        """An officer on watch, at that view; `at`: in which Chromium."""
+        seat = self.room.seat(self.homes[party], sign, "watch-officer", at=at)
         seat.page.get_by_role("button", name="Not now").click()
         seat.shows("Waits for this watch")
         seat.open(view)
@@ -110,8 +110,8 @@ class Place:
 
 
 @contextlib.contextmanager
-def opened(folder: Path) -> Iterator[Place]:
-    """A fresh pair below a folder that is made, running, with a browser beside it."""
+def opened(folder: Path, flags: Sequence[Sequence[str]] = ((),)) -> Iterator[Place]:
+    """A fresh pair below a folder that is made, running, with a browser beside it, or one for each of `flags`."""
     folder.mkdir(mode=0o700)
     made = with_console(new_home(folder, pair.NAMES[0])), with_console(new_home(folder, pair.NAMES[1]))
     terms = join(list(made), POLICY, LABEL)
@@ -124,7 +124,7 @@ def opened(folder: Path) -> Iterator[Place]:
                 folder=home.folder, name=home.name, address=f"127.0.0.1:{home.port}", party=party, line=terms.line
             )
         )
-    with two_stations((homes[0], homes[1])) as (alpha, bravo), floor(*made) as room:
+    with two_stations((homes[0], homes[1])) as (alpha, bravo), floor(*made, flags=flags) as room:
         yield Place(homes=made, alpha=alpha, bravo=bravo, room=room)
 
 

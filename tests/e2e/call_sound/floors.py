@@ -200,7 +200,9 @@ def hang_up(console: Console) -> None:
     """End what still stands."""
     call = console.call
     if call["state"] in {"ringing", "open"}:
-        console.seat.call("POST", f"/v1/lines/{LABEL}/calls/{call['place']}/hang-up", {"cause": "ended"})
+        path = f"/v1/lines/{console.label}/calls/{call['place']}/hang-up"
+        done = console.seat.call("POST", path, {"cause": "ended"})
+        assert done["status"] == 200, done
         ended(console)
 
 
