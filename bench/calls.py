@@ -130,6 +130,7 @@ class Bench:
     def quality(self) -> None:
         """STOI of what both pages play, and the share of seconds that are understood alone, by the share that is lost."""
         found: dict[str, dict[str, float]] = {}
+        (self.folder / "quality").mkdir()
         with Road(seed=3) as road, floors(self.folder / "quality", road=road) as both:
             caller, callee = both.consoles
             for loss in self.size.losses:

@@ -108,7 +108,7 @@ class Console:
     def join(self) -> None:
         """Come into the call that is open, as the further console."""
         self.seat.open(f"#/call/{self.label}")
-        self.seat.page.get_by_role("button", name="Come in as interpreter").click()
+        self.seat.page.get_by_role("button", name="Come in as interpreter or adviser").click()
 
     def take_over(self) -> None:
         """Come into it in the officer's place."""
