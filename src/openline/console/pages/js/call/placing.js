@@ -5,6 +5,7 @@ import { failure } from "../dialogs.js";
 import { button, choice, el, field, fill, fresh } from "../dom.js";
 import { own, peers } from "../live.js";
 import { PRECEDENCES, roleWord } from "../signs.js";
+import { keyLabel } from "../keys.js";
 import { language, LANGUAGES, languageName, t } from "../words.js";
 import { place } from "./calls.js";
 import { able } from "./gate.js";
@@ -34,7 +35,7 @@ export class Placing {
       this.ring();
     } } }, el("p", { class: "second" }, told(line)), el("div", { class: "row top" }, field(t("Precedence"), this.precedence), field(t("You speak"), this.language), field(t("What about, in a few words (signed, read at once)"), this.subject)),
     el("fieldset", { class: "field" }, el("legend", { class: "fieldname" }, t("For")), el("div", { class: "row" }, this.boxes)), this.flash, this.said,
-    el("div", { class: "row" }, el("button", { type: "submit", class: "main big", disabled: !able() }, el("kbd", { "aria-hidden": "true" }, "Ctrl Enter"), el("span", null, t("Call now"))), button(t("Test microphone and loudspeaker"), devices, { key: "D", kind: "big" })),
+    el("div", { class: "row" }, el("button", { type: "submit", class: "main big", disabled: !able() }, el("kbd", { "aria-hidden": "true" }, keyLabel("ctrl+enter")), el("span", null, t("Call now"))), button(t("Test microphone and loudspeaker"), devices, { key: "D", kind: "big" })),
     able() ? null : el("p", { class: "said act" }, t("This browser cannot say how sound is protected, so it takes no part in calls. Use Chromium."))));
   }
 

@@ -4,7 +4,7 @@ import { draw, el, fill } from "../dom.js";
 import { inertLine } from "../inert.js";
 import { moment, now } from "../moments.js";
 import { badge } from "../signs.js";
-import { languageName, rich, t } from "../words.js";
+import { comma, languageName, rich, t } from "../words.js";
 import { seatKey } from "./connection.js";
 import { partyName, seatRole, signOf, upper } from "./telling.js";
 
@@ -28,7 +28,7 @@ function seatBox(view, session, seat) {
   return el("article", { class: `seat ${seat.me ? "us" : "them"} ${kind}`, data: { party: seat.party, seat: seat.seat, state: seat.state, key: seatKey(seat) } },
     el("span", { class: "edge", "aria-hidden": "true" }),
     el("div", null, el("p", { class: `who ${seat.me ? "" : "peer"}` }, el("bdi", null, seat.name)), el("h3", null, upper(seatRole(seat))),
-      el("p", { class: "second" }, rich("sign {sign}", { sign: signOf(seat.sign) }), here ? [", ", t("this console")] : seat.lang ? [", ", t("speaks {language}", { language: languageName(seat.lang) })] : null, seat.seat === 1 && !seat.me ? [", ", t("theirs")] : null)),
+      el("p", { class: "second" }, rich("sign {sign}", { sign: signOf(seat.sign) }), here ? [comma(), t("this console")] : seat.lang ? [comma(), t("speaks {language}", { language: languageName(seat.lang) })] : null, seat.seat === 1 && !seat.me ? [comma(), t("theirs")] : null)),
     el("div", { class: "doing" }, mark ? badge(mark, { size: 20 }) : null, el("b", null, words), level));
 }
 

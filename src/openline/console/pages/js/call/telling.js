@@ -4,7 +4,7 @@ import { el } from "../dom.js";
 import { inertLine, inertString } from "../inert.js";
 import { moment, now, span } from "../moments.js";
 import { roleWord } from "../signs.js";
-import { languageName, n, rich, t } from "../words.js";
+import { comma, languageName, n, rich, t } from "../words.js";
 import { seatKey } from "./connection.js";
 
 /** Reasons that are often given for not answering: to be chosen, and changed. */
@@ -15,7 +15,7 @@ export const partyOf = (view, number) => view.parties.find((party) => party.part
 export const partyName = (view, number) => partyOf(view, number)?.name ?? "?";
 
 /** The other side's name, or names. */
-export const otherNames = (view) => view.parties.filter((party) => !party.me).map((party) => inertString(party.name, 40)).join(", ");
+export const otherNames = (view) => view.parties.filter((party) => !party.me).map((party) => inertString(party.name, 40)).join(comma());
 
 /** Why a call ended or was not picked up. */
 export function causeWords(cause) {

@@ -8,7 +8,7 @@ import { reasons } from "../call/telling.js";
 import { failure } from "../dialogs.js";
 import { button, el, field, fill, fresh } from "../dom.js";
 import { inertLine, inertString } from "../inert.js";
-import { bind, hold } from "../keys.js";
+import { bind, hold, keyLabel } from "../keys.js";
 import { moment, runningClock } from "../moments.js";
 import { lineName } from "../picking.js";
 import { hashOf } from "../router.js";
@@ -131,7 +131,7 @@ class Rings {
   acts() {
     if (!this.may) return el("div", { class: "acts" }, el("p", null, t("Your role does not answer calls. It rings at every console of this floor.")), button(t("Close"), () => this.aside(), { key: t("Esc") }));
     if (!able()) return el("p", { class: "said act" }, t("This browser cannot say how sound is protected, so it takes no part in calls. Answer at another console, or with Chromium."));
-    return el("div", { class: "acts" }, button(t("Answer"), () => this.answer(), { key: "Ctrl Enter", kind: "main big" }), button(t("Decline"), () => this.declining(), { key: "D", kind: "big" }),
+    return el("div", { class: "acts" }, button(t("Answer"), () => this.answer(), { key: keyLabel("ctrl+enter"), kind: "main big" }), button(t("Decline"), () => this.declining(), { key: "D", kind: "big" }),
       button(t("Quiet for 60 seconds"), () => quiet(60), { key: "S", kind: "big" }));
   }
 
