@@ -180,7 +180,7 @@ def test_hostile_texts_are_shown_inert_and_flagged(room: Room, homes: list[Home]
 
 
 @pytest.mark.parametrize(
-    "language, said", [("fr", "Attend cette veille"), ("ru", "Ждёт этой вахты"), ("ar", "ينتظر هذه المناوبة")]
+    "language, said", [("fr", "En attente pour cette veille"), ("ru", "Ждёт этой вахты"), ("ar", "ينتظر هذه المناوبة")]
 )
 def test_each_officer_chooses_a_language(room: Room, homes: list[Home], language: str, said: str) -> None:
     seat = on_watch(room, homes[0], "L7")
