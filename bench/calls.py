@@ -117,7 +117,7 @@ class Bench:
             console.seat.page.evaluate(_WATCH)
         pressed = clocks[0].moment(caller.seat.page.evaluate(_PRESS, "[data-panel=place] button.main"))
         ringing.add(clocks[1].moment(callee.seat.until("benchCall.rang")) - pressed)
-        time.sleep(1.2)  # the dialog takes no answer in its first second
+        time.sleep(1.5)  # the dialog takes no answer in its first second
         answered = clocks[1].moment(callee.seat.page.evaluate(_PRESS, "dialog.ringwall .acts .main"))
         heard = [clock.moment(each.seat.until("benchCall.sound")) for clock, each in zip(clocks, consoles, strict=True)]
         sound.add(max(heard) - answered)
