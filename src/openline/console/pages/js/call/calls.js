@@ -75,6 +75,13 @@ function take(view, event = true) {
   if (event) tell("calls");
 }
 
+/** What the station answered to an act: the stream may have brought something newer meanwhile, since `asked`. */
+function takeAnswer(view, asked) {
+  const known = callsOf(view.line).get(view.place);
+  const newer = known && (state.seen.get(view.place) ?? 0) > asked && (RANK[known.state] ?? 2) >= (RANK[view.state] ?? 2);
+  if (!newer) take(view, false);
+}
+
 function forget(of) {
   const oldest = [...of.values()].filter((view) => (RANK[view.state] ?? 2) === 2).sort((one, other) => one.rang_at - other.rang_at)[0];
   if (!oldest) return;
@@ -159,6 +166,7 @@ async function begin(line, given, ask) {
   const name = newConsole();
   const early = [];
   const off = state.context.live.on("signal", (event) => early.push(event)); // the answer of the station may come after the first of them
+  const asked = state.stamp;
   let view;
   try {
     view = await ask({ console: name, fingerprint: key.fingerprint });
@@ -183,7 +191,7 @@ async function begin(line, given, ask) {
   }
   state.session = made;
   state.why.delete(view.place);
-  take(view, false);
+  takeAnswer(view, asked);
   made.take(callsOf(line.label).get(view.place) ?? view);
   for (const event of early) if (event.call === view.place) made.signal(event);
   tell("calls");
@@ -230,16 +238,18 @@ export async function leaveCall(view) {
 }
 
 async function act(view, rest, body) {
+  const asked = state.stamp;
   const answered = await post(ofCall(view, rest), body);
-  if (answered?.place === view.place) take({ ...answered, line: view.line, lineId: view.lineId }, false);
+  if (answered?.place === view.place) takeAnswer({ ...answered, line: view.line, lineId: view.lineId }, asked);
   tell("calls");
   return answered;
 }
 
 /** One call anew. */
 export async function again(view) {
+  const asked = state.stamp;
   const found = await get(ofCall(view));
-  take({ ...found, line: view.line, lineId: view.lineId }, false);
+  takeAnswer({ ...found, line: view.line, lineId: view.lineId }, asked);
   tell("calls");
   return found;
 }
