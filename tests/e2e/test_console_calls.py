@@ -189,7 +189,7 @@ def test_17_11_an_interpreter_comes_in_and_is_next_and_leaves(room: Room, homes:
     button(interpreter, "Come in as interpreter or adviser").click()
     interpreter.until(f"{HEARD} === 2")
     seat_says(called, mine, 1, "Interpreter")
-    seat_says(called, mine, 1, "theirs")
+    seat_says(called, mine, 1, "of the other side")
     focus(interpreter)
     interpreter.page.keyboard.press("t")
     called.shows("The floor is free")

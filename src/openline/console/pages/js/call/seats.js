@@ -28,7 +28,7 @@ function seatBox(view, session, seat) {
   return el("article", { class: `seat ${seat.me ? "us" : "them"} ${kind}`, data: { party: seat.party, seat: seat.seat, state: seat.state, key: seatKey(seat) } },
     el("span", { class: "edge", "aria-hidden": "true" }),
     el("div", null, el("p", { class: `who ${seat.me ? "" : "peer"}` }, el("bdi", null, seat.name)), el("h3", null, upper(seatRole(seat))),
-      el("p", { class: "second" }, rich("sign {sign}", { sign: signOf(seat.sign) }), here ? [comma(), t("this console")] : seat.lang ? [comma(), t("speaks {language}", { language: languageName(seat.lang) })] : null, seat.seat === 1 && !seat.me ? [comma(), t("theirs")] : null)),
+      el("p", { class: "second" }, rich("sign {sign}", { sign: signOf(seat.sign) }), here ? [comma(), t("this console")] : seat.lang ? [comma(), t("speaks {language}", { language: languageName(seat.lang) })] : null, seat.seat === 1 && !seat.me ? [comma(), t("of the other side")] : null)),
     el("div", { class: "doing" }, mark ? badge(mark, { size: 20 }) : null, el("b", null, words), level));
 }
 
