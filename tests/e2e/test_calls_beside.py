@@ -8,6 +8,7 @@ import json
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,10 +28,12 @@ from tests.e2e.call_sound import turn
 from tests.e2e.cli_rig import Floor
 from tests.e2e.console_rig import entered, with_console
 from tests.e2e.homes import Home, in_service, pair, running
-from tests.e2e.inside import eventually, linked, made, stations
+from tests.e2e.inside import Answer, call, eventually, linked, made, stations
 from tests.e2e.test_bearers import shared_folder
 from tests.waiting import until
 
+INTERPRETER = 40_404
+"""A user of ALPHA who interprets, and nothing else."""
 PATIENT = Parts(calls=CallPace(lost=60_000), alarms=AlarmPace(look_s=0.1))
 
 
@@ -186,9 +189,18 @@ def test_6_96_a_call_in_which_both_heard_each_other_keeps_a_contact(tmp_path: Pa
 # --- voice messages, and calls of long ago ---------------------------------------------------------------------
 
 
+async def spoken(station: Station, **of: str) -> Answer:
+    """The interpreter attaches something."""
+    named = {"name": "said.ogg", "media_type": "audio/webm", **of}
+    query: dict[str, Any] = named
+    return await call(station, "POST", "lines/relay/attachments", uid=INTERPRETER, raw=b"said", **query)
+
+
 def test_17_15_a_voice_message_names_its_call_and_old_calls_are_read_again(tmp_path: Path) -> None:
     async def scene() -> None:
         homes = made(tmp_path)
+        with (homes[0].folder / "config.toml").open("a") as config:
+            config.write(f'\n[people.{INTERPRETER}]\nsign = "X3"\nroles = ["interpreter"]\n')
         async with stations(homes, PATIENT, PATIENT) as (alpha, bravo):
             await linked(alpha, bravo)
             caller, called = Page(alpha), Page(bravo)
@@ -197,10 +209,13 @@ def test_17_15_a_voice_message_names_its_call_and_old_calls_are_read_again(tmp_p
                 "POST", "attachments", [1, 2, 3], name="voice.ogg", media_type="audio/webm", of=place
             )
             assert sent.status == 201, sent.data
-            view = await called.sees(place, lambda call: call["voice"])
+            assert (await spoken(alpha, of=place)).status == 201
+            assert (await spoken(alpha)).status == 403
+            view = await called.sees(place, lambda call: len(call["voice"]) == 2)
             assert (view["voice"][0]["name"], view["voice"][0]["size"]) == ("voice.ogg", 9)
             await caller.act(place, "hang-up", console=caller.console)
             await caller.sees(place, lambda call: len(call["ends"]) == 2)
+            assert (await spoken(alpha, of=place)).status == 409
             places = [place]
             for _ in range(2):
                 again = (await caller.ring())["place"]

@@ -6,14 +6,19 @@ from typing import Annotated
 
 import msgspec
 
-from openline.kernel.errors import Forbidden, Malformed
+from openline.kernel.errors import Conflict, Forbidden, Malformed
 from openline.kernel.units import MAX_SEQ
+from openline.protocol.calls import CallState
+from openline.protocol.facts import Place as CallPlace
+from openline.protocol.fields import Ref
 from openline.station.answers import AuditView, BackupView, Placed, ProofView
 from openline.station.api_entries import lane_of_place, placed_ref
 from openline.station.archiving import back_up, exported, proof
+from openline.station.calling.acts import SEATED
 from openline.station.calls import BYTES, LINES, TEXT, Call, Reply, Route, decoded, reply
 from openline.station.files import private_folder
 from openline.station.files_sent import attach, attachment
+from openline.station.line_runner import LineRunner
 from openline.station.metrics import exposition
 from openline.station.people import ADMINISTRATOR, AUDITOR, INTERPRETER, PRINCIPAL, TECHNICIAN, WATCH
 from openline.station.requests import Place, Request, find_ref
@@ -80,8 +85,19 @@ async def post_attachment(call: Call) -> Reply | None:
     """Attach a file."""
     line, query = call.line, call.query(AttachQuery)
     of = None if query.of is None else find_ref(line, _named(query.of))
+    if WATCH not in call.actor.roles:
+        _check_spoken(call, line, of)
     accepted = await attach(call.station, line, call.body, name=query.name, media_type=query.media_type, of=of)
     return reply(Placed(ref=placed_ref(line, accepted, is_message=False)), 201)
+
+
+def _check_spoken(call: Call, line: LineRunner, of: Ref | None) -> None:
+    """Who is not on watch attaches nothing but what is said in a call that is open: a voice message. Raises Refused."""
+    if of is None:
+        raise Forbidden("this user does not have the role for that")
+    place = CallPlace(lane=of.lane, generation=of.generation, index=of.index)
+    if call.station.calling.held(line, place).state is not CallState.OPEN:
+        raise Conflict("this call is over: only a watch officer attaches files")
 
 
 def _named(text: str) -> str | Place:
@@ -177,7 +193,7 @@ _FILES = (
         path="/lines/{line}/attachments",
         handler=post_attachment,
         summary="Attach a file",
-        roles=_WATCH,
+        roles=SEATED,
         query=AttachQuery,
         body=BYTES,
         answers={201: Placed},
