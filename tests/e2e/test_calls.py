@@ -274,11 +274,17 @@ def test_a_suspended_line_takes_no_call_but_flash(tmp_path: Path) -> None:
 # --- what a station or a page may try --------------------------------------------------------------------------
 
 
-def lied(page: Page, place: str, kind: SignalType, data: str) -> None:
+def lied(page: Page, place: str, kind: SignalType, data: str, *, seat: int = 0) -> None:
     """What a station sends that does not check its own pages."""
     lane, generation, index = place.split("/")
     said = CallSignal(
-        lane=int(lane), generation=parse_generation(generation), index=int(index), sender=0, to=0, type=kind, data=data
+        lane=int(lane),
+        generation=parse_generation(generation),
+        index=int(index),
+        sender=seat,
+        to=0,
+        type=kind,
+        data=data,
     )
     page.station.find("relay").feed(Signal(party=1 - page.party, signal=said))
 
@@ -287,6 +293,10 @@ def test_17_40_a_description_with_another_fingerprint_never_reaches_a_page_and_e
     async def scene() -> None:
         async with floors(tmp_path) as (low, high):
             liar, honest = Page(low), Page(high)
+
+            async def counted() -> bool | None:
+                return high.counters["call-signal-refused"] == 2 or None
+
             place = await open_call(liar, honest)
             forged = Page(low).description()
             status, said = await liar.refused(
@@ -297,13 +307,16 @@ def test_17_40_a_description_with_another_fingerprint_never_reaches_a_page_and_e
             refused = await honest.told("signal-refused", lambda event: event["call"] == place)
             assert (refused["code"], refused["from"]) == ("malformed", {"party": 0, "seat": 0})
             assert (await honest.sees(place, opened))["state"] == "open"  # out of shape is dropped, and no more
+            lied(liar, place, SignalType.OFFER, forged, seat=1)  # whoever does not sit in the call cannot end it either
+            await eventually(counted)
+            assert (await honest.sees(place, opened))["state"] == "open"
             lied(liar, place, SignalType.OFFER, forged)
             await honest.told("signal-refused", lambda event: event["code"] == "foreign")
             for page in (liar, honest):
                 view = await page.sees(place, lambda call: len(call["ends"]) == 2)
                 assert (view["state"], view["cause"]) == ("ended", "not-protected")
             assert honest.heard("signal") == []
-            assert high.counters["call-signal-refused"] == 2
+            assert high.counters["call-signal-refused"] == 3
 
     run(scene)
 

@@ -37,6 +37,7 @@ from openline.station.calling.standing import (
     may_pick_up,
     place_text,
     ref_to,
+    seat_of,
     was_held,
 )
 from openline.station.feed import Published
@@ -159,6 +160,9 @@ class Calling:
             if call is None or running is None or not is_open(call):
                 return
             sender, name = (said.party, signal.sender), TYPES[int(signal.type)]
+            if seat_of(call, *sender) is None:  # another member of the line, or a seat that nobody took
+                self.station.counters["call-signal-refused"] += 1
+                return
             try:
                 check(name, signal.data, Strictness(fingerprint=fingerprint_of(call, *sender)))
             except Refused as refusal:
