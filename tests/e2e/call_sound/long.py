@@ -40,6 +40,34 @@ def test_speech_is_still_understood_with_much_of_it_lost(tmp_path: Path, loss: f
             )
 
 
+def test_live_speech_passes_a_path_of_16_kbit_a_second(tmp_path: Path) -> None:
+    """Each way, headers and all. It begins with more than passes; the pages notice, and send less (pace.js)."""
+    with Road() as road, floors(tmp_path, road=road) as here:
+        caller, callee = here.consoles
+        here.connect(caller, callee)
+        all_hear([caller, callee])
+        road.weather = Weather(bits_per_second=16_000)
+
+        def understood() -> bool:
+            sounds = record([(caller.seat, callee.name), (callee.seat, caller.name)], RECORD_S)
+            found = [likeness(each.spoken.samples, sound) for each, sound in zip((callee, caller), sounds, strict=True)]
+            return all(each.stoi >= UNDERSTOOD and each.heard >= 0.7 for each in found)
+
+        until(understood, deadline_s=180)
+        before = [only(console)["received"] for console in (caller, callee)]
+        until(understood, deadline_s=120)  # and it stays so
+        for console, earlier in zip((caller, callee), before, strict=True):
+            now = only(console)["received"]
+            seconds = (now["timestamp"] - earlier["timestamp"]) / 1_000
+            came = (
+                now["bytesReceived"]
+                + now["headerBytesReceived"]
+                - earlier["bytesReceived"]
+                - earlier["headerBytesReceived"]
+            )
+            assert came * 8 / seconds < 16_000
+
+
 def test_17_11_four_consoles_hear_each_other_and_by_turns_only_who_has_the_floor(tmp_path: Path) -> None:
     """Clauses 17.53 and 17.54 too."""
     with floors(tmp_path, (*OFFICERS, (0, FURTHER), (1, FURTHER))) as here:

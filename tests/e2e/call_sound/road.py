@@ -14,15 +14,24 @@ from types import TracebackType
 from typing import Self, cast
 
 _Address = tuple[str, int]
+QUEUE_S = 1.0
+"""What waits before a narrow way, as a modem or a radio keeps it."""
+HEADERS = 28
+"""Bytes of IP and UDP around each message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weather:
-    """What befalls each message on its way: lost with that probability, late by so much, or nothing passes at all."""
+    """What befalls each message on its way: lost with that probability, late by so much, or nothing passes at all.
+
+    With `bits_per_second` (headers of IP and UDP count) each way is that narrow: what comes faster waits, and is lost
+    where it would wait for more than QUEUE_S.
+    """
 
     loss: float = 0.0
     delay_s: float = 0.0
     cut: bool = False
+    bits_per_second: int = 0
 
 
 class Road:
@@ -37,6 +46,8 @@ class Road:
         self._chance = random.Random(seed)
         self._ends: dict[_Address, int] = {}
         self._open: list[asyncio.DatagramTransport] = []
+        self._free: dict[int, float] = {}
+        """By way: when what was sent on it has passed the narrow place."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -78,14 +89,26 @@ class Road:
     def carry(self, way: asyncio.DatagramTransport, data: bytes, to: _Address | None) -> None:
         """Send, in this weather; called in the road's own thread."""
         weather = self.weather
-        if weather.cut or self._chance.random() < weather.loss:
+        waits = self._waits(way, data, weather.bits_per_second)
+        if weather.cut or waits is None or self._chance.random() < weather.loss:
             self.dropped += 1
             return
         self.passed += 1
-        if weather.delay_s:
-            self._loop.call_later(weather.delay_s, _send, way, data, to)
+        if waits or weather.delay_s:
+            self._loop.call_later(waits + weather.delay_s, _send, way, data, to)
         else:
             _send(way, data, to)
+
+    def _waits(self, way: asyncio.DatagramTransport, data: bytes, rate: int) -> float | None:
+        """How long a message is under way on a way of that width; None if it finds no room before it."""
+        if not rate:
+            return 0.0
+        now = self._loop.time()
+        begins = max(now, self._free.get(id(way), now))
+        if begins - now > QUEUE_S:
+            return None
+        self._free[id(way)] = begins + (len(data) + HEADERS) * 8 / rate
+        return self._free[id(way)] - now
 
     async def beyond(self, end: "_End", sender: _Address) -> asyncio.DatagramTransport:
         """A socket towards an end's target, for one sender."""
