@@ -2,7 +2,7 @@
 
     .venv/bin/python -m pytest --full -n0 tests/e2e/call_sound/long.py
 
-Ten percent and twenty percent are lost on a direct path; what is asked of the
+Ten percent and twenty percent are lost on a direct path, or it is 16 kbit/s narrow; what is asked of the
 sound is less than where little is lost (`stoi` and `heard` below): the words of
 the page must say that it is broken, while it still is that speech.
 """
