@@ -231,6 +231,18 @@ def test_a_page_says_that_its_station_is_lost_and_finds_it_again(tmp_path: Path)
                 seat.until("!document.body.innerText.includes('lost its station')")
 
 
+def test_a_part_that_did_not_load_is_tried_again_until_it_does(room: Room, homes: list[Home]) -> None:
+    """As when the station goes away in the moment in which a page opens: no FLASH and no ring may be missed for it."""
+    seat = on_watch(room, homes[0], "K8", "#/floor")
+    seat.allow(r"Failed to load resource|net::ERR|Failed to fetch dynamically imported module")
+    seat.page.route("**/js/overlays/ring.js", lambda route: route.abort())
+    seat.page.route("**/js/call/turns.js", lambda route: route.abort())
+    seat.page.reload()
+    seat.shows("A part of the console did not load")
+    seat.page.unroute_all()
+    seat.until("!document.body.innerText.includes('did not load')")
+
+
 def test_what_is_copied_carries_reference_precedence_receipts_and_the_word_copy(room: Room, homes: list[Home]) -> None:
     watches(homes)
     alpha, bravo = homes
