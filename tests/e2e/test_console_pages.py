@@ -243,6 +243,30 @@ def test_a_part_that_did_not_load_is_tried_again_until_it_does(room: Room, homes
     seat.until("!document.body.innerText.includes('did not load')")
 
 
+def test_what_comes_while_the_transcript_is_on_its_way_is_shown(room: Room, homes: list[Home]) -> None:
+    """The station's answer is from before, and its event comes first: a transcript without that message would stay so."""
+    seat = on_watch(room, homes[0], "K9", "#/floor")
+    seat.page.evaluate(
+        """() => {
+            const fetched = fetch;
+            const gate = new Promise((resolve) => Object.assign(window, {letThrough: resolve}));
+            window.fetch = async (path, ...more) => {
+                const answer = await fetched(path, ...more);
+                if (!/\\/entries\\?.*before=/.test(path)) return answer;
+                window.held = true;
+                await gate;
+                return answer;
+            };
+            location.hash = '#/line/relay';
+        }"""
+    )
+    seat.until("window.held")
+    say(homes[1], kind="message", text="Between the answer and the page.")
+    seat.shows("A message has come")
+    seat.page.evaluate("letThrough()")
+    seat.shows("Between the answer and the page.")
+
+
 def test_what_is_copied_carries_reference_precedence_receipts_and_the_word_copy(room: Room, homes: list[Home]) -> None:
     watches(homes)
     alpha, bravo = homes

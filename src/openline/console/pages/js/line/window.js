@@ -22,17 +22,22 @@ export class Window {
     this.others = new Map();
     this.atStart = false;
     this.atEnd = true;
+    this.early = null;
   }
 
-  /** The newest page, or the page around an arrival number. */
+  /** The newest page, or the page around an arrival number. What comes while the station's answer is on its way is not lost by it. */
   async open(at) {
     const before = at ? at + PAGE / 2 : this.line.last_seq + 1;
+    const early = this.early = [];
     const entries = await this.#page({ before });
     this.atStart = entries.length < PAGE;
     this.atEnd = before > this.line.last_seq;
     this.entries = [];
+    this.last = before - 1;
     this.#take(entries, "after");
     if (!this.atEnd) await this.newer();
+    if (this.atEnd) this.#take(early, "after");
+    if (this.early === early) this.early = null;
   }
 
   /** A page more above; what was added. */
@@ -63,6 +68,7 @@ export class Window {
   /** An entry that came just now. Whether the window shows something else now. */
   came(entry) {
     if (!this.kinds.split(",").some((kind) => kind === entry.kind || (kind === "unknown" && entry.kind.startsWith("unknown")))) return false;
+    this.early?.push(entry);
     if (!this.atEnd) return false;
     this.#take([entry], "after");
     this.#forget();
@@ -116,7 +122,7 @@ export class Window {
 
   #take(page, end) {
     if (page.length) {
-      if (end === "after") this.last = page[page.length - 1].seq;
+      if (end === "after") this.last = Math.max(this.entries.length ? this.last ?? 0 : 0, page[page.length - 1].seq);
       if (end === "before" || this.first === undefined || !this.entries.length) this.first = Math.min(this.first ?? Infinity, page[0].seq);
     }
     const known = new Set(this.entries.map((entry) => keyOf(entry.ref)));

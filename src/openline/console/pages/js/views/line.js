@@ -41,7 +41,13 @@ class Line {
   async start(at) {
     fill(this.root, this.top, this.box, this.foot);
     this.drawHead();
-    await this.window.open(at);
+    this.listen(); // first: what comes while the transcript is on its way is not told again
+    try {
+      await this.window.open(at);
+    } catch (error) {
+      this.stop();
+      throw error;
+    }
     this.draw();
     if (at) this.choose(this.window.entries.find((entry) => entry.seq === at) ?? this.window.entries.at(-1), true);
     else this.toEnd();
@@ -49,6 +55,10 @@ class Line {
     this.box.addEventListener("scroll", () => this.scrolled(), { passive: true });
     addEventListener("scroll", this.onScroll = () => this.scrolled(), { passive: true });
     document.addEventListener("copy", this.onCopy = (event) => copied(event, this.list, this.window, this.chosen));
+    this.context.keys(this.keys());
+  }
+
+  listen() {
     const mine = (heard) => (event) => event.line.label === this.label && heard(event);
     this.offs = [
       this.live.on("lines", (line) => (!line || line.label === this.label) && this.drawHead()),
@@ -56,7 +66,6 @@ class Line {
       this.live.on("holds", mine((holds) => this.holds(holds))),
       this.live.on("link", (found) => found && this.again()),
     ];
-    this.context.keys(this.keys());
   }
 
   stop() {
