@@ -76,14 +76,17 @@ def speak(link: str, language: str, authority: str) -> None:
     url, _, token = link.partition("/#/enter/")
     host, _, port = url.removeprefix("https://").partition(":")
     context = ssl.create_default_context(cadata=authority)
-    cookie = ""
+    cookie = page = ""
     for method, path, body in (
         ("POST", "/console/enter", {"token": token}),
         ("PUT", "/console/me", {"language": language}),
         ("POST", "/console/leave", {}),
     ):
         caller = http.client.HTTPConnection(host, int(port), timeout=CALL_S)
-        headers = {"Origin": url, "Sec-Fetch-Site": "same-origin", "Content-Type": "application/json", "Cookie": cookie}
+        headers = {
+            "Origin": url, "Sec-Fetch-Site": "same-origin", "Content-Type": "application/json", "Cookie": cookie,
+            "openline-page": page,
+        }  # fmt: skip
         try:
             # by number: not every machine's resolver knows the names below .localhost, every browser does
             plain = sockets.create_connection(("127.0.0.1", int(port)), timeout=CALL_S)
@@ -91,7 +94,7 @@ def speak(link: str, language: str, authority: str) -> None:
             caller.request(method, path, json.dumps(body), {name: value for name, value in headers.items() if value})
             answer = caller.getresponse()
             given = answer.getheader("Set-Cookie", "")
-            answer.read()
+            said = answer.read()
         except (OSError, http.client.HTTPException) as error:
             msg = "the console does not answer"
             raise Unavailable(msg) from error
@@ -101,6 +104,8 @@ def speak(link: str, language: str, authority: str) -> None:
             msg = "the console does not take its own link"
             raise Unavailable(msg)
         cookie = given.partition(";")[0] or cookie
+        if path == "/console/enter":
+            page = str(json.loads(said)["page_key"])
 
 
 def gathered(doors: dict[StationKey, Door], socket: Callable[[StationKey], Path]) -> bool:
