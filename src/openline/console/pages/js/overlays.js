@@ -23,7 +23,7 @@ export async function overlays(context) {
       context.band(`without-${name}`, null);
       return true;
     } catch (error) {
-      console.error(error);
+      console.warn(`the part ${name} did not load: ${error.message}`); // the band says it, until it does
       if (!over) context.band(`without-${name}`, t("A part of the console did not load: a FLASH may not be shown. Reload the page."), "act");
       return false;
     }
