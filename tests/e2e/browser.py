@@ -89,10 +89,9 @@ class Seat:
         self.page.goto(f"{self.url}/{fragment}", wait_until="load")
 
     def enter(self, link: str) -> None:
-        """Follow a one-time link, and wait until somebody is signed in and every part of the page listens."""
+        """Follow a one-time link, and wait until somebody is signed in."""
         self.page.goto(link, wait_until="load")
         self.until(SIGNED_IN)
-        self.until("localStorage.getItem('openline.there') !== null")
 
     def until(self, condition: str, deadline_s: float = DEADLINE_S) -> Any:
         """Wait for a JavaScript expression; its value. It may be a promise."""

@@ -167,6 +167,7 @@ def test_an_officer_who_is_writing_loses_nothing_to_a_flash(room: Room, homes: l
 def test_a_drill_is_said_to_be_one_and_nothing_rings(room: Room, homes: list[Home]) -> None:
     alpha, bravo = homes
     seat = on_watch(room, bravo, "D2")
+    seat.until("localStorage.getItem('openline.there') !== null")  # every part of the page listens
     with alpha.client() as station:
         station.post("lines/relay/test", {"drill": True})
     seat.shows("DRILL")

@@ -202,6 +202,7 @@ def test_a_page_locks_by_the_clock_and_not_while_another_one_is_used(room: Room,
     seat.enter(link_for(homes[0], "IDLE", "watch-officer"))
     seat.open("#/signs")
     seat.until("document.querySelector('.view-signs h1') !== null")
+    seat.until("localStorage.getItem('openline.there') !== null")  # from here on the page counts
     locked = """() => document.querySelector(".view-lock") !== null"""
     seat.page.clock.fast_forward(14 * 60_000)
     seat.page.evaluate("localStorage.setItem('openline.there', String(Date.now()))")  # another page of the same officer
