@@ -63,6 +63,8 @@ def test_17_4_a_call_is_placed_picked_up_opened_and_hung_up_and_both_sign(tmp_pa
                 assert sorted(end["cause"] for end in view["ends"]) == ["confirms", "ended"]
                 assert all(end["protection"]["dtls"] == "1.3" and end["began"] for end in view["ends"])
                 assert is_state("ended")(view)
+            late = await called.act(place, "hang-up", console=called.console)  # pressed when the other was quicker
+            assert (late["state"], len(late["ends"])) == ("ended", 2)
 
     asyncio.run(scene())
 

@@ -62,7 +62,7 @@ def standing(home: Home) -> list[dict[str, Any]]:
 def sit(room: Room, home: Home, sign: str, *roles: str, view: str = "#/call/relay") -> Seat:
     """An officer before that view."""
     seat = room.seat(home, sign, *roles)
-    seat.allow(r"status of (404|409) .*/calls/.*/signal")  # said to a call that has just ended
+    seat.allow(r"status of (404|409) .*/calls/.*/(signal|connected)")  # said of a call that has just ended
     later = seat.page.get_by_role("button", name="Not now")
     if later.count():
         later.click()

@@ -20,7 +20,7 @@ from openline.station.answers import Done
 from openline.station.calling import acts
 from openline.station.calling import requests as asked
 from openline.station.calling.answers import AliveView, CallsView, CallView, WaysView
-from openline.station.calling.relays import ways
+from openline.station.calling.relays import real_s, ways
 from openline.station.calls import Call, Reply, Route, decoded, reply
 from openline.station.line_runner import LineRunner
 from openline.station.people import AUDITOR, INTERPRETER, PRINCIPAL, WATCH
@@ -62,7 +62,7 @@ async def call_ways(call: Call) -> Reply | None:
     """How its consoles may reach the others."""
     line, station = call.line, call.station
     station.calling.held(line, _named(call))
-    return reply(ways(station.config.calls, station.home, acts.real_s(), station.entropy))
+    return reply(ways(station.config.calls, station.home, real_s(), station.entropy))
 
 
 def _parts(text: str) -> tuple[str, str, str]:
@@ -189,7 +189,7 @@ ROUTES = (
     _operation("/connected", acts.connected, asked.ConnectedRequest, "Say how the sound to a seat is protected", _SEATED),
     _operation("/check", acts.check, asked.CheckRequest, "Say whether the spoken check matched", _SEATED, "call-check"),
     _operation("/typed", acts.typed, asked.TypedRequest, "Type a line within a call", _SEATED, "call-typed"),
-    _operation("/minutes", acts.minutes, asked.MinutesRequest, "Draft minutes of a call", acts.DRAFTERS, "call-minutes"),
+    _operation("/minutes", acts.minutes, asked.MinutesRequest, "Draft minutes of a call", acts.SEATED, "call-minutes"),
     Route(method="POST", path=_MINUTES, handler=say_of_minutes, summary="Agree with minutes clause by clause, or differ",
           roles=_CALLERS, body=asked.MinutesWordRequest, answers={200: CallView}, act="call-minutes-word"),
 )  # fmt: skip

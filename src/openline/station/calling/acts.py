@@ -3,7 +3,6 @@
 Spec: spec/17-calls.md.
 """
 
-import time
 from typing import Final
 
 from openline.kernel.errors import Conflict, Forbidden, Malformed, Unknown
@@ -45,7 +44,6 @@ from openline.station.calling.standing import (
     has_refused,
     is_open,
     is_seated,
-    may_end,
     may_pick_up,
     ref_to,
     seat_of,
@@ -58,18 +56,12 @@ from openline.station.spoken import one_of
 CALLERS: Final = frozenset({WATCH, PRINCIPAL})
 """Who may place a call, and pick one up."""
 SEATED: Final = frozenset({WATCH, PRINCIPAL, INTERPRETER})
-DRAFTERS: Final = frozenset({WATCH, PRINCIPAL, INTERPRETER})
 DTLS: Final = "1.3"
 """The one version under which sound passes (spec 17.50)."""
 _NONCE: Final = 32
 _CAUSES: Final = {
     "ended": EndCause.ENDED, "not-protected": EndCause.NOT_PROTECTED, "check-failed": EndCause.CHECK_FAILED
 }  # fmt: skip
-
-
-def real_s() -> int:
-    """The real time of day, also where the station's clock is simulated: the relay goes by its own."""
-    return time.time_ns() // 1_000_000_000
 
 
 class Speaker:
@@ -194,11 +186,13 @@ async def decline(
 async def hang_up(
     calling: Calling, line: LineRunner, call: Call, actor: Actor, request: requests.HangUpRequest
 ) -> None:
-    """End the call, or withdraw the ring. Raises Conflict."""
+    """End the call, or withdraw the ring; nothing is left to do if this station has hung up. Raises Conflict or Unknown."""
     speaker = Speaker(calling, actor, request, SEATED)
     room = calling.room(line)
     async with room.lock:
         call = calling.held(line, call.place)
+        if call.hang_up(line.party) is not None:
+            return  # both sides pressed at once, and the other was quicker
         if request.console is not None:
             _sitting(room, call, actor, request.console)
         cause = _CAUSES[request.cause]
@@ -206,8 +200,8 @@ async def hang_up(
             if call.caller != line.party:
                 raise Conflict("a ring that was not picked up is declined, and not hung up")
             cause = EndCause.WITHDRAWN
-        if not may_end(call, line.party):
-            raise Conflict("the call has ended")
+        if line.party not in {call.caller, call.called}:
+            raise Conflict("the call is between other stations")
         await calling.end(room, call, cause, role=speaker.role, sign=speaker.sign, text=request.text)
 
 
@@ -220,8 +214,7 @@ async def seat(calling: Calling, line: LineRunner, call: Call, actor: Actor, req
     room = calling.room(line)
     async with room.lock:
         call = calling.held(line, call.place)
-        if not is_open(call):
-            raise Conflict("the call is not open")
+        _check_open(call)
         if request.act == "leaves":
             number, _ = _sitting(room, call, actor, request.console)
             await calling.leave(room, call, number, SeatAct.LEAVES, speaker.role, speaker.sign)
@@ -240,6 +233,11 @@ async def seat(calling: Calling, line: LineRunner, call: Call, actor: Actor, req
         if number == OFFICER:
             room.running[call.place].vacant = room.running[call.place].takeover_until = None
     calling.publish(room, call.place)
+
+
+def _check_open(call: Call) -> None:
+    if not is_open(call):
+        raise Conflict("the call is not open")
 
 
 def _check_seat(room: Room, call: Call, number: int, console: str, speaker: Speaker) -> None:
@@ -274,8 +272,7 @@ def signal(calling: Calling, line: LineRunner, call: Call, actor: Actor, request
     """Carry something to another seat. Raises Conflict, Unknown, and what a description is refused with."""
     room = calling.room(line)
     number, _ = _sitting(room, call, actor, request.console)
-    if not is_open(call):
-        raise Conflict("the call is not open")
+    _check_open(call)
     to = (request.to.party, request.to.seat)
     if to == (line.party, number) or not is_seated(call, *to):
         raise Unknown("nobody sits there")
@@ -309,8 +306,7 @@ async def connected(
         raise Unknown("nobody sits there")
     async with room.lock:
         call = calling.held(line, call.place)
-        if not is_open(call):
-            raise Conflict("the call is not open")
+        _check_open(call)
         own = seat_of(call, line.party, number)
         if own is None or seen in own.protections:
             return
@@ -331,8 +327,7 @@ async def check(calling: Calling, line: LineRunner, call: Call, actor: Actor, re
     async with room.lock:
         call = calling.held(line, call.place)
         number, _ = _sitting(room, call, actor, request.console)
-        if not is_open(call):
-            raise Conflict("the call is not open")
+        _check_open(call)
         act = SeatAct.MATCHED if request.matched else SeatAct.DIFFERED
         entry = Seat(of=ref_to(call), act=act, number=number, role=speaker.role, sign=speaker.sign)
         await _say(room, calling, entry)
@@ -348,8 +343,7 @@ async def typed(calling: Calling, line: LineRunner, call: Call, actor: Actor, re
     """Type a line. Raises Conflict."""
     speaker = Speaker(calling, actor, request, SEATED)
     room = calling.room(line)
-    if not is_open(call):
-        raise Conflict("the call is not open")
+    _check_open(call)
     entry = TypedLine(
         of=ref_to(call), text=request.text, language=speaker.language, role=speaker.role, sign=speaker.sign
     )  # fmt: skip
@@ -360,7 +354,7 @@ async def minutes(
     calling: Calling, line: LineRunner, call: Call, actor: Actor, request: requests.MinutesRequest
 ) -> None:
     """Draft minutes. Raises Conflict, Malformed, Unknown or TooLarge."""
-    speaker = Speaker(calling, actor, request, DRAFTERS)
+    speaker = Speaker(calling, actor, request, SEATED)
     room = calling.room(line)
     if call.pick_up is None:
         raise Conflict("nobody picked up: there is nothing to keep minutes of")
