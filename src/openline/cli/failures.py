@@ -1,13 +1,16 @@
 """How a command ends: one table of exit codes, and failures that say what happened, then what to do."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from enum import IntEnum
+from pathlib import Path
 from typing import NoReturn
 
 import click
 
 from openline.cli.inert import inert_line
 from openline.cli.language import _
+from openline.kernel.errors import Conflict, Unavailable
 
 
 class Exit(IntEnum):
@@ -63,6 +66,20 @@ class Failure(Exception):
     def as_object(self) -> dict[str, object]:
         """The same for programs."""
         return {"error": self.name, "message": self.message, "do": self.do, "exit": self.exit_code}
+
+
+@contextlib.contextmanager
+def new_file(path: Path) -> Iterator[None]:
+    """Around the writing of a new file or folder: what goes wrong becomes a Failure, and nothing is overwritten."""
+    named = inert_line(str(path))
+    try:
+        yield
+    except (FileExistsError, Conflict):
+        raise refused(_("There is a file {path} already.").format(path=named), _("Choose another name.")) from None
+    except (OSError, Unavailable):
+        raise unavailable(
+            _("{path} cannot be written.").format(path=named), _("Check the folder and the disk.")
+        ) from None
 
 
 def leave(code: int) -> NoReturn:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 from openline.cli.command import Desk, command
-from openline.cli.failures import Exit, leave, refused, unavailable, usage
+from openline.cli.failures import Exit, leave, new_file, refused, unavailable, usage
 from openline.cli.inert import inert_line
 from openline.cli.language import _
 from openline.cli.local import Json, Local
 from openline.cli.output import Output
-from openline.kernel.errors import Conflict, Malformed, Refused, Unavailable
+from openline.kernel.errors import Malformed, Refused
 
 if TYPE_CHECKING:
     from openline.archive.prove import ProofVerdict
@@ -133,18 +133,9 @@ def _write_evidence(export: Path, folder: Path) -> None:
         raise refused(_("The export does not check."), _("Verify it without --evidence: it says where.")) from None
     if not found:
         raise refused(_("The export proves no fork."), _("Verify it without --evidence."))
-    try:
-        with new_folder(folder) as output:
-            for name, content in found.items():
-                output.put(name, content)
-    except Conflict:
-        raise refused(
-            _("There is a file {path} already.").format(path=inert_line(str(folder))), _("Choose another name.")
-        ) from None
-    except Unavailable:
-        raise unavailable(
-            _("{path} cannot be written.").format(path=inert_line(str(folder))), _("Check the folder and the disk.")
-        ) from None
+    with new_file(folder), new_folder(folder) as output:
+        for name, content in found.items():
+            output.put(name, content)
 
 
 def tell_verdict(out: Output, verdict: "Verdict | ProofVerdict") -> None:
@@ -206,14 +197,5 @@ def prove_(desk: Desk, *, line: str, reference: Sequence[str], show: str, target
 
 def write_text(target: Path, text: str) -> None:
     """Write a new file; nothing is overwritten. Raises Failure."""
-    try:
-        with target.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise refused(
-            _("There is a file {path} already.").format(path=inert_line(str(target))), _("Choose another name.")
-        ) from None
-    except OSError:
-        raise unavailable(
-            _("{path} cannot be written.").format(path=inert_line(str(target))), _("Check the folder and the disk.")
-        ) from None
+    with new_file(target), target.open("x", encoding="utf-8") as file:
+        file.write(text)

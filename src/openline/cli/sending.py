@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from openline.cli.command import Desk, command, read_stdin_text
-from openline.cli.failures import Exit, leave, refused, unavailable, usage
+from openline.cli.failures import Exit, leave, new_file, refused, unavailable, usage
 from openline.cli.inert import inert_line
 from openline.cli.language import _
 from openline.cli.local import Json, Local, place_key
@@ -338,17 +338,8 @@ def save_(desk: Desk, *, line: str, entry: str, file: Path) -> None:
             _("Look for files: openline history {line} --kind attachment").format(line=inert_line(line)),
         )
     data = station.client.raw(f"lines/{line}/attachments/{found['body']['digest']}")
-    try:
-        with file.open("xb") as target:
-            target.write(data)
-    except FileExistsError:
-        raise refused(
-            _("There is a file {path} already.").format(path=inert_line(str(file))), _("Choose another name.")
-        ) from None
-    except OSError:
-        raise unavailable(
-            _("{path} cannot be written.").format(path=inert_line(str(file))), _("Check the folder and the disk.")
-        ) from None
+    with new_file(file), file.open("xb") as target:
+        target.write(data)
     desk.out.answer(
         {"file": str(file), "size": len(data), "sha256": found["body"]["digest"]},
         [_("Written: {folder}").format(folder=inert_line(str(file)))],

@@ -83,15 +83,15 @@ class Calling:
 
     def stir(self, line: LineRunner) -> None:
         """Look soon at what is to be done about a line's calls."""
-        under_way = self._looking.get(line.line)
+        under_way, room = self._looking.get(line.line), self._rooms.get(line.line)
+        if room is not None and room.settled:
+            return
         if line.state is State.RUNNING and (under_way is None or under_way.done()):
             self._looking[line.line] = asyncio.create_task(self._look(line))
 
     async def _look(self, line: LineRunner) -> None:
         with contextlib.suppress(Refused, Unavailable):  # the line stops, or the disk: looked at again
             room = self.room(line)
-            if room.settled:
-                return
             async with room.lock:
                 await automatic.look(self, room)
 

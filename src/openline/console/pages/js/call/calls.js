@@ -1,7 +1,7 @@
 // All calls that this page knows of, kept alive by the event stream, and this console's own session in one of them. One for the
 // whole page: the views come and go, the call goes on.
 
-import { get, ofLine, post } from "../api.js";
+import { get, ofLine, post, query } from "../api.js";
 import { newKey } from "./gate.js";
 import { Microphone } from "./microphone.js";
 import { newConsole, ofCall, Session } from "./session.js";
@@ -55,8 +55,7 @@ async function loadAll() {
 /** The newest calls of a line, from the station; older ones with `before`. Resolves {calls}. */
 export async function load(line, { before, limit = 12 } = {}) {
   const stamp = state.stamp;
-  const query = new URLSearchParams({ limit, ...(before === undefined ? {} : { before }) });
-  const found = await get(ofLine(line, `/calls?${query}`));
+  const found = await get(ofLine(line, `/calls${query({ limit, before })}`));
   for (const view of found.calls) if (!((state.seen.get(view.place) ?? -1) > stamp)) take({ ...view, line: line.label, lineId: line.line }, false);
   tell("calls");
   return found;
@@ -135,7 +134,7 @@ function drop() {
   end(session);
 }
 
-const leave = (session) => session.seat !== undefined && session.view.state === "open" && post(ofCall(session.view, "/seat"), { console: session.console, act: "leaves" }).catch(() => {});
+const leave = (session) => session.seat !== undefined && session.view.state === "open" && session.leaves().catch(() => {});
 
 // --- what is known -------------------------------------------------------------------------------------------------
 
@@ -229,11 +228,17 @@ export const check = (view, matched) => act(view, "/check", { console: sessionOf
 /** A line typed in the call: an entry. */
 export const typed = (view, text, lang) => act(view, "/typed", { text, lang });
 
+/** Minutes, as they are drafted here. `drafted`: {clauses, replaces?}. */
+export const draftMinutes = (view, drafted) => act(view, "/minutes", drafted);
+
+/** Our word on minutes of the other side, clause by clause. */
+export const answerMinutes = (view, place, clauses) => act(view, `/minutes/${place}/word`, { clauses });
+
 /** The further console leaves; the others go on. */
 export async function leaveCall(view) {
   const mine = sessionOf(view);
   if (!mine) return;
-  await post(ofCall(view, "/seat"), { console: mine.console, act: "leaves" });
+  await mine.leaves();
   end(mine);
 }
 

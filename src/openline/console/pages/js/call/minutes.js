@@ -7,9 +7,8 @@ import { inertText } from "../inert.js";
 import { moment, now } from "../moments.js";
 import { badge } from "../signs.js";
 import { language, LANGUAGES, languageName, listed, rich, t } from "../words.js";
-import { again } from "./calls.js";
+import { answerMinutes, draftMinutes } from "./calls.js";
 import { panel } from "./panels.js";
-import { said } from "./typed.js";
 import { partyName, partyOf, signOf } from "./telling.js";
 
 const MOST_CLAUSES = 32;
@@ -106,9 +105,8 @@ export class Minutes {
 
   async answer(draft, clauses) {
     try {
-      await said(this.line, this.view.place, `/minutes/${draft.place}/word`, { clauses });
+      await answerMinutes(this.view, draft.place, clauses);
       fill(this.said);
-      await again(this.view);
     } catch (error) {
       fill(this.said, failure(error, explain));
     }
@@ -178,11 +176,10 @@ export class Minutes {
     }
     try {
       const replaces = editing.replaces ? placeOf(editing.replaces) : null;
-      await said(this.line, view.place, "/minutes", { clauses, ...(replaces ? { replaces } : {}) });
+      await draftMinutes(view, { clauses, ...(replaces ? { replaces } : {}) });
       sessionStorage.removeItem(kept(view));
       this.editing = null;
       fill(this.said);
-      await again(view);
       this.draw();
     } catch (error) {
       fill(this.said, failure(error, explain));

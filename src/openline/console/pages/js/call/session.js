@@ -271,10 +271,14 @@ export class Session {
 
   // --- the end -----------------------------------------------------------------------------------------------------
 
+  /** Say that this console leaves its seat. `parting`: the page goes. */
+  leaves({ parting = false } = {}) {
+    return post(`${this.path}/seat`, { console: this.console, act: "leaves" }, { parting });
+  }
+
   /** The page goes: said while it still can be. */
   #leaveNow() {
-    if (this.closed || this.seat === undefined) return;
-    post(`${this.path}/seat`, { console: this.console, act: "leaves" }, { parting: true }).catch(() => {});
+    if (!this.closed && this.seat !== undefined) this.leaves({ parting: true }).catch(() => {});
   }
 
   /** No sound any more, in or out. */

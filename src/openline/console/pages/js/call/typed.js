@@ -1,6 +1,6 @@
 // What is typed within a call, each line an entry; and voice messages, where voice itself does not get through.
 
-import { explain, ofLine, post, raw } from "../api.js";
+import { explain, ofLine, query, raw } from "../api.js";
 import { failure } from "../dialogs.js";
 import { button, el, fill, fresh } from "../dom.js";
 import { inertText } from "../inert.js";
@@ -126,9 +126,9 @@ export class Typed {
 
   async deliver(blob) {
     const at = new Date(this.context.live.now()).toISOString().replace(/[-:]|\..*/g, "");
-    const question = new URLSearchParams({ name: `voice-${at}.webm`, media_type: "audio/webm", of: this.view.place });
+    const named = query({ name: `voice-${at}.webm`, media_type: "audio/webm", of: this.view.place });
     try {
-      await raw("POST", ofLine(this.line, `/attachments?${question}`), blob, { patience: 60_000 });
+      await raw("POST", ofLine(this.line, `/attachments${named}`), blob, { patience: 60_000 });
       fill(this.said);
     } catch (error) {
       fill(this.said, failure(error, explain));
@@ -158,6 +158,3 @@ export class Typed {
     this.heard.forEach((url) => URL.revokeObjectURL(url));
   }
 }
-
-/** Ask the station for something about a call, by its path. */
-export const said = (line, place, rest, body) => post(ofLine(line, `/calls/${place}${rest}`), body);

@@ -12,10 +12,11 @@ import { bind, hold, keyLabel } from "../keys.js";
 import { moment, runningClock } from "../moments.js";
 import { lineName } from "../picking.js";
 import { hashOf } from "../router.js";
-import { badge, exercise, livery, precedence, precedenceShape, roleWord } from "../signs.js";
+import { badge, exercise, livery, precedence, PRECEDENCES, precedenceShape, roleWord } from "../signs.js";
 import { hushCall, quiet, ringCall, soundState, wake } from "../sound.js";
 import { tellRing } from "../tab.js";
 import { languageName, listed, rich, t } from "../words.js";
+import { isExercise } from "./flash.js";
 
 export const styles = ["ring"];
 /** Keys struck for something else while it came do not answer it. */
@@ -55,8 +56,7 @@ class Rings {
   /** What rings now, most urgent first; what has run out by the station's clock rings no longer, whatever came of the news. */
   waiting() {
     const now = this.live.now();
-    const order = ["flash", "immediate", "priority", "routine"];
-    return ringing().filter((view) => view.rings && view.rings_until > now && this.live.line(view.line)).sort((one, other) => order.indexOf(one.precedence) - order.indexOf(other.precedence) || one.rang_at - other.rang_at);
+    return ringing().filter((view) => view.rings && view.rings_until > now && this.live.line(view.line)).sort((one, other) => PRECEDENCES.indexOf(one.precedence) - PRECEDENCES.indexOf(other.precedence) || one.rang_at - other.rang_at);
   }
 
   settle() {
@@ -77,7 +77,7 @@ class Rings {
     const line = this.live.line(first.line);
     const words = t("{party} calls on line {number}", { party: inertString(caller(first), 40), number: line.number });
     ringCall();
-    tellRing(this.drill(first, line) ? `${t("EXERCISE")}: ${words}` : words);
+    tellRing(isExercise(this.live, line, first) ? `${t("EXERCISE")}: ${words}` : words);
     waiting.forEach((view) => this.notify(view));
     if (document.querySelector("dialog.flashwall[open]")) return; // it is read first; the call rings on
     if (this.shown?.place !== first.place && this.quietly !== first.place) this.open(first, line);
@@ -88,10 +88,6 @@ class Rings {
     return performance.now() >= this.sprung;
   }
 
-  drill(view, line) {
-    return Boolean(view.exercise || line.policy?.exercise || this.live.status?.simulated_clock);
-  }
-
   // --- the ring ----------------------------------------------------------------------------------------------------
 
   open(view, line) {
@@ -100,7 +96,7 @@ class Rings {
     this.before = document.activeElement;
     const heading = fresh("ring");
     this.sprung = performance.now() + ARMED_MS;
-    const drill = this.drill(view, line);
+    const drill = isExercise(this.live, line, view);
     const busy = session();
     fill(this.said);
     this.body = el("div", { class: "stack" }, this.acts());
