@@ -269,6 +269,118 @@ def test_17_13_a_page_that_is_loaded_anew_takes_its_call_over_and_is_heard_again
         seat.until(f"{HEARD} === 1")
 
 
+def keyed(room: Room, home: Home, sign: str) -> Seat:
+    """An officer with a passkey before the call's view."""
+    seat = room.seat(home, sign, *OFFICER)
+    seat.allow(r"status of (404|409) .*/calls/.*/(signal|connected)")
+    seat.authenticator()
+    seat.page.get_by_role("button", name="Make my passkey").click()
+    seat.page.get_by_role("button", name="I have them").click()
+    seat.open("#/call/relay")
+    seat.until(
+        "document.querySelector('[data-panel=place], [data-panel=record]') && document.querySelector('.hints button')"
+    )
+    return seat
+
+
+def lock(seat: Seat) -> None:
+    """As its officer does who stands up in mid-call."""
+    focus(seat)
+    seat.page.keyboard.press("l")
+    seat.shows("has locked this console")
+    seat.shows("A call is open on line")
+
+
+_SENDS = """async () => {
+    const { session } = await import("/static/js/call/calls.js");
+    return Boolean(session()?.microphone.track?.enabled);
+}"""
+
+
+def test_17_13_a_lock_in_mid_call_holds_it_and_whoever_passes_by_neither_hears_nor_is_heard(
+    room: Room, homes: list[Home]
+) -> None:
+    caller, called = keyed(room, homes[0], "K2"), sit(room, homes[1], "B4", *OFFICER)
+    caller.page.get_by_label("What about").fill("The bridge at kilometre 11")
+    speak(caller, called)
+    mine, _ = parties(caller)
+    assert caller.page.evaluate(_SENDS) is True
+    lock(caller)
+    seat_says(called, mine, 0, "on hold")
+    assert caller.page.evaluate(_SENDS) is False
+    assert caller.page.evaluate(HEARD) == 0
+    for words in ("kilometre 11", "B4"):
+        assert words not in caller.text(), "a locked page says nothing that anybody wrote, and names nobody"
+    assert faults(caller) == []
+    for _ in range(5):  # two seconds each: a console that said nothing would count as lost after six
+        with caller.page.expect_response(lambda answer: answer.url.endswith("/alive")) as answered:
+            pass
+        assert answered.value.status == 200
+    seat_says(called, mine, 0, "on hold")
+    caller.page.keyboard.press("Enter")
+    caller.until(f"{HEARD} === 1")
+    caller.shows("Your microphone is off.")
+    assert caller.page.evaluate(_SENDS) is False, "she speaks again when she says so, and not before"
+    seat_says(called, mine, 0, "muted")
+    focus(caller)
+    caller.page.keyboard.press("m")
+    seat_says(called, mine, 0, "may speak")
+    assert caller.page.evaluate(_SENDS) is True
+
+
+def test_17_13_while_one_console_is_locked_the_other_side_may_take_its_own_seat_over(
+    room: Room, homes: list[Home]
+) -> None:
+    caller, called = keyed(room, homes[0], "K3"), sit(room, homes[1], "B4", *OFFICER)
+    speak(caller, called)
+    mine, _ = parties(caller)
+    lock(caller)
+    called.page.reload()
+    called.shows("No console of yours is in this call now.")
+    button(called, "Take the call over at this console").click()
+    called.until(f"{HEARD} === 1")
+    seat_says(called, mine, 0, "on hold")
+    assert caller.page.evaluate(HEARD) == 0
+    caller.page.keyboard.press("Enter")
+    caller.until(f"{HEARD} === 1")
+
+
+def test_a_locked_page_takes_no_part_in_its_call_but_may_end_it_and_the_record_says_so(
+    room: Room, homes: list[Home]
+) -> None:
+    caller, called = keyed(room, homes[0], "K4"), sit(room, homes[1], "B4", *OFFICER)
+    speak(caller, called)
+    path = f"/v1/lines/relay/calls/{standing(homes[0])[0]['place']}"
+    console = next(seat["console"] for seat in standing(homes[0])[0]["seats"] if seat["me"])
+    lock(caller)
+    caller.allow("status of 4")
+    for rest, body in (
+        ("/typed", {"text": "MARKED"}),
+        ("/check", {"console": console, "matched": True}),
+        ("/pick-up", {"console": console, "fingerprint": "ab" * 32}),
+    ):
+        assert caller.call("POST", path + rest, body)["status"] == 423
+    for body in ({"console": "cd" * 16, "act": "takes-over", "fingerprint": "ab" * 32}, {"act": "leaves"}):
+        assert caller.call("POST", path + "/seat", body)["status"] == 400
+    assert caller.call("GET", path)["status"] == 423
+    assert caller.call("POST", path + "/hang-up", {"console": "cd" * 16})["status"] == 404
+    button(caller, "End the call").click()
+    caller.page.locator("dialog[open]").get_by_role("button", name="End the call").click()
+    caller.shows("is over.")
+    called.shows("is over. It lasted")
+    called.shows("Ended at a locked console.")
+
+
+def test_a_call_that_still_rings_is_withdrawn_when_its_console_is_locked(room: Room, homes: list[Home]) -> None:
+    caller, called = keyed(room, homes[0], "K5"), sit(room, homes[1], "B4", *OFFICER)
+    ring(caller, called)
+    focus(caller)
+    caller.page.keyboard.press("l")
+    caller.shows("has locked this console")
+    called.until("!document.querySelector('dialog.ringwall')")
+    called.shows("rang, and withdrew the call.")
+
+
 def test_17_2_a_ring_is_declined_with_a_reason_that_the_caller_reads(room: Room, homes: list[Home]) -> None:
     caller, called = pair(room, homes)
     ring(caller, called)

@@ -37,7 +37,7 @@ export function soundPanel(view, session, { devices, redo }) {
   return panel("sound", title,
     el("p", { class: "quality", data: { quality: word } }, el("b", { class: kind || null }, kind ? [badge("silent", { size: 18 }), " "] : null, session.sounding || word === "none" ? qualityWord(word) : t("Not yet.")), " ",
       found && found.delay !== null && word !== "none" ? el("span", { class: "second" }, figures(found)) : null),
-    thin ? el("p", { class: "small" }, t("The path is narrow: less sound is sent, so that it passes.")) : null,
+    thin && word !== "none" ? el("p", { class: "small" }, t("The path is narrow: less sound is sent, so that it passes.")) : null,
     session.away ? el("p", { class: "said look small" }, t("The station is away. Sound goes on; what is typed and the end of the call wait for it.")) : null,
     el("div", { class: "row apart" }, el("p", { class: "small second" }, t("If it fails: voice messages, then typing.")), button(t("Devices"), devices, { key: "D", kind: "bare" }), session.failing ? button(t("Try again now"), redo) : null));
 }

@@ -91,6 +91,7 @@ export class Session {
       changed: () => this.#turned(), there: (key) => this.view.seats.some((seat) => seatKey(seat) === key && seat.state !== "left" && seat.state !== "lost"),
       parties: () => this.view.parties.map((party) => party.party),
     });
+    if (this.locked) this.#hushed();
   }
 
   #connect(key, seat) {
@@ -190,9 +191,9 @@ export class Session {
       this.away = false;
     } catch (error) {
       this.away = error.code === "away";
-      if (error.code === "conflict" || error.code === "unknown") await this.#resit().catch(() => {});
+      if (!this.locked && (error.code === "conflict" || error.code === "unknown")) await this.#resit().catch(() => {}); // a locked page takes no seat
     }
-    dispatchEvent(new Event("openline-call")); // somebody who speaks in a call is there, also without a key or a touch
+    if (!this.turns?.mine.held) dispatchEvent(new Event("openline-call")); // somebody who speaks in a call is there, also without a key or a touch
     this.turns?.tell({ seat: this.turns.mine });
   }
 
@@ -267,6 +268,29 @@ export class Session {
   /** Another loudspeaker from now on. */
   async sink(id) {
     for (const each of this.connections.values()) await each.element.setSinkId?.(id).catch(() => {});
+  }
+
+  // --- the lock ----------------------------------------------------------------------------------------------------
+
+  /** The console is locked: the call goes on, and whoever passes by neither hears it nor is heard. A ring that nobody here waits for is withdrawn. */
+  lock() {
+    if (this.locked || this.closed) return;
+    this.locked = { held: Boolean(this.turns?.mine.held) };
+    this.#hushed();
+    if (this.view.state === "ringing" && this.view.mine) post(`${this.path}/hang-up`, { console: this.console }).catch(() => {});
+  }
+
+  #hushed() {
+    if (this.turns?.holder === this.turns?.key) this.turns?.give();
+    this.turns?.set({ muted: true, held: true, asks: false });
+  }
+
+  /** Its officer is back and hears again; nothing is heard from here before the microphone is put on by hand. */
+  unlock() {
+    if (!this.locked) return;
+    const { held } = this.locked;
+    this.locked = null;
+    this.turns?.set({ held });
   }
 
   // --- the end -----------------------------------------------------------------------------------------------------

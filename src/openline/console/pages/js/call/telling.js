@@ -43,6 +43,7 @@ export function lasted(view) {
 
 /** What both signed of a call. */
 export function recordWords(view) {
+  if (view.picked_up_at === null && view.record === "agreed") return t("Both sides signed that it was not taken up.");
   return {
     agreed: t("Both sides signed the same start and end."), "one-sided": t("Only one side has signed the end so far."), differs: t("The two sides signed different things: see below."), open: t("The call is not over."),
   }[view.record] ?? "";
@@ -90,6 +91,8 @@ function over(view, them) {
 function going(view, session, them) {
   const { own, turns } = session;
   if (!own) return rich("*{party}* has answered. The keys are being opened.", { party: them });
+  const officer = view.seats.find((seat) => !seat.me && seat.seat === 0);
+  if (officer && (officer.state === "lost" || officer.state === "left")) return rich("*No officer of {party} is at a console now.* Within a minute another one takes the call over, or it ends.", { party: them });
   if (session.failing) return rich("*Voice does not get through.* Record a voice message, or type: both go over the line. Voice is tried again by itself.");
   if (!session.sounding) return rich("*{party}* has answered. Sound is being protected; nothing is heard before that.", { party: them });
   if (turns.mine.held) return rich("*On hold.* You hear nothing and nothing is heard of you.");
