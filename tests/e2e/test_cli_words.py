@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from openline.cli import failures, inert, language, moments, sending
 from openline.cli.contents import CONTENTS, Entry
 from openline.cli.local import of_house
+from openline.cli.reading import KINDS as READABLE
 from openline.kernel.errors import Malformed, Unavailable
 from openline.kernel.units import Instant
 from openline.protocol import entries
 from openline.station.catalogues import read_catalogue
+from openline.station.entry_view import KINDS
 from tests.e2e import pages
 from tests.e2e.cli_rig import process, type_
 
@@ -98,6 +100,23 @@ def test_two_digits_of_a_year_are_the_year_nearest_to_now() -> None:
     june_1967 = Instant(-81_000_000_000)
     assert moments.clock(moments.parse_moment("051247Z JUN 67", june_1967)) == "051247Z JUN 67"
     assert moments.parse_moment("051247Z JUN 67", june_1967) < 0 < moments.parse_moment("051247Z JUN 67", NOW)
+
+
+@pytest.mark.parametrize(
+    "typed, minutes", [("-30m", -30), ("1500Z", 30 - 1_440), ("1430Z", 0), ("1429Z", -1), ("211430Z NOV 26", 0)]
+)
+def test_where_people_speak_of_what_was_a_clock_time_is_the_last_one(typed: str, minutes: int) -> None:
+    assert moments.parse_moment(typed, NOW, past=True) == NOW + minutes * MINUTE
+
+
+@pytest.mark.parametrize("past", [False, True])
+def test_a_span_goes_one_way(past: bool) -> None:
+    with pytest.raises(Malformed):
+        moments.parse_moment("+30m" if past else "-30m", NOW, past=past)
+
+
+def test_a_history_can_be_narrowed_to_every_kind_that_a_station_names() -> None:
+    assert set(READABLE) == {*KINDS, "refused", "unknown"}
 
 
 @pytest.mark.parametrize("typed", ["", "+", "+5", "tomorrow", "2026-11-21T14:45", "2561Z", "311200Z FEB 26", "+99999d"])

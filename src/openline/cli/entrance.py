@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import click
 
-from openline.cli.failures import Exit, Failure, of_usage
+from openline.cli.failures import Exit, Failure, nobody_answered, of_usage
 from openline.cli.language import _, choose, wanted
 from openline.kernel.errors import Refused, Unavailable
 
@@ -35,7 +35,9 @@ def enter(words: Sequence[str] | None = None) -> int:
         return _end(of_usage(error), as_json=asked_for_json(typed))
     except click.ClickException as error:
         return _end(Failure(Exit.UNAVAILABLE, error.format_message()), as_json=asked_for_json(typed))
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as stop:
+        if isinstance(stop.__context__, EOFError):
+            return _end(nobody_answered(), as_json=asked_for_json(typed))
         sys.stderr.write("\n" + _("Stopped.") + "\n")
         return Exit.INTERRUPTED
 

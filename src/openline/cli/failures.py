@@ -97,6 +97,15 @@ def usage(message: str, do: str = "") -> Failure:
     return Failure(Exit.USAGE, message, do)
 
 
+def nobody_answered() -> Failure:
+    """The command asked, and its standard input had ended."""
+    return refused(
+        _("Something was asked, and nobody answered."),
+        _("Type it at a terminal. What may be said beforehand stands in --help."),
+        name="not-confirmed",
+    )
+
+
 def unavailable(message: str, do: str = "", *, name: str = "") -> Failure:
     """The world does not let us."""
     return Failure(Exit.UNAVAILABLE, message, do, name=name)

@@ -15,6 +15,7 @@ from openline.cli.language import _
 from openline.cli.local import Json, Local
 from openline.cli.moments import clock
 from openline.cli.output import Cell, table
+from openline.cli.terms import said_yes
 
 if TYPE_CHECKING:
     from openline.kernel.crypto import Signer
@@ -138,10 +139,7 @@ def _ask_stolen(role: str) -> None:
         "data": _("Everything in this station is held for stolen. Nothing is rescued until you have paired again."),
         "root": _("The root key cannot be replaced on a line that stands: a new station and new lines must follow."),
     }
-    typed = click.prompt(
-        said[role] + "\n" + _("To say so on the line, type yes"), default="", show_default=False, err=True
-    )
-    if str(typed).strip() != "yes":
+    if not said_yes(said[role] + "\n" + _("To say so on the line, type yes")):
         raise refused(_("Nothing was changed."), "", name="not-confirmed")
 
 
