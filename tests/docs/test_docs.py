@@ -1,5 +1,6 @@
 """The documents say what the program does: no name without its meaning, no link into nothing, no command that does not parse."""
 
+import re
 from pathlib import Path
 
 import click
@@ -63,6 +64,12 @@ def test_every_act_of_the_audit_log_is_documented() -> None:
 
     acts = {route.act for route in all_routes()} - {""}
     assert sorted(acts - words_of("people-and-roles.md")) == []
+
+
+def test_the_table_of_roles_names_every_command() -> None:
+    table = (markdown.OPERATORS / "people-and-roles.md").read_text().partition("## Let ")[0]
+    named = {word for words in re.findall(r"`([^`]+)`", table) for word in words.split()[:1]}
+    assert sorted({entry.name for entry in CONTENTS} - named) == []
 
 
 @pytest.mark.parametrize("page", markdown.pages(), ids=markdown.name_of)

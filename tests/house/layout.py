@@ -115,6 +115,7 @@ MAP: dict[str, str] = {
     "bearers/tls/": "bearers",
     "bearers/certificate.py": "bearers",
     "bearers/outbox.py": "bearers",
+    "bearers/listening.py": "bearers",
     "bearers/mail/": "bearers",
     "bearers/nats/": "bearers",
     "bearers/drop/": "bearers",
@@ -309,8 +310,9 @@ FAMILIES: dict[str, str] = {
     "bearers/certificate.py": "tls",
 }
 
-# What every store needs stands in one file: a new store seals its rows with it. So does what bearers that queue need.
-COMMON = frozenset({"stores/sealing.py", "bearers/outbox.py"})
+# What every store needs stands in one file: a new store seals its rows with it. So does what bearers that queue need,
+# and what every server of ours needs to end.
+COMMON = frozenset({"stores/sealing.py", "bearers/outbox.py", "bearers/listening.py"})
 
 PURE_LAYERS = frozenset({"kernel", "protocol", "ports"})
 
