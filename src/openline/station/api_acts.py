@@ -86,6 +86,7 @@ async def post_attachment(call: Call) -> Reply | None:
     line, query = call.line, call.query(AttachQuery)
     of = None if query.of is None else find_ref(line, _named(query.of))
     if WATCH not in call.actor.roles:
+        await call.station.calling.ready(line)
         _check_spoken(call, line, of)
     accepted = await attach(call.station, line, call.body, name=query.name, media_type=query.media_type, of=of)
     return reply(Placed(ref=placed_ref(line, accepted, is_message=False)), 201)

@@ -48,6 +48,7 @@ class CallsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 async def calls(call: Call) -> Reply | None:
     """Calls of a line."""
     line, query = call.line, call.query(CallsQuery)
+    await call.station.calling.ready(line)
     before = None if query.before is None else _place(*_parts(query.before))
     return reply(CallsView(calls=call.station.calling.page(line, before, query.limit)))
 
@@ -55,12 +56,14 @@ async def calls(call: Call) -> Reply | None:
 async def one_call(call: Call) -> Reply | None:
     """A call."""
     line, calling = call.line, call.station.calling
+    await calling.ready(line)
     return reply(calling.view(line, calling.held(line, _named(call))))
 
 
 async def call_ways(call: Call) -> Reply | None:
     """How its consoles may reach the others."""
     line, station = call.line, call.station
+    await station.calling.ready(line)
     station.calling.held(line, _named(call))
     return reply(ways(station.config.calls, station.home, real_s(), station.entropy))
 
@@ -91,6 +94,7 @@ async def place_call(call: Call) -> Reply | None:
     """Ring."""
     request = decoded(_RING, await call.body())
     line = call.line
+    await call.station.calling.ready(line)
     made = await acts.ring(call.station.calling, line, call.actor, request)
     return reply(call.station.calling.view(line, made), 201)
 
@@ -113,6 +117,7 @@ def _acting(act: Act, shape: type[R]) -> Callable[[Call], Awaitable[Reply | None
         request = decoded(decoder, await call.body())
         line, calling = call.line, call.station.calling
         place = _named(call)
+        await calling.ready(line)
         await act(calling, line, calling.held(line, place), call.actor, request)
         return reply(calling.view(line, calling.held(line, place)))
 
@@ -125,6 +130,7 @@ async def send_signal(call: Call) -> Reply | None:
     """Say something to another seat."""
     request = decoded(_SIGNAL, await call.body())
     line, calling = call.line, call.station.calling
+    await calling.ready(line)
     acts.signal(calling, line, calling.held(line, _named(call)), call.actor, request)
     return reply(Done())
 
@@ -133,6 +139,7 @@ async def stay_alive(call: Call) -> Reply | None:
     """The console is there."""
     request = decoded(_ALIVE, await call.body())
     line, calling = call.line, call.station.calling
+    await calling.ready(line)
     held = calling.held(line, _named(call))
     if not held.live:
         return reply(AliveView(state=held.state.value, seat=None))
@@ -144,6 +151,7 @@ async def say_of_minutes(call: Call) -> Reply | None:
     request = decoded(_MINUTES_WORD, await call.body())
     line, calling = call.line, call.station.calling
     place = _named(call)
+    await calling.ready(line)
     held = calling.held(line, place)
     await acts.minutes_word(calling, line, held, _named(call, "minutes_"), call.actor, request)
     return reply(calling.view(line, calling.held(line, place)))

@@ -101,7 +101,7 @@ async def ring(calling: Calling, line: LineRunner, actor: Actor, request: reques
         kept = room.keeping.call(committed)
         kept.nonce, kept.fingerprint = nonce.hex(), fingerprint.hex()
         kept.seats[OFFICER] = KeptSeat(console=request.console, uid=actor.uid)
-        room.keeping.save()  # before the ring: what it promises can be opened whatever happens to this process
+        room.save()  # before the ring: what it promises can be opened whatever happens to this process
         said = Ring(
             precedence=precedence, language=speaker.language, roles=roles, role=speaker.role, sign=speaker.sign,
             commitment=committed, subject=request.subject,

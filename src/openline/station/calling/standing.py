@@ -45,11 +45,6 @@ def may_end(call: Call, party: int) -> bool:
     return party in {call.caller, call.called} and call.hang_up(party) is None
 
 
-def is_settled(call: Call, party: int) -> bool:
-    """Whether that party has said its last word of it: its hang up, or its refusal if it did not pick up (spec 17.14)."""
-    return call.hang_up(party) is not None or (party not in {call.caller, call.called} and has_refused(call, party))
-
-
 def was_held(call: Call) -> bool:
     """Whether caller and called party have both signed that they heard each other."""
     ends = [call.hang_up(party) for party in (call.caller, call.called) if party is not None]
