@@ -72,6 +72,19 @@ def test_the_table_of_roles_names_every_command() -> None:
     assert sorted({entry.name for entry in CONTENTS} - named) == []
 
 
+def test_every_page_of_the_documents_is_in_an_index() -> None:
+    docs = markdown.OPERATORS.parent
+    indexes = (docs / "README.md", docs / "decisions" / "README.md")
+    linked = {(page.parent / target).resolve() for page in indexes for target, _ in markdown.links(page)}
+    assert sorted(markdown.name_of(page) for page in set(docs.rglob("*.md")) - linked - set(indexes)) == []
+
+
+def test_every_file_that_the_architecture_names_is_there() -> None:
+    named = set(re.findall(r"`(\w+\.py)`", (markdown.ROOT / "ARCHITECTURE.md").read_text()))
+    assert len(named) > 20
+    assert sorted(named - {path.name for path in (markdown.ROOT / "src").rglob("*.py")}) == []
+
+
 @pytest.mark.parametrize("page", markdown.pages(), ids=markdown.name_of)
 def test_links_lead_somewhere(page: Path) -> None:
     for target, anchor in markdown.links(page):
