@@ -344,6 +344,7 @@ def rebuild_(
     from openline.cli.moments import now_ms
     from openline.cli.unlocking import chosen
     from openline.station.config import FILE
+    from openline.station.files import check_path
     from openline.station.line_papers import read_papers
     from openline.station.rebuilding import Wanted, rebuild_home
 
@@ -356,7 +357,7 @@ def rebuild_(
         )
     read = [read_papers(_text(file)) for file in papers]
     signer = _root(home, root.absolute(), root_key_file)
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    check_path(home).mkdir(mode=0o700, parents=True, exist_ok=True)
     unlock = chosen(key_file, _("A passphrase for this station"))
     wanted = Wanted(listen=tuple(listen), addresses=tuple(addresses) or None, language=language())
     made = rebuild_home(home, read, root=signer, unlock=unlock, wanted=wanted, now=now_ms())
