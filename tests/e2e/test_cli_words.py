@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openline.cli import failures, inert, language, moments, sending
+from openline.cli import failures, inert, language, moments, output, sending
 from openline.cli.contents import CONTENTS, Entry
 from openline.cli.local import of_house
 from openline.cli.reading import KINDS as READABLE
@@ -72,6 +72,21 @@ def test_a_tower_of_marks_stays_on_its_line() -> None:
 def test_a_reader_is_told_of_hidden_characters_and_of_letters_that_look_alike() -> None:
     found = inert.flags("раypal and a\u200bb, Москва, café")
     assert found == inert.Flags(hidden=1, mixed=("раypal",))
+
+
+def test_a_table_is_folded_between_columns_on_a_narrow_terminal_and_a_row_is_a_line_where_there_is_none() -> None:
+    headings, rows = ("due", "reference", "subject"), [["in 9 min", "ALPHA 0001", "A bridge"], ["-", "B", ""]]
+    assert output.table(output.Output(fold_at=24), headings, rows) == [
+        "due       reference", "    subject", "in 9 min  ALPHA 0001", "    A bridge", "-         B",
+    ]  # fmt: skip
+    whole = ["due       reference   subject", "in 9 min  ALPHA 0001  A bridge", "-         B"]
+    assert output.table(output.Output(), headings, rows) == whole
+    assert output.table(output.Output(fold_at=30), headings, rows) == whole
+
+
+def test_more_words_than_a_command_takes_are_a_text_without_quotes() -> None:
+    done = type_("send", "BRAVO", "Good", "morning")
+    assert (done.code, "between quotes" in done.err) == (2, True)
 
 
 # --- moments -----------------------------------------------------------------------------------------------------

@@ -128,6 +128,11 @@ def of_usage(error: click.UsageError) -> Failure:
             return usage(_("{option} needs something after it.").format(option=_shown(error.option_name)), see)
         case click.BadParameter():
             return _of_value(error, see)
+        case _ if error.format_message().startswith("Got unexpected extra argument"):
+            return usage(
+                _("There are more words than this command takes."),
+                _('A text of several words stands between quotes: "...". {see}').format(see=see),
+            )
         case _:
             return usage(inert_line(error.format_message()), see)
 
