@@ -14,7 +14,7 @@ from openline.protocol.fields import Ref
 from openline.station.answers import AuditView, BackupView, Placed, ProofView
 from openline.station.api_entries import lane_of_place, placed_ref
 from openline.station.archiving import back_up, exported, proof
-from openline.station.calling.acts import SEATED
+from openline.station.calling.standing import SEATED
 from openline.station.calls import BYTES, LINES, TEXT, Call, Reply, Route, decoded, reply
 from openline.station.files import private_folder
 from openline.station.files_sent import attach, attachment
@@ -97,8 +97,10 @@ def _check_spoken(call: Call, line: LineRunner, of: Ref | None) -> None:
     if of is None:
         raise Forbidden("this user does not have the role for that")
     place = CallPlace(lane=of.lane, generation=of.generation, index=of.index)
-    if call.station.calling.held(line, place).state is not CallState.OPEN:
+    held = call.station.calling.held(line, place)
+    if held.state is not CallState.OPEN:
         raise Conflict("this call is over: only a watch officer attaches files")
+    call.station.calling.check_speaks(line, held, call.actor)
 
 
 def _named(text: str) -> str | Place:

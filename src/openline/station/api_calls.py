@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from openline.kernel.errors import Malformed
+from openline.kernel.errors import Conflict, Malformed
 from openline.kernel.lane import parse_generation
 from openline.kernel.units import MAX_SEQ
 from openline.protocol.call_states import Call as Held
@@ -21,13 +21,14 @@ from openline.station.calling import acts
 from openline.station.calling import requests as asked
 from openline.station.calling.answers import AliveView, CallsView, CallView, WaysView
 from openline.station.calling.relays import real_s, ways
+from openline.station.calling.standing import CALLERS, SEATED
 from openline.station.calls import Call, Reply, Route, decoded, reply
 from openline.station.line_runner import LineRunner
 from openline.station.people import AUDITOR, INTERPRETER, PRINCIPAL, WATCH
 
 _READERS = frozenset({WATCH, PRINCIPAL, INTERPRETER, AUDITOR})
-_CALLERS = acts.CALLERS
-_SEATED = acts.SEATED
+_CALLERS = CALLERS
+_SEATED = SEATED
 _PLACE = "/lines/{line}/calls/{lane}/{generation}/{index}"
 _MINUTES = _PLACE + "/minutes/{minutes_lane}/{minutes_generation}/{minutes_index}/word"
 
@@ -64,7 +65,8 @@ async def call_ways(call: Call) -> Reply | None:
     """How its consoles may reach the others."""
     line, station = call.line, call.station
     await station.calling.ready(line)
-    station.calling.held(line, _named(call))
+    if not station.calling.held(line, _named(call)).live:
+        raise Conflict("the call is over: there is nothing to be relayed")
     return reply(ways(station.config.calls, station.home, real_s(), station.entropy))
 
 
@@ -197,7 +199,7 @@ ROUTES = (
     _operation("/connected", acts.connected, asked.ConnectedRequest, "Say how the sound to a seat is protected", _SEATED),
     _operation("/check", acts.check, asked.CheckRequest, "Say whether the spoken check matched", _SEATED, "call-check"),
     _operation("/typed", acts.typed, asked.TypedRequest, "Type a line within a call", _SEATED, "call-typed"),
-    _operation("/minutes", acts.minutes, asked.MinutesRequest, "Draft minutes of a call", acts.SEATED, "call-minutes"),
+    _operation("/minutes", acts.minutes, asked.MinutesRequest, "Draft minutes of a call", SEATED, "call-minutes"),
     Route(method="POST", path=_MINUTES, handler=say_of_minutes, summary="Agree with minutes clause by clause, or differ",
           roles=_CALLERS, body=asked.MinutesWordRequest, answers={200: CallView}, act="call-minutes-word"),
 )  # fmt: skip

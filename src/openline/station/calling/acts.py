@@ -38,8 +38,10 @@ from openline.station.calling.desk import Calling
 from openline.station.calling.kept import KeptSeat
 from openline.station.calling.room import Room, Sitting
 from openline.station.calling.standing import (
+    CALLERS,
     FURTHER,
     OFFICER,
+    SEATED,
     fingerprint_of,
     has_refused,
     is_open,
@@ -49,13 +51,10 @@ from openline.station.calling.standing import (
     seat_of,
 )
 from openline.station.line_runner import LineRunner
-from openline.station.people import INTERPRETER, PRINCIPAL, WATCH, Actor
+from openline.station.people import Actor
 from openline.station.requests import find_ref, role_of
 from openline.station.spoken import one_of
 
-CALLERS: Final = frozenset({WATCH, PRINCIPAL})
-"""Who may place a call, and pick one up."""
-SEATED: Final = frozenset({WATCH, PRINCIPAL, INTERPRETER})
 DTLS: Final = "1.3"
 """The one version under which sound passes (spec 17.50)."""
 _NONCE: Final = 32
@@ -195,6 +194,8 @@ async def hang_up(
             return  # both sides pressed at once, and the other was quicker
         if request.console is not None:
             _sitting(room, call, actor, request.console)
+        if not CALLERS & actor.roles and (request.console is None or request.cause == "ended"):
+            raise Forbidden("who interprets leaves a call: a watch officer or a principal ends it")
         cause = _CAUSES[request.cause]
         if call.pick_up is None:
             if call.caller != line.party:
@@ -344,6 +345,7 @@ async def typed(calling: Calling, line: LineRunner, call: Call, actor: Actor, re
     speaker = Speaker(calling, actor, request, SEATED)
     room = calling.room(line)
     _check_open(call)
+    calling.check_speaks(line, call, actor)
     entry = TypedLine(
         of=ref_to(call), text=request.text, language=speaker.language, role=speaker.role, sign=speaker.sign
     )  # fmt: skip

@@ -16,7 +16,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from openline.kernel.errors import Foreign, Refused, Unavailable, Unknown
+from openline.kernel.errors import Forbidden, Foreign, Refused, Unavailable, Unknown
 from openline.kernel.units import Instant
 from openline.protocol.call_entries import EndCause, HangUp, Protection, Seat, SeatAct
 from openline.protocol.call_states import Call, may_ring
@@ -31,6 +31,7 @@ from openline.station.calling.kept import Keeping
 from openline.station.calling.room import CallPace, Room, Running, Sitting
 from openline.station.calling.shelf import Shelf, rings_of
 from openline.station.calling.standing import (
+    CALLERS,
     STATION_SIGN,
     fingerprint_of,
     is_open,
@@ -43,6 +44,7 @@ from openline.station.calling.standing import (
 )
 from openline.station.feed import Published
 from openline.station.line_runner import LineRunner, State
+from openline.station.people import Actor
 from openline.station.seen import Seen
 
 if TYPE_CHECKING:
@@ -262,6 +264,13 @@ class Calling:
             places = places[places.index(before) + 1 :]
         found = [room.shelf.call(place) for place in places[:limit]]
         return [self.view(line, call) for call in found if call is not None]
+
+    def check_speaks(self, line: LineRunner, call: Call, actor: Actor) -> None:
+        """Pass who may say something in a call: officers of the floor, and whoever else sits in it. Raises Forbidden."""
+        running = self.room(line).running.get(call.place)
+        sits = running is not None and any(each.uid == actor.uid for each in running.sitting.values())
+        if not sits and not CALLERS & actor.roles:
+            raise Forbidden("join the call first: who interprets speaks in the calls it sits in")
 
     # --- what is said ------------------------------------------------------------------------------------------
 

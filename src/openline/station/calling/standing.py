@@ -5,7 +5,12 @@ from typing import Final
 from openline.protocol.call_states import Call, CallState, Seated, SeatState
 from openline.protocol.facts import Place
 from openline.protocol.fields import Ref
+from openline.station.people import INTERPRETER, PRINCIPAL, WATCH
 
+CALLERS: Final = frozenset({WATCH, PRINCIPAL})
+"""Who may place a call, pick one up, and end one."""
+SEATED: Final = frozenset({WATCH, PRINCIPAL, INTERPRETER})
+"""Who may sit in one."""
 OFFICER: Final = 0
 FURTHER: Final = 1
 """Seats of a station."""
