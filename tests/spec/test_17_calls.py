@@ -594,6 +594,7 @@ def test_17_19_the_book_keeps_what_is_open_and_the_newest_of_the_rest() -> None:
 def test_17_19_who_types_without_end_fills_no_memory() -> None:
     lanes = Lanes()
     rung = lanes.ring()
+    lanes.pick_up(1, rung)
     for number in range(MAX_TYPED + 50):
         lanes.typed(1, rung, str(number), number)
     lanes.typed(0, rung, "still here", 5)

@@ -5,7 +5,7 @@ Total: it takes whatever was accepted, and what has no effect is left out.
 Spec: spec/17-calls.md, 17.5 to 17.19.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from openline.kernel.units import Instant
@@ -88,13 +88,17 @@ def view(parts: Parts, line: bytes, parties: int) -> Call:
         refusals=tuple(parts.refusals[party] for party in sorted(parts.refusals)),
         hang_ups=tuple(parts.hang_ups[party] for party in sorted(parts.hang_ups)),
         seats=seats,
-        typed=tuple(sorted((s for s in parts.typed if _in_time(parts, s)), key=lambda said: said.arrival)),
-        voice=tuple(sorted(parts.voice, key=lambda said: said.arrival)),
+        typed=_as_they_came(s for s in parts.typed if s.party in within and _in_time(parts, s)),
+        voice=_as_they_came(s for s in parts.voice if s.party in within),
         drafts=drafts,
         minutes=_minutes_state(drafts, within),
         record=_record(parts, called, parties),
         overtaken=parts.later - ring.time > RING_MS,
     )
+
+
+def _as_they_came(said: Iterable[Said]) -> tuple[Said, ...]:
+    return tuple(sorted(said, key=lambda each: each.arrival))
 
 
 def _opens(opening: Said, ring: Ring) -> bool:

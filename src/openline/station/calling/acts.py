@@ -68,7 +68,6 @@ class Speaker:
 
     def __init__(self, calling: Calling, actor: Actor, said: requests.Said, roles: frozenset[str]) -> None:
         """Raises Forbidden or Malformed."""
-        self.role: Role
         self.role, self.sign = calling.station.people.speaking(actor, said.role, said.sign, roles)
         given = getattr(said, "lang", None)
         self.language = check_language(calling.station.config.language if given is None else given)
@@ -201,8 +200,7 @@ async def hang_up(
             if call.caller != line.party:
                 raise Conflict("a ring that was not picked up is declined, and not hung up")
             cause = EndCause.WITHDRAWN
-        if line.party not in {call.caller, call.called}:
-            raise Conflict("the call is between other stations")
+        _check_within(line, call)
         await calling.end(room, call, cause, role=speaker.role, sign=speaker.sign, text=request.text)
 
 
@@ -215,7 +213,7 @@ async def seat(calling: Calling, line: LineRunner, call: Call, actor: Actor, req
     room = calling.room(line)
     async with room.lock:
         call = calling.held(line, call.place)
-        _check_open(call)
+        _check_open(line, call)
         if request.act == "leaves":
             number, _ = _sitting(room, call, actor, request.console)
             await calling.leave(room, call, number, SeatAct.LEAVES, speaker.role, speaker.sign)
@@ -236,9 +234,15 @@ async def seat(calling: Calling, line: LineRunner, call: Call, actor: Actor, req
     calling.publish(room, call.place)
 
 
-def _check_open(call: Call) -> None:
+def _check_open(line: LineRunner, call: Call) -> None:
     if not is_open(call):
         raise Conflict("the call is not open")
+    _check_within(line, call)
+
+
+def _check_within(line: LineRunner, call: Call) -> None:
+    if line.party not in {call.caller, call.called}:
+        raise Conflict("the call is between other stations")
 
 
 def _check_seat(room: Room, call: Call, number: int, console: str, speaker: Speaker) -> None:
@@ -273,7 +277,7 @@ def signal(calling: Calling, line: LineRunner, call: Call, actor: Actor, request
     """Carry something to another seat. Raises Conflict, Unknown, and what a description is refused with."""
     room = calling.room(line)
     number, _ = _sitting(room, call, actor, request.console)
-    _check_open(call)
+    _check_open(line, call)
     to = (request.to.party, request.to.seat)
     if to == (line.party, number) or not is_seated(call, *to):
         raise Unknown("nobody sits there")
@@ -307,7 +311,7 @@ async def connected(
         raise Unknown("nobody sits there")
     async with room.lock:
         call = calling.held(line, call.place)
-        _check_open(call)
+        _check_open(line, call)
         own = seat_of(call, line.party, number)
         if own is None or seen in own.protections:
             return
@@ -328,7 +332,7 @@ async def check(calling: Calling, line: LineRunner, call: Call, actor: Actor, re
     async with room.lock:
         call = calling.held(line, call.place)
         number, _ = _sitting(room, call, actor, request.console)
-        _check_open(call)
+        _check_open(line, call)
         act = SeatAct.MATCHED if request.matched else SeatAct.DIFFERED
         entry = Seat(of=ref_to(call), act=act, number=number, role=speaker.role, sign=speaker.sign)
         await _say(room, calling, entry)
@@ -344,7 +348,7 @@ async def typed(calling: Calling, line: LineRunner, call: Call, actor: Actor, re
     """Type a line. Raises Conflict."""
     speaker = Speaker(calling, actor, request, SEATED)
     room = calling.room(line)
-    _check_open(call)
+    _check_open(line, call)
     calling.check_speaks(line, call, actor)
     entry = TypedLine(
         of=ref_to(call), text=request.text, language=speaker.language, role=speaker.role, sign=speaker.sign
@@ -360,6 +364,7 @@ async def minutes(
     room = calling.room(line)
     if call.pick_up is None:
         raise Conflict("nobody picked up: there is nothing to keep minutes of")
+    _check_within(line, call)
     clauses = tuple(
         tuple(sorted(((check_language(tongue), text) for tongue, text in clause.texts.items()), key=_as_codec))
         for clause in request.clauses
@@ -372,8 +377,7 @@ async def minutes(
 
 
 def _as_codec(item: tuple[str, str]) -> tuple[int, bytes]:
-    name = item[0].encode()
-    return len(name), name
+    return len(item[0]), item[0].encode()
 
 
 async def minutes_word(  # noqa: PLR0917 - a call, and an entry of it
