@@ -21,7 +21,7 @@ from tests.e2e.stage import LANGUAGES, PHONE, SIZES, play, stations
 
 DEVICES = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 SCENES = (
-    "place", "devices", "ring", "decline", "ring-immediate", "ring-flash", "ring-missed", "calling", "missed", "talk", "voice", "beside", "muted", "held", "outside",
+    "place", "devices", "ring", "decline", "ring-immediate", "ring-flash", "ring-missed", "calling", "missed", "talk", "voice", "beside", "muted", "held", "locked", "outside",
     "four", "turns", "bad", "failing", "lost", "over", "draft", "minutes", "agreed", "list",
 )  # fmt: skip
 HEARD = "[...document.querySelectorAll('audio[data-seat]')].filter((each) => each.srcObject && !each.muted && each.currentTime > 0).length"
@@ -82,30 +82,30 @@ class Camera:
 class Scene:
     """Four consoles before one line."""
 
-    def __init__(self, room: Room, homes: Sequence[Home], languages: Sequence[str], camera: Camera) -> None:
+    def __init__(self, room: Room, homes: Sequence[Home], languages: Sequence[str], camera: Camera, turn: int) -> None:
         self.camera = camera
-        self.ours, self.theirs = (
-            self._sits(room, homes[at], "A2B4"[2 * at :][:2], "watch-officer", languages[at]) for at in (0, 1)
-        )
-        self.aide, self.guest = (
-            self._sits(room, homes[at], "X3Y5"[2 * at :][:2], "interpreter", languages[2 + at]) for at in (0, 1)
-        )
+        self.ours = self._sits(room, homes[0], f"A{2 + turn}", "watch-officer", languages[0], keyed=True)
+        self.theirs = self._sits(room, homes[1], f"B{4 + turn}", "watch-officer", languages[1])
+        self.aide = self._sits(room, homes[0], "X3", "interpreter", languages[2])
+        self.guest = self._sits(room, homes[1], "Y5", "interpreter", languages[3])
 
-    def _sits(self, room: Room, home: Home, sign: str, role: str, language: str) -> Seat:
+    def _sits(self, room: Room, home: Home, sign: str, role: str, language: str, *, keyed: bool = False) -> Seat:
+        """An officer, `keyed` with a passkey, before the line's calls."""
         seat = room.seat(home, sign, role)
         seat.allow(r"status of 4")
         assert seat.call("PUT", "/console/me", {"language": language})["status"] == 200
-        seat.page.locator(".right button:not(.main)").click()  # no passkey now
-        self.label = "BRAVO"  # both ends of the line are called so by their stations
+        if keyed:
+            seat.authenticator()
+            seat.page.locator(".right button.main").click()
+            seat.until("document.querySelector('.codes')")
         self._goes(seat)
         return seat
 
     def _goes(self, seat: Seat) -> None:
         seat.page.goto("about:blank")
         seat.open("#/call/BRAVO")
-        seat.until(
-            "document.querySelector('[data-panel=place], [data-panel=record], .seats') && document.querySelector('.hints button')"
-        )
+        ready = "[data-panel=place], [data-panel=record], .seats"
+        seat.until(f"document.querySelector('{ready}') && document.querySelector('.hints button')")
         seat.page.mouse.click(2, 2)  # a browser plays sound once somebody has clicked
 
     @property
@@ -150,6 +150,7 @@ class Scene:
         for seat in self.all:
             self._goes(seat)
         take("list", ours=ours, theirs=theirs)
+        _button(ours, ".band.look button").click()  # the missed one was seen
 
     def _anew(self, *seats: Seat) -> None:
         """The form again, after a call."""
@@ -193,6 +194,13 @@ class Scene:
             take(scene, ours=ours, theirs=theirs)
             ours.page.locator("main h1").focus()
             ours.page.keyboard.press(key)
+        ours.page.keyboard.press("l")
+        ours.until("document.querySelector('.lockcall.ours:not([hidden])')")
+        take("locked", ours=ours)
+        ours.page.keyboard.press("Enter")
+        ours.until(f"{HEARD} === 1")
+        ours.page.locator("main h1").focus()
+        ours.page.keyboard.press("m")
 
     def takes_turns(self) -> None:
         """With both interpreters."""
@@ -352,7 +360,7 @@ def take_calls(camera: Camera, data: Path) -> None:
             ]
             if any(each in camera.languages for each in languages[:2]):
                 with floor(*homes[:2], flags=(DEVICES,)) as room:
-                    Scene(room, homes, languages, camera).play()
+                    Scene(room, homes, languages, camera, first).play()
                     for seat in room.seats:
                         seat.allow(".")
     for each in camera.found:

@@ -416,6 +416,27 @@ def test_17_24_the_last_word_of_each_seat_about_the_digits_is_shown() -> None:
     assert [(w.party, w.matched) for w in the(lanes.book(), rung).check_words] == [(0, True), (1, True)]
 
 
+def test_17_24_a_word_from_before_a_take_over_says_nothing_of_the_digits_of_now() -> None:
+    lanes = Lanes()
+    rung = lanes.ring()
+    lanes.open(rung, lanes.pick_up(1, rung))
+
+    def earlier() -> list[bool]:
+        lanes.said[:] = [replace(each, seq=seq) for seq, each in enumerate(lanes.said, 1)]  # as they came
+        return [word.earlier for word in the(lanes.book(), rung).check_words]
+
+    for party in (0, 1):
+        lanes.seat(party, rung, c.SeatAct.MATCHED)
+    assert earlier() == [False, False]
+    lanes.seat(1, rung, c.SeatAct.TAKES_OVER, 0, "their second")
+    assert earlier() == [True, True]
+    lanes.seat(1, rung, c.SeatAct.MATCHED)
+    lanes.seat(0, rung, c.SeatAct.JOINS, 1, "adviser")
+    assert earlier() == [True, False]
+    lanes.seat(0, rung, c.SeatAct.MATCHED)
+    assert earlier() == [False, False]
+
+
 # --- the record and the minutes ---
 
 

@@ -215,7 +215,7 @@ def _check(line: bytes, parts: Parts, pick_up: Said, opening: Said, seats: tuple
     taken = [
         said
         for said in parts.seats
-        if said.party in first and _act(said) is SeatAct.TAKES_OVER and isinstance(said.entry, Seat) and not said.entry.number
+        if said.party in first and _in_time(parts, said) and isinstance(said.entry, Seat) and _takes_first(said.entry)
     ]  # fmt: skip
     if not isinstance(opening.entry, Seat):
         return None
@@ -230,14 +230,25 @@ def _check(line: bytes, parts: Parts, pick_up: Said, opening: Said, seats: tuple
     )
 
 
+def _takes_first(seat: Seat) -> bool:
+    return seat.act is SeatAct.TAKES_OVER and not seat.number
+
+
+def _before(one: Said, other: Said) -> bool:
+    """Whether it was said earlier: of one party by its lanes, of two as people read them."""
+    return one.order < other.order if one.party == other.party else one.arrival < other.arrival
+
+
 def _check_words(acts: list[Said]) -> tuple[CheckWord, ...]:
     found: dict[tuple[int, int], CheckWord] = {}
+    taken = [each for each in acts if isinstance(each.entry, Seat) and _takes_first(each.entry)]
     for each in acts:
         seat = each.entry
         if isinstance(seat, Seat) and seat.act in {SeatAct.MATCHED, SeatAct.DIFFERED}:
             matched = seat.act is SeatAct.MATCHED
+            earlier = any(_before(each, other) for other in taken)
             found[each.party, seat.number] = CheckWord(
-                party=each.party, seat=seat.number, matched=matched, sign=seat.sign, time=each.time
+                party=each.party, seat=seat.number, matched=matched, sign=seat.sign, time=each.time, earlier=earlier
             )
     return tuple(found[key] for key in sorted(found))
 

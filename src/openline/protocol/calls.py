@@ -140,6 +140,8 @@ class CheckWord:
     matched: bool
     sign: str
     time: Instant
+    earlier: bool
+    """It was said before a seat 0 was taken over: of other digits than those of now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

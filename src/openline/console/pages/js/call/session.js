@@ -199,16 +199,28 @@ export class Session {
 
   /** The station does not know this console any more: it was away, or another console sits here. Sound has gone on: with the same key the seat is taken again. */
   async #resit() {
+    if (this.resitting) return; // beats overlap where the station is slow: the second would find the seat taken, by this console
+    this.resitting = true;
+    try {
+      await this.#sitAgain();
+    } finally {
+      this.resitting = false;
+    }
+  }
+
+  async #sitAgain() {
     const { lineId, line } = this.view;
     const view = { ...await get(this.path), lineId, line };
     const seat = view.seats.find((each) => each.me && each.seat === this.seat);
-    if (view.state !== "open" || this.closed) return;
-    if (seat && seat.console && seat.console !== this.console && (seat.state === "opening" || seat.state === "connected")) {
+    if (view.state !== "open" || this.closed || seat?.console === this.console) return;
+    if (seat && seat.console && (seat.state === "opening" || seat.state === "connected")) {
       this.acts.over("taken");
       return;
     }
     try {
-      await post(`${this.path}/seat`, { console: this.console, fingerprint: this.key.fingerprint, act: this.seat === 0 ? "takes-over" : "joins" });
+      await post(`${this.path}/seat`, { console: this.console, fingerprint: this.key.fingerprint, act: this.seat === 0 ? "takes-over" : "joins", lang: seat?.lang || null });
+      this.missed = 0;
+      for (const each of this.connections.values()) if (each.state === "connected") this.#passed(each.peer, each.protection); // said anew of a seat that is taken anew
     } catch (error) {
       this.missed = (this.missed ?? 0) + 1;
       if (this.missed >= 3 && error.code !== "away") this.acts.over("left");

@@ -6,6 +6,7 @@ import { moment, now, span } from "../moments.js";
 import { roleWord } from "../signs.js";
 import { comma, languageName, n, rich, t } from "../words.js";
 import { seatKey } from "./connection.js";
+import { worst } from "./quality.js";
 
 /** Reasons that are often given for not answering: to be chosen, and changed. */
 export const reasons = () => [t("Our interpreter is not here yet. We call back within 15 minutes."), t("We are in another call. We call back."), t("Please write it: we answer on the line.")];
@@ -107,9 +108,10 @@ function going(view, session, them) {
 }
 
 function speaking(view, session, them) {
+  if (session.turns.mine.muted) return rich("You are in a call with *{party}*. *Your microphone is off.*", { party: them });
+  if (worst([...session.connections.values()].map((each) => each.quality))?.word === "hardly") return rich("You are in a call with *{party}*. *Hardly understandable:* repeat figures, or type.", { party: them });
   const speakers = view.seats.filter((seat) => session.speaking(seat) && !(seat.me && seat.seat === session.own.seat));
   if (speakers.length) return rich("*{who}* speaks.", { who: el("span", { class: speakers[0].me ? null : "peer" }, upper(seatWords(speakers[0], session.own))) });
-  if (session.turns.mine.muted) return rich("You are in a call with *{party}*. *Your microphone is off.*", { party: them });
   return rich("You are in a call with *{party}*.", { party: them });
 }
 
