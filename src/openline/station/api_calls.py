@@ -66,7 +66,7 @@ async def call_ways(call: Call) -> Reply | None:
     line, station = call.line, call.station
     await station.calling.ready(line)
     if not station.calling.held(line, _named(call)).live:
-        raise Conflict("the call is over: there is nothing to be relayed")
+        raise Conflict("the call is not open")
     return reply(ways(station.config.calls, station.home, real_s(), station.entropy))
 
 

@@ -97,7 +97,7 @@ def check(kind: str, data: str, strict: Strictness) -> None:
 def _description(kind: str, text: str, strict: Strictness) -> None:
     lines = text.removesuffix("\r\n").split("\r\n")
     if len(lines) > MAX_LINES or sum(line.startswith("a=candidate:") for line in lines) > MAX_CANDIDATES:
-        raise TooLarge("a session description has too many lines or addresses")
+        raise TooLarge("a session description has too many lines")
     if lines[0] != "v=0" or not all(_LINE.fullmatch(line) for line in lines):
         raise Malformed("not a session description of a call")
     starts = [place for place, line in enumerate(lines) if line.startswith("m=")]
