@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from openline.cli.contents import CONTENTS
+from openline.station.client import Client
 from tests.e2e.cli_rig import COMMAND, Floor, at_terminal, founded, paired, process
 from tests.waiting import until
 
@@ -258,6 +259,16 @@ def test_tail_follows(alpha: Floor, bravo: Floor) -> None:
             seen = json.loads(tail.stdout.readline())
         assert seen["body"]["text"] == "After."
         tail.terminate()
+
+
+def test_a_pairing_that_somebody_left_is_said_and_can_be_ended(alpha: Floor) -> None:
+    with Client(alpha.home / "run" / "api.sock") as station:
+        left = station.post("pairings", {"again": "BRAVO", "card": ""})["pairing"]
+    done = alpha("pair", "--again", "BRAVO")
+    assert (done.code, "openline pair --end NAME" in done.err) == (1, True)
+    assert alpha("pair", "--end", "bravo", "--json").objects == [{"ended": [left]}]
+    done = alpha("pair", "--end", "bravo")
+    assert (done.code, done.err) == (1, "No pairing is under way with bravo.\n")
 
 
 def test_history_knows_since_kind_and_limit(alpha: Floor) -> None:
