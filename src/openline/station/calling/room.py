@@ -98,6 +98,11 @@ class Room:
         """
         return self.keeping.call(self._name(call))
 
+    def came_at(self, call: Call) -> int:
+        """When this station first held the ring, by its own time of day; 0 if that is not known any more."""
+        kept = self.keeping.known(self._name(call))
+        return kept.accepted if kept is not None else 0
+
     def _name(self, call: Call) -> bytes:
         return call.rung.commitment if call.caller == self.line.party else call.ring.leaf
 
