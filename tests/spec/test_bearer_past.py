@@ -72,3 +72,4 @@ def test_the_words_of_a_day() -> None:
     spans = [{"at": DAY, "was": "up"}, {"at": DAY + HOUR, "was": "down"}, {"at": DAY + 2 * HOUR, "was": "unseen"}]
     assert past_words(spans, DAY + 9 * HOUR) == "up 50 %, down 1 time"
     assert past_words(spans[2:], DAY + 9 * HOUR) == "-"
+    assert past_words(spans[1:], DAY + 9 * HOUR) == "up 0 %"  # it never was up, and did not fall

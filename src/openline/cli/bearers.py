@@ -1,5 +1,6 @@
 """Bearers, each by itself: how they stand at both ends, and a probe over exactly one."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -107,7 +108,8 @@ def past_words(past: Sequence[Json], now: int) -> str:
     if not seen:
         return "-"
     up = sum(until_ - at for at, until_, was in spans if was in {"up", "silent"})
-    falls = sum(was == "down" for _at, _until, was in spans)
+    stood = [was for _at, _until, was in spans]
+    falls = sum(was == "down" and before != "unseen" for before, was in itertools.pairwise(stood))
     words = _("up {percent} %").format(percent=100 * up // seen)
     return words + (", " + _n("down {number} time", "down {number} times", falls) if falls else "")
 

@@ -14,16 +14,17 @@ const LOOKS = {
 
 /** [{from, to, was}] of the last day, in ms. */
 function spans(past, now) {
-  return past.map(({ at, was }, place) => ({ from: Math.max(at, now - DAY_MS), to: past[place + 1]?.at ?? now, was }));
+  return past.map(({ at, was }, place) => ({ from: Math.max(at, now - DAY_MS), to: past[place + 1]?.at ?? now, was,
+    fell: was === "down" && place > 0 && past[place - 1].was !== "unseen" })); // what was not up yet has not fallen
 }
 
 /** Paths for a graph so wide, at the height `y`. */
 export function pastMarks(past, y, now, wide) {
   const x = (at) => Math.round(Math.max(0, wide - ((now - at) / DAY_MS) * wide) * 10) / 10;
   const paths = { unseen: `M0 ${y}H${past.length ? x(past[0].at) : wide}`, up: "", silent: "", fell: "" };
-  for (const { from, to, was } of spans(past, now)) {
-    if (was === "down") paths.fell += `M${x(from)} ${y - 5}V${y + 5}`;
-    else paths[was] += `M${x(from)} ${y}H${Math.max(x(to), x(from) + 0.8)}`;
+  for (const { from, to, was, fell } of spans(past, now)) {
+    if (fell) paths.fell += `M${x(from)} ${y - 5}V${y + 5}`;
+    if (was !== "down") paths[was] += `M${x(from)} ${y}H${Math.max(x(to), x(from) + 0.8)}`;
   }
   return Object.entries(paths).filter(([, d]) => d).map(([name, d]) => draw("path", { d, ...LOOKS[name] }));
 }
@@ -31,10 +32,10 @@ export function pastMarks(past, y, now, wide) {
 /** The same in words. */
 export function pastWords(past, now) {
   let [seen, up, falls] = [0, 0, 0];
-  for (const { from, to, was } of spans(past, now)) {
+  for (const { from, to, was, fell } of spans(past, now)) {
     if (was !== "unseen") seen += to - from;
     if (was === "up" || was === "silent") up += to - from;
-    falls += was === "down";
+    falls += fell;
   }
   if (!seen) return t("not known yet");
   return [t("up {number} %", { number: number(Math.floor((100 * up) / seen)) }), falls ? n(falls, "down {count} time", "down {count} times") : ""].filter(Boolean);
