@@ -1,7 +1,6 @@
 // The console begins here: who is at this screen, in which language, and what stands on the lines.
 
 import * as api from "./api.js";
-import { parting } from "./call/calls.js";
 import { button, el, fill } from "./dom.js";
 import { Live } from "./live.js";
 import { prefer, setClock } from "./moments.js";
@@ -127,7 +126,8 @@ async function lock(me) {
 }
 
 async function leave() {
-  await parting();
+  const calls = await import("./call/calls.js").catch(() => null); // where it did not load there is no call to leave
+  await calls?.parting();
   await api.post("/console/leave").catch(() => {});
   await begin();
 }
