@@ -1,5 +1,6 @@
 """Two real stations, as two processes over TLS on loopback: what people are promised of them."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -94,6 +95,22 @@ def test_it_stops_in_order_in_under_two_seconds_with_streams_open(homes: list[Ho
             here.get("status")
         assert second.stop() == 0
         assert not socket_path(alpha.folder).exists()
+
+
+def test_a_terminal_that_is_closed_ends_it_in_order_unless_it_was_told_not_to_care(homes: list[Home]) -> None:
+    with running(homes[0]) as (station,):
+        station.process.send_signal(signal.SIGHUP)
+        assert station.process.wait(60) == 0
+    told = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        with running(homes[0]) as (station,):
+            signal.signal(signal.SIGHUP, told)
+            station.process.send_signal(signal.SIGHUP)
+            with homes[0].client() as client:
+                assert client.get("status")
+            assert station.stop() == 0
+    finally:
+        signal.signal(signal.SIGHUP, told)
 
 
 def test_one_process_a_home(homes: list[Home]) -> None:

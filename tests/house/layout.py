@@ -210,6 +210,7 @@ MAP: dict[str, str] = {
     "station/bearer_past.py": "station",
     "station/bearer_state.py": "station",
     "station/main.py": "station",
+    "station/stopping.py": "station",
     "station/openapi.py": "station",
     "station/people.py": "station",
     "station/requests.py": "station",

@@ -3,7 +3,7 @@
     openline up                             what people call
     python -m openline.station HOME         the same, without the command line
 
-SIGTERM and SIGINT end it in order: streams closed, bearers said goodbye,
+SIGTERM, SIGINT and a terminal that is closed end it in order: streams closed, bearers said goodbye,
 snapshots written, store closed, in under two seconds, exit status 0. Under
 systemd it says when it is ready and that it is alive (sd_notify).
 """
@@ -13,7 +13,6 @@ import contextlib
 import errno
 import importlib
 import os
-import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +23,7 @@ from openline.station.config import Config, load_config
 from openline.station.log import Few, hear_libraries, quiet_libraries
 from openline.station.runtime import Station
 from openline.station.server import ApiServer
+from openline.station.stopping import told_by_signals
 from openline.station.unlock import Unlock
 
 SOCKET = Path("run") / "api.sock"
@@ -51,31 +51,28 @@ def main(home: Path, unlock: Unlock, *, ready: Callable[[Station], None] | None 
 
 
 async def serve(home: Path, unlock: Unlock, config: Config, *, ready: Callable[[Station], None] | None = None) -> int:
-    """Run a station in this loop until SIGTERM, SIGINT or `Station.stop`."""
+    """Run a station in this loop until a signal or `Station.stop`."""
     loop = asyncio.get_running_loop()
     async with Station.running(home, unlock, config=config) as station:
         handler = quiet_libraries(station.log)
         loop.set_exception_handler(_faults(station))
         server = ApiServer(Api(station), socket_path(home), group=config.api.group)
         await server.start()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, station.stop)
-        alive = asyncio.create_task(_say_alive())
-        try:
-            async with _console(station):
-                notify("READY=1")
-                if ready is not None:
-                    ready(station)
-                await station.wait_stopped()
-                notify("STOPPING=1")
+        with told_by_signals(station.stop):
+            alive = asyncio.create_task(_say_alive())
+            try:
+                async with _console(station):
+                    notify("READY=1")
+                    if ready is not None:
+                        ready(station)
+                    await station.wait_stopped()
+                    notify("STOPPING=1")
+                    station.feed.close()
+            finally:
+                alive.cancel()
                 station.feed.close()
-        finally:
-            alive.cancel()
-            station.feed.close()
-            await server.stop()
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.remove_signal_handler(number)
-            hear_libraries(handler)
+                await server.stop()
+                hear_libraries(handler)
     return OK
 
 

@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import json
 import os
-import signal
 import tomllib
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
@@ -32,6 +31,7 @@ from openline.station.alarms.tables import Deadman, Watched, check
 from openline.station.clock import StationClock
 from openline.station.files import private_folder, read_private, write_private
 from openline.station.log import Log, open_log
+from openline.station.stopping import told_by_signals
 
 STATE = "state"
 MOST_FILE = 1 << 20
@@ -297,11 +297,11 @@ def _in_the_log(_alarm: Raised) -> None:
 
 
 async def serve(file: Path, ready: Callable[[Switch], None], means: Means | None = None) -> None:
-    """Run a switch in this loop until SIGTERM or SIGINT. Raises Refused or Unavailable if it cannot start."""
-    loop, stopped = asyncio.get_running_loop(), asyncio.Event()
-    async with Switch.running(file, means) as switch:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stopped.set)
+    """Run a switch in this loop until a signal. Raises Refused or Unavailable if it cannot start."""
+    stopped = asyncio.Event()
+    async with contextlib.AsyncExitStack() as stack:
+        switch = await stack.enter_async_context(Switch.running(file, means))
+        stack.enter_context(told_by_signals(stopped.set))
         working, ending = asyncio.create_task(switch.work()), asyncio.create_task(stopped.wait())
         try:
             ready(switch)
@@ -313,8 +313,6 @@ async def serve(file: Path, ready: Callable[[Switch], None], means: Means | None
             for task in (working, ending):
                 task.cancel()
             await asyncio.gather(working, ending, return_exceptions=True)
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.remove_signal_handler(number)
 
 
 def acknowledge(file: Path, name: str, sign: str) -> None:
