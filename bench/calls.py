@@ -22,7 +22,7 @@ from bench.floor import Floor, floor_in
 from bench.pair import LABEL
 from bench.spread import Samples, spread
 from bench.stations import make_homes, two_stations
-from bench.steps import command, machine, take
+from bench.steps import closed, command, take
 from openline.station.client import Client
 from tests.e2e.call_sound.ears import RECORD_S, connected, listen_in, microphone, record
 from tests.e2e.call_sound.floors import Console, ended, floors, hang_up
@@ -228,12 +228,7 @@ def run(folder: Path, size: Size, only: str | None) -> dict[str, Any]:
     with floor_in(folder) as floor:
         bench = Bench(folder, size, floor)
         take(steps(bench), bench.found, only)
-        if not len(floor.samples["sign_ms"]):  # the step alone that was asked for has no time in it
-            floor.probe(20)
-        bench.found["floor"] = floor.result()
-        bench.found["operations"] = bench.operations
-        bench.found["machine"] = machine()
-    return bench.found
+        return closed(bench.found, floor, bench.operations)
 
 
 def main() -> None:

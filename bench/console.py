@@ -24,7 +24,7 @@ from bench.floor import Floor, floor_in
 from bench.pair import LABEL, POLICY
 from bench.spread import Samples, spread
 from bench.stations import Process, two_stations
-from bench.steps import command, machine, take
+from bench.steps import closed, command, take
 from tests.e2e.browser import Room, Seat, floor
 from tests.e2e.console_rig import Browser, entered, with_console
 from tests.e2e.homes import Home, join, new_home
@@ -294,12 +294,7 @@ def run(folder: Path, size: Size, only: str | None) -> dict[str, Any]:
     with floor_in(folder) as floor:
         bench = Bench(folder, size, floor)
         take(steps(bench), bench.found, only)
-        if not len(floor.samples["sign_ms"]):  # the step alone that was asked for has no time in it
-            floor.probe(20)
-        bench.found["floor"] = floor.result()
-        bench.found["operations"] = bench.operations
-        bench.found["machine"] = machine()
-    return bench.found
+        return closed(bench.found, floor, bench.operations)
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ from bench.pair import LABEL, Home
 from bench.spread import Samples, spread
 from bench.station import TEXT
 from bench.stations import Process, make_homes, two_stations
-from bench.steps import command, machine, take
+from bench.steps import closed, command, take
 
 TURN = 20
 """Messages between two looks at the floor."""
@@ -286,10 +286,7 @@ def run(folder: Path, size: Size, only: str | None) -> dict[str, Any]:
             take(steps(bench), bench.found, only)
         finally:
             bench.stop()
-        bench.found["floor"] = floor.result()
-        bench.found["operations"] = bench.operations
-        bench.found["machine"] = machine()
-    return bench.found
+        return closed(bench.found, floor, bench.operations)
 
 
 def main() -> None:

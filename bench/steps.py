@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from bench.floor import Floor
+
 S = TypeVar("S")
 
 
@@ -21,6 +23,13 @@ def take(steps: Mapping[str, Callable[[], None]], found: Mapping[str, Any], only
             step()
             fresh = {key: value for key, value in found.items() if key not in before}
             print(f"{name}: {time.monotonic() - began:.0f} s {json.dumps(fresh)}", file=sys.stderr)
+
+
+def closed(found: dict[str, Any], floor: Floor, operations: Mapping[str, Any]) -> dict[str, Any]:
+    """What was found, and behind it what every bench ends with: the floor below it, what it counted, the machine."""
+    if not len(floor.samples["sign_ms"]):  # the step alone that was asked for has no time in it
+        floor.probe(20)
+    return {**found, "floor": floor.result(), "operations": operations, "machine": machine()}
 
 
 def machine() -> dict[str, Any]:

@@ -39,6 +39,11 @@ PROFILES = {
 # What the wheels of our dependencies are built for, oldest first (glibc of Debian 9 to 13).
 GLIBC = ("manylinux1", "manylinux2010", "manylinux2014", *(f"manylinux_2_{minor}" for minor in range(5, 42)))
 
+NO_NETWORK = (
+    "no network to fetch packages from; where there is one: tools/prepare.py --fill DIR (with --dev for ./check);"
+    " carry DIR here: tools/prepare.py --offline DIR; then run this again"
+)
+
 # What pip says -> what it means. The first that fits is shown.
 CAUSES = (
     (
@@ -47,9 +52,9 @@ CAUSES = (
     ),
     ("No space left on device", "the disk is full"),
     ("CERTIFICATE_VERIFY_FAILED", "the package index shows a certificate this machine does not trust"),
-    ("Failed to establish a new connection", "no network (or give a folder of wheels: --offline DIR)"),
-    ("Temporary failure in name resolution", "no network (or give a folder of wheels: --offline DIR)"),
-    ("Connection to", "no network (or give a folder of wheels: --offline DIR)"),
+    ("Failed to establish a new connection", NO_NETWORK),
+    ("Temporary failure in name resolution", NO_NETWORK),
+    ("Connection to", NO_NETWORK),
     ("Cannot connect to proxy", "the proxy does not answer"),
     ("No matching distribution found", "a package of the lock is missing from the index or the folder"),
     ("Failed building wheel", "a package has no wheel for this machine, and building it failed"),
@@ -129,6 +134,8 @@ def has(module: str) -> bool:
 
 def make_venv(folder: Path | None) -> None:
     """An empty environment, with pip in it where this Python can give it one. Raises Failed."""
+    if not os.access(VENV if VENV.exists() else ROOT, os.W_OK):
+        raise Failed(f"nothing can be written in {ROOT}; copy that folder to a place of yours, and run it there")
     if not has("venv") or not (has("ensurepip") or pip_elsewhere(folder)):
         install_venv()
     pip = [] if has("ensurepip") else ["--without-pip"]

@@ -483,6 +483,12 @@ async function commandLine(words) {
       const name = inside ? `${inside}/${entry.name}` : entry.name
       return entry.isDirectory() ? below(place, name) : [name]
     })
+  const bytesOf = (file, name) => {
+    const found = fs.statSync(file)
+    if (!found.isFile()) throw new Wrong(`${name}: missing`)
+    if (found.size > 1 << 30) throw new Wrong(`${name}: larger than it may be`)
+    return fs.readFileSync(file)
+  }
   let status = 0
   for (const word of words) {
     const lanes = path.join(word, "lanes")
@@ -491,7 +497,7 @@ async function commandLine(words) {
       try {
         if (!isFolder(place)) throw Object.assign(new Error("no such folder"), { code: "no such folder" })
         const files = new Map(
-          below(place).map((name) => [name, async () => new Uint8Array(fs.readFileSync(path.join(place, name)))]),
+          below(place).map((name) => [name, async () => new Uint8Array(bytesOf(path.join(place, name), name))]),
         )
         console.log([`RIGHT ${place}`, ...(await verifyLane(files, expected))].join("\n"))
       } catch (problem) {

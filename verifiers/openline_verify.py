@@ -262,12 +262,12 @@ class Folder:
         self.path = path
         self.known: set[str] = set()
 
-    def read(self, name: str) -> bytes:
-        """A file's bytes. A missing one is wrong: an export lacks something."""
+    def read(self, name: str, most: int = 65_536) -> bytes:
+        """A file's bytes, at most so many. A missing one is wrong: an export lacks something."""
         self.known.add(name)
-        if not (self.path / name).is_file():
-            raise Wrong(f"{name}: missing")
-        return (self.path / name).read_bytes()
+        if not (file := self.path / name).is_file() or file.stat().st_size > most:
+            raise Wrong(f"{name}: {'larger than it may be' if file.is_file() else 'missing'}")
+        return file.read_bytes()
 
     def strangers(self) -> list[str]:
         """Files nobody asked for."""
@@ -280,7 +280,7 @@ def read_leaves(folder: Folder, size: int) -> list[bytes]:
     leaves = []
     for number, width in tiles(size):
         name = tile_path("entries", number, width)
-        data, at = folder.read(name), 0
+        data, at = folder.read(name, width * 65_537), 0
         for _ in range(width):
             end = at + 2 + int.from_bytes(data[at : at + 2], "big")
             if end > len(data) or end < at + 3:
@@ -352,7 +352,7 @@ def verify(path: Path, expected: str | None = None) -> list[str]:
             raise Wrong("milestone: not an earlier head of this lane with both signatures")
     opened = "none (no opened.jsonl)"
     if (path / "opened.jsonl").is_file():
-        opened = f"{check_opened(folder.read('opened.jsonl'), commitments)} of {size}"
+        opened = f"{check_opened(folder.read('opened.jsonl', (size + 1) * 65_536), commitments)} of {size}"
     for stranger in folder.strangers():
         raise Wrong(f"{stranger.encode('unicode_escape').decode()}: does not belong to the lane")
     return [

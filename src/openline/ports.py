@@ -185,12 +185,14 @@ class AlarmCall:
     """What leaves the building of an alarm: names and times, and nothing that anybody said."""
 
     id: str
-    """The same whenever the same call is made again: who gets it twice knows by this."""
+    """The same whenever the same call is made again: who gets it twice knows by this. Ends in .over if it is over."""
     alarm: str
     """The alarm's own id: one for all its calls."""
     station: str
     kind: str
     """A constant name: "flash", "line-fault", ..."""
+    state: str
+    """open; or that nobody needs to come any more: acknowledged (a person at the station has it), over (its cause is gone)."""
     line: str
     """The line's label, or its number if labels stay at home; empty: it is of no line."""
     precedence: str
@@ -200,7 +202,7 @@ class AlarmCall:
     since: int
     """Ms since 1970."""
     step: int
-    """Of the escalation, from 1; 0: a test."""
+    """Of the escalation, from 1; 0: a test. Of what is over, the last one that was called on that path."""
     exercise: bool
     """Nothing of it is live."""
 

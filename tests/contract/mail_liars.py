@@ -5,8 +5,8 @@ import contextlib
 from collections.abc import Callable
 from typing import Final
 
+from openline.bearers.listening import end_listening
 from openline.bearers.mail.message import PEEKED
-from openline.bearers.tls.listen import end_listening
 
 Answer = Callable[[str], bytes | None]
 """What a command of this name is answered with; None for the honest answer. `TAG` stands for the command's tag."""

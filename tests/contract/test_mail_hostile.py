@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from openline.bearers.listening import end_listening
 from openline.bearers.mail import MailBearer, MailServer, Security
 from openline.bearers.mail.limits import FLAWED_TRIES, MAX_ANSWER, MAX_LINE, MAX_MAIL
-from openline.bearers.tls.listen import end_listening
 from openline.kernel.errors import Conflict, Forbidden, Malformed, TooLarge
 from tests.contract.bearer_contract import FAR, Recorder
 from tests.contract.mail_liars import FLOOD, HANG, Answer, Liar

@@ -14,9 +14,9 @@ from dataclasses import replace
 
 import pytest
 
+from openline.bearers.listening import end_listening
 from openline.bearers.nats import Event, NatsBearer, NatsConfig
 from openline.bearers.nats.limits import MOST_LINE, MOST_MESSAGE
-from openline.bearers.tls.listen import end_listening
 from tests.contract.bearer_contract import FAR, NEAR, Recorder
 from tests.contract.nats_rig import QUICK
 from tests.contract.tls_rig import play

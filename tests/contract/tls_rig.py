@@ -8,9 +8,9 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from openline.bearers.certificate import client_context, digest_of, new_certificate, new_key
+from openline.bearers.listening import end_listening
 from openline.bearers.tls import Pace, TlsBearer, TlsConfig
 from openline.bearers.tls.limits import HELLO_BYTES, LINK_PROTOCOL, Kind
-from openline.bearers.tls.listen import end_listening
 from openline.bearers.tls.outbox import HEADER
 from tests.contract.bearer_contract import DEADLINE_S, FAR, NEAR, Recorder
 

@@ -1,5 +1,6 @@
 """The documents say what the program does: no name without its meaning, no link into nothing, no command that does not parse."""
 
+import re
 from pathlib import Path
 
 import click
@@ -63,6 +64,25 @@ def test_every_act_of_the_audit_log_is_documented() -> None:
 
     acts = {route.act for route in all_routes()} - {""}
     assert sorted(acts - words_of("people-and-roles.md")) == []
+
+
+def test_the_table_of_roles_names_every_command() -> None:
+    table = (markdown.OPERATORS / "people-and-roles.md").read_text().partition("## Let ")[0]
+    named = {word for words in re.findall(r"`([^`]+)`", table) for word in words.split()[:1]}
+    assert sorted({entry.name for entry in CONTENTS} - named) == []
+
+
+def test_every_page_of_the_documents_is_in_an_index() -> None:
+    docs = markdown.OPERATORS.parent
+    indexes = (docs / "README.md", docs / "decisions" / "README.md")
+    linked = {(page.parent / target).resolve() for page in indexes for target, _ in markdown.links(page)}
+    assert sorted(markdown.name_of(page) for page in set(docs.rglob("*.md")) - linked - set(indexes)) == []
+
+
+def test_every_file_that_the_architecture_names_is_there() -> None:
+    named = set(re.findall(r"`(\w+\.py)`", (markdown.ROOT / "ARCHITECTURE.md").read_text()))
+    assert len(named) > 20
+    assert sorted(named - {path.name for path in (markdown.ROOT / "src").rglob("*.py")}) == []
 
 
 @pytest.mark.parametrize("page", markdown.pages(), ids=markdown.name_of)

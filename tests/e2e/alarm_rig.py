@@ -85,7 +85,7 @@ class Got:
 
 
 class Receiver:
-    """Takes calls, or does what `mode` says: take, fail, refuse, redirect, hang, garbage, flood, leave."""
+    """Takes calls, or does what `mode` says: take, wait (until `let`), fail, refuse, redirect, hang, garbage, flood, leave."""
 
     def __init__(self, authority: Authority) -> None:
         self.mode = "take"
@@ -94,7 +94,7 @@ class Receiver:
         self._context = authority.context()
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listening.getsockname()[1])
-        self._ended = threading.Event()
+        self._ended, self._may = threading.Event(), threading.Event()
         threading.Thread(target=self._serve, daemon=True).start()
 
     @property
@@ -102,7 +102,16 @@ class Receiver:
         return f"https://127.0.0.1:{self.port}/alarms?to=floor"
 
     def of(self, kind: str) -> list[Got]:
-        return [each for each in list(self.got) if each.json.get("kind") == kind]
+        """Calls for somebody to come."""
+        return [each for each in list(self.got) if (each.json.get("kind"), each.json.get("state")) == (kind, "open")]
+
+    def over(self, kind: str) -> list[Got]:
+        """Words that nobody needs to come any more."""
+        return [each for each in list(self.got) if each.json.get("kind") == kind and each not in self.of(kind)]
+
+    def let(self) -> None:
+        """Take what waits."""
+        self._may.set()
 
     def close(self) -> None:
         self._ended.set()
@@ -142,12 +151,15 @@ class Receiver:
             while not self._ended.is_set():
                 wire.sendall(b"HTTP/1.1 " + b"x" * 65_536)
         elif mode != "leave":
+            if mode == "wait":
+                self._may.wait(60)
             wire.sendall(self._words(mode))
 
     def _words(self, mode: str) -> bytes:
         there = f"HTTP/1.1 307 Elsewhere\r\nLocation: {self.url}&again\r\nContent-Length: 0\r\n\r\n".encode()
         return {
             "take": b"HTTP/1.1 204 Taken\r\n\r\n",
+            "wait": b"HTTP/1.1 204 Taken\r\n\r\n",
             "fail": b"HTTP/1.1 500 Not now\r\nContent-Length: 0\r\n\r\n",
             "refuse": b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n",
             "redirect": there,

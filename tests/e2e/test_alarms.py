@@ -114,7 +114,7 @@ def test_a_flash_that_nobody_acknowledges_is_called_out_signed_and_without_a_wor
     assert got.verified()
     assert not got.verified(SECRET[::-1])
     assert set(got.json) == {
-        "id", "alarm", "station", "kind", "line", "precedence", "clock", "since", "step", "exercise",
+        "id", "alarm", "station", "kind", "state", "line", "precedence", "clock", "since", "step", "exercise",
     }  # fmt: skip
     assert got.headers["openline-id"] == got.json["id"]
     assert WORDS.encode() not in got.body
@@ -155,7 +155,7 @@ def test_the_supervisor_is_called_if_nobody_acknowledges_and_not_if_somebody_doe
             assert acts.count("alarm-acknowledge") == 6  # before and after each of the three calls
 
     asyncio.run(play())
-    assert [got.json["step"] for got in scene.supervisor.got] == [2]
+    assert [got.json["step"] for got in scene.supervisor.of("contact-missed")] == [2]
 
 
 def sees_flash(station: Station) -> bool:
@@ -314,8 +314,8 @@ def test_a_path_keeps_so_many_calls_and_no_more_and_flash_goes_first(tmp_path: P
 
 def a_call(alarm: str, precedence: str, *, since: int = 0) -> AlarmCall:
     return AlarmCall(
-        id=f"{alarm}.1", alarm=alarm, station="ALPHA", kind="flash", line="relay", precedence=precedence, clock="",
-        since=since, step=1, exercise=False,
+        id=f"{alarm}.1", alarm=alarm, station="ALPHA", kind="flash", state="open", line="relay", precedence=precedence,
+        clock="", since=since, step=1, exercise=False,
     )  # fmt: skip
 
 
@@ -494,6 +494,16 @@ def test_a_mail_is_an_alarm_too_and_says_no_more(scene: Scene) -> None:
             await until(lambda: [text for _, text in box.mails if "FLASH unattended relay" in text])
             answer = await call(alpha, "POST", "alarms/test", {"path": "ivanova"}, uid=UID)
             assert answer.json["tests"] == [{"path": "ivanova", "taken": True, "why": ""}]
+            book = alpha.alarms.calls.book
+            (alarm,) = [each for each in book.live() if each.key.kind == "unattended"]
+            await say(alpha, Watch(attended=True, role=Role.WATCH_OFFICER, sign="W1"))
+            await until(
+                lambda: [text for _, text in box.mails if "Subject: OVER ALPHA: FLASH unattended relay" in text]
+            )
+            (over,) = [text for _, text in box.mails if "Subject: OVER" in text]
+            assert f"References: <{alarm.id}.1@openline.invalid>" in over
+            assert "Nobody needs to come" in over
+            assert "acknowledge" not in over
 
     try:
         asyncio.run(play())

@@ -1,27 +1,15 @@
 """The bench of calls runs in real Chromium, and what it counts (never what it times) is what it set out to do."""
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
+from tests.benching import quick
 from tests.e2e.call_sound.floors import needs
 
 pytestmark = needs()
 
-ROOT = Path(__file__).parents[2]
-
 
 def test_the_bench_of_calls_runs_prints_every_key_and_counts_what_it_did(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.calls", "--quick", "--json", "--dir", str(tmp_path)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stderr[-2_000:]
-    found = json.loads(done.stdout)
+    found = quick("calls", tmp_path, timeout_s=600)
     for name in ("press_to_ring_ms", "answer_to_sound_ms"):
         assert set(found[name]) == {"p50", "p95", "p99"}
         assert found[name]["p50"] > 0

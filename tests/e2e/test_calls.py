@@ -225,6 +225,8 @@ def test_17_10_a_call_that_nobody_answers_is_missed_on_both_sides_with_its_cause
             if cause == "no-console":
                 high.feed.leave(called.stream)
             place = (await caller.ring())["place"]
+            if cause != "no-console":
+                await called.told("call", lambda event: event["place"] == place)
             for page in (caller, called):
                 view = await page.sees(place, lambda call: call["record"] == "agreed")
                 assert (view["state"], view["cause"], view["rings"]) == ("missed", cause, False)

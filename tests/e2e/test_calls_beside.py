@@ -209,6 +209,10 @@ def test_17_15_a_voice_message_names_its_call_and_old_calls_are_read_again(tmp_p
                 "POST", "attachments", [1, 2, 3], name="voice.ogg", media_type="audio/webm", of=place
             )
             assert sent.status == 201, sent.data
+            assert (await spoken(alpha, of=place)).status == 403  # it does not sit in the call
+            seat = {"act": "joins", "console": "ab" * 16, "fingerprint": "cd" * 32}
+            joined = await call(alpha, "POST", f"lines/relay/calls/{place}/seat", seat, uid=INTERPRETER)
+            assert joined.status == 200, joined.data
             assert (await spoken(alpha, of=place)).status == 201
             assert (await spoken(alpha)).status == 403
             view = await called.sees(place, lambda call: len(call["voice"]) == 2)
@@ -236,7 +240,9 @@ def test_17_15_a_voice_message_names_its_call_and_old_calls_are_read_again(tmp_p
             assert found[2]["voice"][0]["name"] == "voice.ogg"
             shelf = alpha.calling.room(alpha.find("relay")).shelf
             remembered = page.held(place)
-            shelf.book._calls.clear()  # as if sixty-four calls had come since
+            for gathered in shelf.book._calls.values():  # as if sixty-four calls had come since
+                shelf._forgotten(gathered)
+            shelf.book._calls.clear()
             assert page.held(place) == remembered
 
     asyncio.run(scene())

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from openline.cli.contents import CONTENTS
+from openline.station.client import Client
 from tests.e2e.cli_rig import COMMAND, Floor, at_terminal, founded, paired, process
 from tests.waiting import until
 
@@ -260,13 +261,23 @@ def test_tail_follows(alpha: Floor, bravo: Floor) -> None:
         tail.terminate()
 
 
+def test_a_pairing_that_somebody_left_is_said_and_can_be_ended(alpha: Floor) -> None:
+    with Client(alpha.home / "run" / "api.sock") as station:
+        left = station.post("pairings", {"again": "BRAVO", "card": ""})["pairing"]
+    done = alpha("pair", "--again", "BRAVO")
+    assert (done.code, "openline pair --end NAME" in done.err) == (1, True)
+    assert alpha("pair", "--end", "bravo", "--json").objects == [{"ended": [left]}]
+    done = alpha("pair", "--end", "bravo")
+    assert (done.code, done.err) == (1, "No pairing is under way with bravo.\n")
+
+
 def test_history_knows_since_kind_and_limit(alpha: Floor) -> None:
     said(alpha, "One.")
     said(alpha, "Two.")
     found = alpha("history", "BRAVO", "--kind", "message", "--limit", "2", "--json").objects
     assert [entry["body"]["text"] for entry in found] == ["One.", "Two."]
-    assert alpha("history", "BRAVO", "--since", "+1h", "--json").objects == []
-    assert "Nothing was said" in alpha("history", "BRAVO", "--since", "+1h").out
+    assert alpha("history", "BRAVO", "--since", "2090-01-01T00:00Z", "--json").objects == []
+    assert "Nothing was said" in alpha("history", "BRAVO", "--since", "2090-01-01T00:00Z").out
 
 
 # --- terms -------------------------------------------------------------------------------------------------------

@@ -10,13 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openline.cli import failures, inert, language, moments, sending
+from openline.cli import failures, inert, language, moments, output, sending
 from openline.cli.contents import CONTENTS, Entry
 from openline.cli.local import of_house
+from openline.cli.reading import KINDS as READABLE
 from openline.kernel.errors import Malformed, Unavailable
 from openline.kernel.units import Instant
 from openline.protocol import entries
 from openline.station.catalogues import read_catalogue
+from openline.station.entry_view import KINDS
 from tests.e2e import pages
 from tests.e2e.cli_rig import process, type_
 
@@ -72,6 +74,21 @@ def test_a_reader_is_told_of_hidden_characters_and_of_letters_that_look_alike() 
     assert found == inert.Flags(hidden=1, mixed=("раypal",))
 
 
+def test_a_table_is_folded_between_columns_on_a_narrow_terminal_and_a_row_is_a_line_where_there_is_none() -> None:
+    headings, rows = ("due", "reference", "subject"), [["in 9 min", "ALPHA 0001", "A bridge"], ["-", "B", ""]]
+    assert output.table(output.Output(fold_at=24), headings, rows) == [
+        "due       reference", "    subject", "in 9 min  ALPHA 0001", "    A bridge", "-         B",
+    ]  # fmt: skip
+    whole = ["due       reference   subject", "in 9 min  ALPHA 0001  A bridge", "-         B"]
+    assert output.table(output.Output(), headings, rows) == whole
+    assert output.table(output.Output(fold_at=30), headings, rows) == whole
+
+
+def test_more_words_than_a_command_takes_are_a_text_without_quotes() -> None:
+    done = type_("send", "BRAVO", "Good", "morning")
+    assert (done.code, "between quotes" in done.err) == (2, True)
+
+
 # --- moments -----------------------------------------------------------------------------------------------------
 
 
@@ -98,6 +115,23 @@ def test_two_digits_of_a_year_are_the_year_nearest_to_now() -> None:
     june_1967 = Instant(-81_000_000_000)
     assert moments.clock(moments.parse_moment("051247Z JUN 67", june_1967)) == "051247Z JUN 67"
     assert moments.parse_moment("051247Z JUN 67", june_1967) < 0 < moments.parse_moment("051247Z JUN 67", NOW)
+
+
+@pytest.mark.parametrize(
+    "typed, minutes", [("-30m", -30), ("1500Z", 30 - 1_440), ("1430Z", 0), ("1429Z", -1), ("211430Z NOV 26", 0)]
+)
+def test_where_people_speak_of_what_was_a_clock_time_is_the_last_one(typed: str, minutes: int) -> None:
+    assert moments.parse_moment(typed, NOW, past=True) == NOW + minutes * MINUTE
+
+
+@pytest.mark.parametrize("past", [False, True])
+def test_a_span_goes_one_way(past: bool) -> None:
+    with pytest.raises(Malformed):
+        moments.parse_moment("+30m" if past else "-30m", NOW, past=past)
+
+
+def test_a_history_can_be_narrowed_to_every_kind_that_a_station_names() -> None:
+    assert set(READABLE) == {*KINDS, "refused", "unknown"}
 
 
 @pytest.mark.parametrize("typed", ["", "+", "+5", "tomorrow", "2026-11-21T14:45", "2561Z", "311200Z FEB 26", "+99999d"])

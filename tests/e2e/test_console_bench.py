@@ -1,15 +1,13 @@
 """The bench of the console runs in real Chromium, and what it counts (never what it times) is what it set out to do."""
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.benching import quick
+
 pytestmark = pytest.mark.full
 
-ROOT = Path(__file__).parents[2]
 SPREADS = ("flash_pixels_ms", "tls_round_trip_ms", "two_frames_ms")
 OTHERS = (
     "flash_pixels_ratio",
@@ -22,15 +20,7 @@ OTHERS = (
 
 
 def test_the_bench_of_the_console_runs_prints_every_key_and_counts_what_it_did(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.console", "--quick", "--json", "--dir", str(tmp_path)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stderr[-2_000:]
-    found = json.loads(done.stdout)
+    found = quick("console", tmp_path, timeout_s=600)
     for name in SPREADS:
         assert set(found[name]) == {"p50", "p95", "p99"}
     assert set(OTHERS) <= set(found)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, ViewportSize
+from playwright.sync_api import Locator, Route, ViewportSize
 
 from openline.kernel.terms import Policy
 from tests.e2e.accessible import faults
@@ -63,6 +63,9 @@ def sit(room: Room, home: Home, sign: str, *roles: str, view: str = "#/call/rela
     """An officer before that view."""
     seat = room.seat(home, sign, *roles)
     seat.allow(r"status of (404|409) .*/calls/.*/(signal|connected)")  # said of a call that has just ended
+    seat.allow(
+        r"status of (404|409) .*/calls/.*/(alive|seat)"
+    )  # of a console that a loaded machine did not let speak for six seconds
     later = seat.page.get_by_role("button", name="Not now")
     if later.count():
         later.click()
@@ -224,6 +227,7 @@ def test_no_word_of_a_call_is_cut_in_any_language(room: Room, homes: list[Home])
     caller.page.keyboard.press("Control+Enter")
     called.until("document.querySelector('dialog.ringwall[open]')")
     assert cut(called) == []
+    assert cut(caller) == []
     called.page.locator("dialog.ringwall .main").click()
     for seat in (caller, called):
         seat.until(f"{HEARD} === 1")
@@ -262,11 +266,188 @@ def cut(seat: Seat) -> list[str]:
 def test_17_13_a_page_that_is_loaded_anew_takes_its_call_over_and_is_heard_again(room: Room, homes: list[Home]) -> None:
     caller, called = pair(room, homes)
     speak(caller, called)
+    focus(called)
+    called.page.keyboard.press("b")
+    called.shows("Heard and matched by")
     caller.page.reload()
     caller.shows("No console of yours is in this call now.")
     button(caller, "Take the call over at this console").click()
     for seat in (caller, called):
         seat.until(f"{HEARD} === 1")
+        seat.shows("matched earlier figures")
+        assert "Heard and matched by" not in seat.text(), "the figures are others now"
+    assert button(called, "They matched").is_visible()
+
+
+def keyed(room: Room, home: Home, sign: str) -> Seat:
+    """An officer with a passkey before the call's view."""
+    seat = room.seat(home, sign, *OFFICER)
+    seat.allow(r"status of (404|409) .*/calls/.*/(signal|connected|alive|seat)")
+    seat.authenticator()
+    seat.page.get_by_role("button", name="Make my passkey").click()
+    seat.page.get_by_role("button", name="I have them").click()
+    seat.open("#/call/relay")
+    seat.until(
+        "document.querySelector('[data-panel=place], [data-panel=record]') && document.querySelector('.hints button')"
+    )
+    return seat
+
+
+def lock(seat: Seat) -> None:
+    """As its officer does who stands up in mid-call."""
+    focus(seat)
+    seat.page.keyboard.press("l")
+    seat.shows("has locked this console")
+    seat.shows("A call is open on line")
+
+
+_SENDS = """async () => {
+    const { session } = await import("/static/js/call/calls.js");
+    return Boolean(session()?.microphone.track?.enabled);
+}"""
+
+
+def test_17_13_a_lock_in_mid_call_holds_it_and_whoever_passes_by_neither_hears_nor_is_heard(
+    room: Room, homes: list[Home]
+) -> None:
+    caller, called = keyed(room, homes[0], "K2"), sit(room, homes[1], "B4", *OFFICER)
+    caller.page.get_by_label("What about").fill("The bridge at kilometre 11")
+    speak(caller, called)
+    mine, _ = parties(caller)
+    assert caller.page.evaluate(_SENDS) is True
+    lock(caller)
+    seat_says(called, mine, 0, "on hold")
+    assert caller.page.evaluate(_SENDS) is False
+    assert caller.page.evaluate(HEARD) == 0
+    for words in ("kilometre 11", "B4"):
+        assert words not in caller.text(), "a locked page says nothing that anybody wrote, and names nobody"
+    assert faults(caller) == []
+    for _ in range(5):  # two seconds each: a console that said nothing would count as lost after six
+        with caller.page.expect_response(lambda answer: answer.url.endswith("/alive")) as answered:
+            pass
+        assert answered.value.status == 200
+    seat_says(called, mine, 0, "on hold")
+    caller.page.keyboard.press("Enter")
+    caller.until(f"{HEARD} === 1")
+    caller.shows("Your microphone is off.")
+    assert caller.page.evaluate(_SENDS) is False, "she speaks again when she says so, and not before"
+    seat_says(called, mine, 0, "muted")
+    focus(caller)
+    caller.page.keyboard.press("m")
+    seat_says(called, mine, 0, "may speak")
+    assert caller.page.evaluate(_SENDS) is True
+
+
+def test_17_13_while_one_console_is_locked_the_other_side_may_take_its_own_seat_over(
+    room: Room, homes: list[Home]
+) -> None:
+    caller, called = keyed(room, homes[0], "K3"), sit(room, homes[1], "B4", *OFFICER)
+    speak(caller, called)
+    mine, _ = parties(caller)
+    lock(caller)
+    called.page.reload()
+    called.shows("No console of yours is in this call now.")
+    button(called, "Take the call over at this console").click()
+    called.until(f"{HEARD} === 1")
+    seat_says(called, mine, 0, "on hold")
+    assert caller.page.evaluate(HEARD) == 0
+    caller.page.keyboard.press("Enter")
+    caller.until(f"{HEARD} === 1")
+
+
+def test_a_locked_page_takes_no_part_in_its_call_but_may_end_it_and_the_record_says_so(
+    room: Room, homes: list[Home]
+) -> None:
+    caller, called = keyed(room, homes[0], "K4"), sit(room, homes[1], "B4", *OFFICER)
+    speak(caller, called)
+    path = f"/v1/lines/relay/calls/{standing(homes[0])[0]['place']}"
+    console = next(seat["console"] for seat in standing(homes[0])[0]["seats"] if seat["me"])
+    lock(caller)
+    caller.allow("status of 4")
+    for rest, body in (
+        ("/typed", {"text": "MARKED"}),
+        ("/check", {"console": console, "matched": True}),
+        ("/pick-up", {"console": console, "fingerprint": "ab" * 32}),
+    ):
+        assert caller.call("POST", path + rest, body)["status"] == 423
+    for body in ({"console": "cd" * 16, "act": "takes-over", "fingerprint": "ab" * 32}, {"act": "leaves"}):
+        assert caller.call("POST", path + "/seat", body)["status"] == 400
+    assert caller.call("GET", path)["status"] == 423
+    assert caller.call("POST", path + "/hang-up", {"console": "cd" * 16})["status"] == 404
+    button(caller, "End the call").click()
+    caller.page.locator("dialog[open]").get_by_role("button", name="End the call").click()
+    caller.shows("is over.")
+    called.shows("is over. It lasted")
+    called.shows("Ended at a locked console.")
+
+
+def test_a_call_that_still_rings_is_withdrawn_when_its_console_is_locked(room: Room, homes: list[Home]) -> None:
+    caller, called = keyed(room, homes[0], "K5"), sit(room, homes[1], "B4", *OFFICER)
+    ring(caller, called)
+    focus(caller)
+    caller.page.keyboard.press("l")
+    caller.shows("has locked this console")
+    called.until("!document.querySelector('dialog.ringwall')")
+    called.shows("rang, and withdrew the call.")
+
+
+def test_beside_the_call_a_band_says_whether_one_is_heard_and_mutes(room: Room, homes: list[Home]) -> None:
+    caller, called = pair(room, homes)
+    speak(caller, called)
+    mine, _ = parties(caller)
+    caller.page.evaluate("location.hash = '#/floor'")
+    caller.shows("They hear you.")
+    assert faults(caller) == []
+    caller.page.locator(".bands").get_by_role("button", name="mute").click()
+    caller.shows("Your microphone is off.")
+    seat_says(called, mine, 0, "muted")
+    caller.page.locator(".bands").get_by_role("link", name="to the call").click()
+    caller.until(f"{HEARD} === 1")
+
+
+def test_17_13_an_officer_who_has_left_is_told_of_until_another_console_takes_over(
+    room: Room, homes: list[Home]
+) -> None:
+    caller, called = pair(room, homes)
+    speak(caller, called)
+    called.page.reload()
+    caller.shows("No officer of BRAVO is at a console now.")
+    button(called, "Take the call over at this console").click()
+    for seat in (caller, called):
+        seat.until(f"{HEARD} === 1")
+    assert "No officer of" not in caller.text()
+
+
+def test_17_13_a_console_that_was_not_heard_of_for_a_while_takes_its_own_seat_again_once(
+    room: Room, homes: list[Home]
+) -> None:
+    caller, called = pair(room, homes)
+    caller.allow("ERR_FAILED|status of 404")
+    speak(caller, called)
+    mine, _ = parties(caller)
+
+    def seat() -> dict[str, Any]:
+        (found,) = [each for each in standing(homes[0])[0]["seats"] if each["me"]]
+        return dict(found)
+
+    until(lambda: seat()["protection"] is not None, deadline_s=60)
+    before = seat()
+    caller.page.route("**/alive", lambda route: route.abort())
+    seat_says(called, mine, 0, "lost since")
+    held: list[Route] = []
+    caller.page.route("**/seat", lambda route: held.append(route))  # noqa: PLW0108 - playwright marks the function it is given
+    caller.page.unroute("**/alive")
+    for _ in range(4):  # beats that come while the station is slow to answer the first one
+        with caller.page.expect_response(lambda answer: answer.url.endswith("/alive") and answer.status == 404):
+            pass
+    assert len(held) == 1
+    for each in held:
+        each.continue_()
+    caller.page.unroute("**/seat")
+    seat_says(called, mine, 0, "may speak")
+    caller.until(f"{HEARD} === 1")
+    until(lambda: seat()["protection"] == before["protection"], deadline_s=60)
+    assert (seat()["lang"], seat()["console"]) == (before["lang"], before["console"])
 
 
 def test_17_2_a_ring_is_declined_with_a_reason_that_the_caller_reads(room: Room, homes: list[Home]) -> None:
@@ -311,6 +492,10 @@ def test_17_17_minutes_are_drafted_differed_from_replaced_and_agreed(room: Room,
     panel = called.page.locator('[data-panel="minutes"]')
     panel.get_by_role("radio", name="differs").check()
     panel.get_by_label("How it differs").fill("Until 0600Z only.")
+    agree = panel.locator("[data-act=agree]")
+    assert agree.is_hidden(), "who differs from a clause does not agree to every clause by mistake"
+    focus(called)
+    called.page.keyboard.press("g")
     panel.get_by_role("button", name="Sign my word on each clause").click()
     caller.shows("The sides differ.")
     caller.shows("Until 0600Z only.")

@@ -119,7 +119,7 @@ def test_a_station_that_falls_silent_is_called_for_once_and_is_over_when_it_spea
             assert not switch.calls.book.live()
             hands.later(30_000)
             switch.look()
-            await eventually(lambda: guard.pager.got)
+            await eventually(lambda: switch.calls.book.live()[0].called)
             hands.later(30_000)
             switch.look()
             (alarm,) = switch.calls.book.live()
@@ -130,11 +130,15 @@ def test_a_station_that_falls_silent_is_called_for_once_and_is_over_when_it_spea
             hands.later(500)
             switch.look()
             assert not switch.calls.book.live()
+            await eventually(lambda: not switch.calls.book.owed())
+            assert open_alarms(guard.file) == []
 
     asyncio.run(play())
-    (got,) = guard.pager.got
+    got, over = guard.pager.got
     assert got.verified()
     assert (got.json["kind"], got.json["station"], got.json["step"]) == ("station-silent", "ALPHA", 1)
+    assert over.verified()
+    assert over.json == got.json | {"state": "over", "id": got.json["alarm"] + ".over"}
 
 
 def test_an_escalation_goes_on_after_the_switch_was_restarted_and_every_station_has_its_time_again(guard: Post) -> None:

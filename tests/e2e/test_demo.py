@@ -213,6 +213,26 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["mine"]
 
 
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    done = demo("--once", "--fast", "--dir", str(tmp_path / "file" / "line"))
+    assert done.returncode == 1
+    assert "cannot be made" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_when_the_terminal_is_closed_nothing_is_left_behind(tmp_path: Path) -> None:
+    environment = dict(os.environ, TMPDIR=str(tmp_path), OPENLINE_LANG="en", PYTHONUNBUFFERED="1")
+    with subprocess.Popen([*RUN, "--fast"], cwd=ROOT, env=environment, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        until(lambda: any(tmp_path.iterdir()))
+        process.send_signal(signal.SIGHUP)
+        process.stdout.read()
+        assert process.wait(60) == 130
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_scenario_that_is_none_is_refused_with_its_reason(tmp_path: Path) -> None:
     bad = tmp_path / "bad.toml"
     bad.write_text('format = 1\nname = "x"\n')

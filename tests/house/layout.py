@@ -47,6 +47,7 @@ MAP: dict[str, str] = {
     "protocol/call_keys.py": "protocol",
     "protocol/call_signals.py": "protocol",
     "protocol/call_rooms.py": "protocol",
+    "protocol/call_gathering.py": "protocol",
     "protocol/call_states.py": "protocol",
     "protocol/call_views.py": "protocol",
     "protocol/calls.py": "protocol",
@@ -114,6 +115,7 @@ MAP: dict[str, str] = {
     "bearers/tls/": "bearers",
     "bearers/certificate.py": "bearers",
     "bearers/outbox.py": "bearers",
+    "bearers/listening.py": "bearers",
     "bearers/mail/": "bearers",
     "bearers/nats/": "bearers",
     "bearers/drop/": "bearers",
@@ -227,6 +229,7 @@ MAP: dict[str, str] = {
     "console/authority.py": "console",
     "console/desk.py": "console",
     "console/entering.py": "console",
+    "console/in_call.py": "console",
     "console/listening.py": "console",
     "console/local.py": "console",
     "console/officers.py": "console",
@@ -307,8 +310,9 @@ FAMILIES: dict[str, str] = {
     "bearers/certificate.py": "tls",
 }
 
-# What every store needs stands in one file: a new store seals its rows with it. So does what bearers that queue need.
-COMMON = frozenset({"stores/sealing.py", "bearers/outbox.py"})
+# What every store needs stands in one file: a new store seals its rows with it. So does what bearers that queue need,
+# and what every server of ours needs to end.
+COMMON = frozenset({"stores/sealing.py", "bearers/outbox.py", "bearers/listening.py"})
 
 PURE_LAYERS = frozenset({"kernel", "protocol", "ports"})
 

@@ -35,7 +35,7 @@ ACK = b"\x03"
 MARKER = "MARKED PLAINTEXT"
 """Stands in every text that is submitted; no bearer, notice or exception may carry it."""
 ONE_SIDED = 24
-"""Envelopes of one handshake with all that follows it. Where only one floor took a new pairing secret over, its station
+"""Envelopes of one handshake with all that follows it, for each party that hears of it. Where only one floor took a new pairing secret over, its station
 tries it again and again, after pauses that double (spec 10.22): at most one such try falls into a part of the quiet time."""
 
 
@@ -502,11 +502,15 @@ class Liveness:
     def silent(self, envelopes: int, minutes: float) -> None:
         """Call after more time without events: stations at rest are silent."""
         allowed = 20 + minutes * self._world.parties * (100 if self._world.liars() else 0.5)
-        allowed += ONE_SIDED * sum(
-            len(peer.secrets.all) > 1
-            for station in self._world.honest_stations()
-            if station.engine is not None
-            for peer in station.engine.peers.values()
+        allowed += (
+            ONE_SIDED
+            * (self._world.parties - 1)
+            * sum(
+                len(peer.secrets.all) > 1
+                for station in self._world.honest_stations()
+                if station.engine is not None
+                for peer in station.engine.peers.values()
+            )
         )
         if envelopes > allowed:
             self._checks.fail("quiet", f"{envelopes / minutes:.0f} envelopes a minute at rest")

@@ -88,7 +88,7 @@ PROFILES: dict[str, Profile] = {
         replace(_RESTORE, name="epochs-lost", restores=0.0, forget=2.0, both=True, loss=0.3),
         replace(_CRASH, name="rotation", rotations=1.5, crash=0.004, forget=0.3, cuts=0.5),
         Profile(name="flood", flood=3_000, replay=0.3, delay_ms=300, loss=0.05, crash=0.002),
-        Profile(name="quota", parties=(2,), quota=True, chaos_ms=HOUR, quiet_ms=8 * HOUR, entries=200, loss=0.1),
+        Profile(name="quota", parties=(2,), quota=True, chaos_ms=HOUR, quiet_ms=12 * HOUR, entries=200, loss=0.1),
         Profile(name="long", parties=(2,), chaos_ms=30 * HOUR, quiet_ms=30 * MINUTE, entries=150, loss=0.1, crash=0.001,
                 delay_ms=400, cuts=0.01, clocks=0.005, restores=0.0005, forget=0.0005),
         # what a bearer of 300 bit/s alone can carry in an hour

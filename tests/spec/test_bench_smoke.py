@@ -1,12 +1,9 @@
 """The bench runs, and what it counts (never what it times) is as the design has it."""
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.benching import quick
+
 SPREADS = ("one_way_ms", "round_trip_ms", "api_one_way_ms")
 OTHERS = (
     "throughput_per_s",
@@ -22,16 +19,7 @@ OTHERS = (
 
 
 def test_the_bench_runs_prints_every_key_and_counts_what_the_design_says(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.line", "--quick", "--json", "--dir", str(tmp_path)],
-        cwd=ROOT,
-        env={**os.environ, "OPENLINE_BENCH_CACHE": str(tmp_path / "cache")},
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    assert done.returncode == 0, done.stderr[-2_000:]
-    found = json.loads(done.stdout)
+    found = quick("line", tmp_path, timeout_s=240, environment={"OPENLINE_BENCH_CACHE": str(tmp_path / "cache")})
     for name in SPREADS:
         assert set(found[name]) == {"p50", "p95", "p99"}
     assert set(OTHERS) <= set(found)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openline.kernel.errors import Forbidden, Foreign, Malformed, Refused, TooLarge
-from openline.station.calling.descriptions import MAX_DESCRIPTION, TYPES, Strictness, check
+from openline.station.calling.descriptions import MAX_CANDIDATES, MAX_DESCRIPTION, TYPES, Strictness, check
 
 RECORDED = json.loads((Path(__file__).parent / "browser_said" / "chromium_call.json").read_text())
 OFFER, ANSWER = RECORDED["offer"], RECORDED["answer"]
@@ -117,6 +117,16 @@ def test_what_is_too_large_is_refused() -> None:
         '{"candidate": "candidate:1 1 udp 1 192.0.2.1 9 typ host raddr spy.example.org rport 9"}',
         '{"candidate": "candidate:1 1 udp 1 192.0.2.1 9 typ host\\r\\na=fingerprint:sha-256 AA"}',
         '{"candidate": "candidate:1 1 udp 1 fe80::1%eth0 9 typ host"}',
+        '{"candidate": "candidate:1 1 udp 1 fileserver.local 9 typ host"}',
+        '{"candidate": "candidate:1 1 udp 1 cafe.local 9 typ host"}',
+        '{"candidate": "candidate:1 1 tcp 1 192.0.2.1 22 typ host tcptype passive"}',
+        '{"candidate": "candidate:1 1 TCP 1 192.0.2.1 22 typ host tcptype so"}',
+        '{"candidate": "candidate:1 1 tcp 1 192.0.2.1 22 typ host"}',
+        '{"candidate": "candidate:1 1 udp 1 ::ffff:224.0.0.251 53 typ host"}',
+        '{"candidate": "candidate:1 1 udp 1 ff02::fb 53 typ host"}',
+        '{"candidate": "candidate:1 1 udp 1 0.0.0.0 53 typ host"}',
+        '{"candidate": "candidate:1 1 udp 1 224.0.0.251 5353 typ host"}',
+        '{"candidate": "candidate:1 1 udp 1 255.255.255.255 9 typ host"}',
         '{"candidate": "candidate:1 1 udp 1 192.0.2.1 9 typ host", "sdpMLineIndex": 7}',
         '{"candidate": "candidate:1 1 udp 1 192.0.2.1 9 typ host", "sdpMid": "a\\nb"}',
         '{"candidate": "candidate:1 1 udp 1 192.0.2.1 9 typ host", "more": 1}',
@@ -125,6 +135,16 @@ def test_what_is_too_large_is_refused() -> None:
 def test_a_candidate_out_of_shape_is_refused(data: str) -> None:
     with pytest.raises(Malformed):
         check("candidate", data, OURS)
+
+
+def test_a_candidate_that_only_calls_out_over_tcp_passes_and_a_description_with_addresses_without_end_does_not() -> (
+    None
+):
+    check("candidate", '{"candidate": "candidate:1 1 tcp 1 192.0.2.1 9 typ host tcptype active"}', OURS)
+    line = "a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n"
+    check("offer", OFFER + line * MAX_CANDIDATES, OURS)
+    with pytest.raises(TooLarge):
+        check("offer", OFFER + line * (MAX_CANDIDATES + 1), OURS)
 
 
 def test_where_only_a_relay_may_be_told_no_other_address_is() -> None:

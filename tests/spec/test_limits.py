@@ -17,6 +17,7 @@ from openline.protocol import (
     attachments,
     call_entries,
     call_rooms,
+    calls,
     delivery,
     engine,
     epochs,
@@ -30,6 +31,7 @@ from openline.protocol import (
 )
 from openline.protocol.frames import decode_content, encode_content
 from openline.station import bearer_state, meeting, minimize, probing, ways
+from openline.station.calling import descriptions
 from tests.spec.parties import LINE
 
 TEXT = (Path(__file__).resolve().parents[2] / "spec/12-limits.md").read_text()
@@ -128,6 +130,11 @@ COUNTS = {
     "RENEW_ENVELOPES": rekeying.RENEW_ENVELOPES,
     "MAX_SIGNALS": call_rooms.MAX_SIGNALS,
     "SIGNALS_PER_HOUR": call_rooms.SIGNALS_PER_HOUR,
+    "MAX_CANDIDATES": descriptions.MAX_CANDIDATES,
+    "MAX_SEAT_ACTS": calls.MAX_SEAT_ACTS,
+    "MAX_TYPED": calls.MAX_TYPED,
+    "MAX_VOICE": calls.MAX_VOICE,
+    "MAX_DRAFTS": calls.MAX_DRAFTS,
     "PAIR_ATTEMPTS": meeting.PAIR_ATTEMPTS,
 }
 

@@ -282,3 +282,18 @@ def test_8_3_a_seed_goes_ahead_of_the_first_entries_once_however_long_they_wait_
     peer.pace.busy_until = 0
     line.pass_time(120_000)
     assert peer.sent[key] == alpha.engine.book.own(urgent=False).size
+
+
+def test_9_27_what_holds_the_window_down_is_repeated_before_what_was_repeated_already() -> None:
+    """At 300 bit/s a lost ROUTINE waited for ever behind FLASH that the peer had opened long ago (simulator: thin-300 400242)."""
+    line = Line()
+    alpha = line.hosts[0]
+    for host in line.hosts:
+        host.give(Link(party=1 - host.party, largest=256, smallest=256, slow_ms=6_830, bits_per_second=300))
+    lost = said(line, alpha, "lost", Precedence.ROUTINE)
+    for number in range(16):
+        alpha.say(message(str(number), Precedence.FLASH))
+    alpha.outputs.clear()
+    line.pass_time(400_000)
+    assert lost in {sent.envelope for sent in alpha.transmitted()}
+    assert not alpha.engine.peers[1].outbox

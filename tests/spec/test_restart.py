@@ -4,11 +4,15 @@ from collections import deque
 
 import pytest
 
+from openline.kernel.codec import encode
 from openline.kernel.errors import Conflict
-from openline.kernel.lane import GENERATION_ZERO
-from openline.protocol.entries import Cause, GenerationEntry, Precedence
+from openline.kernel.lane import GENERATION_ZERO, leaf_of, sign_head
+from openline.protocol.entries import Cause, GenerationEntry, Kind, Precedence
 from openline.protocol.events import Commit
+from openline.protocol.frames import FullEntries
+from openline.protocol.generations import MAX_GENERATIONS
 from openline.protocol.records import Mark
+from openline.protocol.succession import SUCCEED_AGAIN_MS, SUCCEED_AT_ONCE
 from tests.spec.line import Host, Line, message
 
 
@@ -323,3 +327,79 @@ def test_13_11_a_generation_that_ended_before_it_was_written_leaves_nothing() ->
     assert not bravo.noticed("refused-entry")
     assert len(openings(bravo, alpha)) == 1
     assert alpha.engine.fold.digest() == bravo.engine.fold.digest()
+
+
+def twins(line: Line) -> tuple[Host, Host]:
+    """ALPHA twice, both from one backup without its mark; the one that is not in the line's place hears nothing."""
+    alpha = line.hosts[0]
+    backup = alpha.store.backup()
+    twin = Host(line, 0, alpha.name)
+    for number, host in enumerate((alpha, twin)):
+        host.mark, host.seed = None, 1_000_000 * (number + 1)
+        host.restore(backup)
+    return alpha, twin
+
+
+def take_turns(line: Line, copies: tuple[Host, Host], turns: int) -> None:
+    """First the one has the other side's ear, then the other."""
+    for turn in range(turns):
+        line.hosts[0] = copies[turn % 2]
+        line.under_way.clear()
+        line.link_all()
+        line.hosts[0].say(message(f"turn {turn}"))
+        line.pass_time(15_000)
+
+
+def test_13_17_two_copies_that_both_run_do_not_use_up_the_generations_of_a_line() -> None:
+    line = Line()
+    copies, bravo = twins(line), line.hosts[1]
+    take_turns(line, copies, 44)
+    opened = len({str(put.generation) for put in bravo.store.generations() if put.party == 0})
+    assert SUCCEED_AT_ONCE < opened < MAX_GENERATIONS // 2
+    for copy in copies:
+        assert copy.noticed("second-writer")
+        assert not copy.noticed("generations-exhausted")
+    assert {f"turn {turn}" for turn in range(44)} <= set(bravo.texts())
+    # The copy is found and stopped; the other is started again, and is heard at once.
+    line.hosts[0] = copies[0]
+    copies[0].boot()
+    line.link_all()
+    bravo.say(message("one of you is left"))
+    line.pass_time(60_000)
+    assert copies[0].engine.fold.digest() == bravo.engine.fold.digest()
+    own = bravo.engine.book.own(urgent=False)
+    assert bravo.engine.peers[0].holds[own.lane.key] == own.size
+
+
+def test_13_17_one_that_waits_opens_another_generation_by_itself() -> None:
+    line = Line()
+    copies, bravo = twins(line), line.hosts[1]
+    take_turns(line, copies, 2 * SUCCEED_AT_ONCE + 6)
+    passed = line.hosts[0] = min(copies, key=lambda copy: copy.engine.book.mine.counter)
+    before = max(copy.engine.book.mine.counter for copy in copies)
+    assert passed.engine.book.mine.counter < before
+    line.link_all()
+    bravo.say(message("to whoever is there"))
+    line.pass_time(SUCCEED_AGAIN_MS << 3)
+    assert passed.engine.book.mine.counter > before
+    own = bravo.engine.book.own(urgent=False)
+    assert bravo.engine.peers[0].holds[own.lane.key] == own.size
+
+
+def test_4_18_a_lost_kind_3_entry_of_an_ended_generation_comes_back_without_a_handshake() -> None:
+    """The last word of a copy that is gone: nothing follows it, and the author knows nothing of it."""
+    line = Line()
+    copies, bravo = twins(line), line.hosts[1]
+    take_turns(line, copies, 2)
+    gone, left = copies[0], copies[1]
+    lane = gone.engine.book.lane(0, gone.engine.book.mine)
+    state = gone.engine.book.state(lane)
+    gone.write(int(Kind.ACK), encode({}), urgent=True)
+    row = gone.store.entries(lane, 0, state.size)[-1]
+    assert row.entry.kind == encode(int(Kind.ACK))
+    signature = sign_head(gone.signer, state.head()).ed25519
+    items = ((leaf_of(lane, row.index, row.entry), row.entry),)
+    left.lie(1, FullEntries(lane=lane, first=row.index, items=items, signature=signature))
+    line.pass_time(30_000)
+    assert left.engine.book.state(lane).size == state.size
+    assert left.engine.fold.digest() == bravo.engine.fold.digest()

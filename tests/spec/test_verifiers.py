@@ -329,3 +329,24 @@ def test_14_8_a_size_that_is_a_lie_costs_nothing(tmp_path: Path) -> None:
     folder = write(tmp_path, {**files, "checkpoint": note(sign_head(OWNER, lie), OWNER.public)})
     with pytest.raises(VERIFIER.Wrong, match="missing"):
         VERIFIER.verify(folder)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("name", ["checkpoint", "vkey", "opened.jsonl", "tile/0/000.p/2", "tile/entries/000.p/2"])
+def test_14_8_a_file_without_end_is_wrong_and_is_not_read(program: list[str], name: str, tmp_path: Path) -> None:
+    """Four gigabytes of nothing cost a disk no room, and a reader all its memory."""
+    folder = make(tmp_path / "0.0", 2)
+    with (folder / name).open("r+b") as file:
+        file.truncate(4 << 30)
+    done = run(program, folder)
+    assert (done.returncode, "larger than it may be" in done.stdout) == (1, True), (done.stdout, done.stderr)
+
+
+@pytest.mark.full
+def test_14_8_a_device_in_the_place_of_a_file_is_not_read_by_node_either(tmp_path: Path) -> None:
+    folder = make(tmp_path / "0.0", 2)
+    (folder / "checkpoint").unlink()
+    (folder / "checkpoint").symlink_to("/dev/zero")
+    for program in (["node", str(NODE)], [sys.executable, str(PYTHON)]):
+        done = run(program, folder)
+        assert (done.returncode, "missing" in done.stdout) == (1, True), (done.stdout, done.stderr)

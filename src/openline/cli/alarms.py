@@ -58,7 +58,7 @@ def _list(desk: Desk) -> None:
     lines += ["", *_paths(out, found, now)]
     if past:
         lines += ["", _("Past:")]
-        ends = [_("id"), _("alarm"), _("line"), _("since"), _("ended"), _("by")]
+        ends = [_("id"), _("alarm"), _("line"), _("since"), _("ended"), _("by"), _("told so")]
         lines += table(out, ends, [_past(alarm, now) for alarm in past[:10]])
     out.answer(found, lines)
 
@@ -83,6 +83,7 @@ def _past(alarm: Json, now: int) -> list[Cell | str]:
         until(int(alarm["since"]), now),
         until(int(alarm["ended"]), now) if alarm["ended"] else "-",
         inert_line(str(alarm["sign"])) or "-",
+        ", ".join(alarm["told"]) or "-",
     ]
 
 

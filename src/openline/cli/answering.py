@@ -64,7 +64,7 @@ def receipt_(
     if unit is not None:
         entry["unit"] = unit.upper()
     if at is not None:
-        entry["at"] = moment_of(at, station.now())
+        entry["at"] = moment_of(at, station.now(), past=True)
     answer = station.post(line, entry)
     said = [inert_line(str(ref["reference"])), step_word(step)]
     said += [_("to {role}").format(role=role_word(relayed_to.lower()))] if relayed_to else []

@@ -162,7 +162,7 @@ def search_(
     station, out = desk.station, desk.out
     asked: Json = {"q": " ".join(f'"{word}"' if " " in word else word for word in words), "limit": limit}
     now = station.now()
-    asked |= {name: moment_of(text, now) for name, text in (("from", since), ("to", until)) if text}
+    asked |= {name: moment_of(text, now, past=True) for name, text in (("from", since), ("to", until)) if text}
     asked |= {name: text for name, text in (("line", line), ("precedence", precedence and precedence.lower())) if text}
     answer = station.client.get("search", **asked)
     rows = [

@@ -176,7 +176,7 @@ def contact_(
     now = station.now()
     entry: Json = {"kind": "contact", "outcome": outcome, "text": text, **acting(role, sign)}
     if at is not None:
-        entry["at"] = moment_of(at, now)
+        entry["at"] = moment_of(at, now, past=True)
     if name is None:
         if medium is None or outcome != "kept":
             raise usage(

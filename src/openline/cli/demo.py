@@ -25,9 +25,10 @@ import click
 
 from openline.cli import demo_consoles as consoles
 from openline.cli import scenario as parts
+from openline.cli.command import Helped
 from openline.cli.demo_consoles import Door
 from openline.cli.demo_views import Narrator
-from openline.cli.language import _, choose, language, wanted
+from openline.cli.language import LANGUAGES, _, choose, language, wanted
 from openline.cli.output import output_for
 from openline.cli.playing import Played, Player
 from openline.cli.scenario import Scenario, StationKey, Step, load
@@ -295,8 +296,14 @@ def _folder(chosen: Path | None) -> Path:
     if chosen is None:
         return Path(tempfile.mkdtemp(prefix="openline-demo-"))
     chosen = chosen.absolute()
-    chosen.mkdir(parents=True, exist_ok=True)
-    if any(chosen.iterdir()):
+    try:
+        chosen.mkdir(parents=True, exist_ok=True)
+        empty = not any(chosen.iterdir())
+    except OSError:
+        raise Failed(
+            _("{folder} cannot be made or read. Name a folder of yours with --dir.").format(folder=chosen)
+        ) from None
+    if not empty:
         raise Failed(_("{folder} is not empty. Name another folder with --dir, or empty it.").format(folder=chosen))
     return chosen
 
@@ -305,22 +312,50 @@ def _interrupted(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-@click.command(
-    help="Open a demonstration line between two stations on this machine, with both consoles in the browser, and play"
-    " a scenario through it. At a terminal both stay open until Ctrl-C."
-)
-@click.option("--scenario", "file", type=click.Path(path_type=Path), help="Play this file (default: 2025-contact).")
-@click.option("--once", is_flag=True, help="End when the scenario is over, instead of leaving both stations up.")
-@click.option("--fast", is_flag=True, help="Do not wait for people to look, and end when the scenario is over.")
-@click.option(
-    "--dir", "chosen", type=click.Path(path_type=Path), help="Keep everything in this folder; it must be empty."
-)
-@click.option("--lang", type=click.Choice(["en", "fr", "ru"]), help="Language of the narration.")
-def main(*, file: Path | None, once: bool, fast: bool, chosen: Path | None, lang: str | None) -> None:
+def command() -> Helped:
+    """./demo, its help in the chosen language."""
+    path = click.Path(path_type=Path)
+    made = Helped(
+        "demo",
+        callback=run,
+        params=[
+            click.Option(
+                ["--scenario", "file"], type=path, metavar="FILE", help=_("Play this file (default: 2025-contact).")
+            ),
+            click.Option(
+                ["--once"],
+                is_flag=True,
+                help=_("End when the scenario is over, instead of leaving both stations up."),
+            ),
+            click.Option(
+                ["--fast"],
+                is_flag=True,
+                help=_("Do not wait for people to look, and end when the scenario is over."),
+            ),
+            click.Option(
+                ["--dir", "chosen"],
+                type=path,
+                metavar="DIR",
+                help=_("Keep everything in this folder; it must be empty."),
+            ),
+            click.Option(["--lang"], type=click.Choice(LANGUAGES), help=_("Language of the narration.")),
+        ],
+        help=_(
+            "Open a demonstration line between two stations on this machine, with both consoles in the browser, and"
+            " play a scenario through it. At a terminal both stay open until Ctrl-C."
+        ),
+    )
+    made.examples = ("./demo --fast", "./demo --scenario examples/scenarios/1967-hotline.toml")
+    return made
+
+
+def run(*, file: Path | None, once: bool, fast: bool, chosen: Path | None, lang: str | None) -> None:
     """Run the demonstration."""
     choose(lang or wanted([]))
     for stop in (signal.SIGTERM, signal.SIGINT):  # also where a shell started us with Ctrl-C ignored
         signal.signal(stop, _interrupted)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # a closed terminal; nohup has it ignored
+        signal.signal(signal.SIGHUP, _interrupted)
     try:
         scenario = load(file or SCENARIOS / "2025-contact.toml")
     except (Refused, Unavailable) as flaw:
@@ -352,7 +387,8 @@ def main(*, file: Path | None, once: bool, fast: bool, chosen: Path | None, lang
             shutil.rmtree(folder, ignore_errors=True)
 
 
-__all__ = ["Demo", "Played", "main"]
+__all__ = ["Demo", "Played", "command", "run"]
 
 if __name__ == "__main__":
-    main()
+    choose(wanted(sys.argv[1:]))
+    command().main(prog_name="./demo")

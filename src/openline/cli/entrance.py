@@ -1,5 +1,6 @@
 """The way in: choose the language, run the command, and end every failure in words and a code."""
 
+import errno
 import sys
 from collections.abc import Sequence
 from types import TracebackType
@@ -7,9 +8,11 @@ from typing import NoReturn
 
 import click
 
-from openline.cli.failures import Exit, Failure, of_usage
+from openline.cli.failures import Exit, Failure, nobody_answered, of_usage
 from openline.cli.language import _, choose, wanted
 from openline.kernel.errors import Refused, Unavailable
+
+_USED_UP = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT})
 
 
 def enter(words: Sequence[str] | None = None) -> int:
@@ -35,7 +38,9 @@ def enter(words: Sequence[str] | None = None) -> int:
         return _end(of_usage(error), as_json=asked_for_json(typed))
     except click.ClickException as error:
         return _end(Failure(Exit.UNAVAILABLE, error.format_message()), as_json=asked_for_json(typed))
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as stop:
+        if isinstance(stop.__context__, EOFError):
+            return _end(nobody_answered(), as_json=asked_for_json(typed))
         sys.stderr.write("\n" + _("Stopped.") + "\n")
         return Exit.INTERRUPTED
 
@@ -52,7 +57,13 @@ def _end(failure: Failure, *, as_json: bool) -> int:
 
 
 def own_mistake(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> NoReturn:
-    """What is not caught is our mistake: say where, quote nothing, and end."""
+    """What is not caught is our mistake, or the machine's end: say where, quote nothing, and end."""
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _USED_UP):
+        sys.stderr.write(
+            _("This machine has no memory, no open files or no room left for the program.") + "\n"
+            + _("Make room or raise the limits, and try again.") + "\n"
+        )  # fmt: skip
+        raise SystemExit(Exit.UNAVAILABLE)
     del error  # its text may hold what somebody wrote
     places: list[str] = []
     while trace is not None:

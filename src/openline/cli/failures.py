@@ -97,6 +97,15 @@ def usage(message: str, do: str = "") -> Failure:
     return Failure(Exit.USAGE, message, do)
 
 
+def nobody_answered() -> Failure:
+    """The command asked, and its standard input had ended."""
+    return refused(
+        _("Something was asked, and nobody answered."),
+        _("Type it at a terminal. What may be said beforehand stands in --help."),
+        name="not-confirmed",
+    )
+
+
 def unavailable(message: str, do: str = "", *, name: str = "") -> Failure:
     """The world does not let us."""
     return Failure(Exit.UNAVAILABLE, message, do, name=name)
@@ -119,6 +128,11 @@ def of_usage(error: click.UsageError) -> Failure:
             return usage(_("{option} needs something after it.").format(option=_shown(error.option_name)), see)
         case click.BadParameter():
             return _of_value(error, see)
+        case _ if error.format_message().startswith("Got unexpected extra argument"):
+            return usage(
+                _("There are more words than this command takes."),
+                _('A text of several words stands between quotes: "...". {see}').format(see=see),
+            )
         case _:
             return usage(inert_line(error.format_message()), see)
 

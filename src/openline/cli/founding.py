@@ -109,7 +109,9 @@ def _new_home(home: Path, name: str) -> Path:
     """The folder, if a station of that name may be made in it. Raises Failure."""
     from openline.kernel.terms import check_name
     from openline.station.config import FILE
+    from openline.station.files import check_path
 
+    check_path(home)
     try:
         check_name(name)
     except Malformed:

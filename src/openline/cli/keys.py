@@ -15,6 +15,7 @@ from openline.cli.language import _
 from openline.cli.local import Json, Local
 from openline.cli.moments import clock
 from openline.cli.output import Cell, table
+from openline.cli.terms import said_yes
 
 if TYPE_CHECKING:
     from openline.kernel.crypto import Signer
@@ -138,10 +139,7 @@ def _ask_stolen(role: str) -> None:
         "data": _("Everything in this station is held for stolen. Nothing is rescued until you have paired again."),
         "root": _("The root key cannot be replaced on a line that stands: a new station and new lines must follow."),
     }
-    typed = click.prompt(
-        said[role] + "\n" + _("To say so on the line, type yes"), default="", show_default=False, err=True
-    )
-    if str(typed).strip() != "yes":
+    if not said_yes(said[role] + "\n" + _("To say so on the line, type yes")):
         raise refused(_("Nothing was changed."), "", name="not-confirmed")
 
 
@@ -346,6 +344,7 @@ def rebuild_(
     from openline.cli.moments import now_ms
     from openline.cli.unlocking import chosen
     from openline.station.config import FILE
+    from openline.station.files import check_path
     from openline.station.line_papers import read_papers
     from openline.station.rebuilding import Wanted, rebuild_home
 
@@ -358,7 +357,7 @@ def rebuild_(
         )
     read = [read_papers(_text(file)) for file in papers]
     signer = _root(home, root.absolute(), root_key_file)
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    check_path(home).mkdir(mode=0o700, parents=True, exist_ok=True)
     unlock = chosen(key_file, _("A passphrase for this station"))
     wanted = Wanted(listen=tuple(listen), addresses=tuple(addresses) or None, language=language())
     made = rebuild_home(home, read, root=signer, unlock=unlock, wanted=wanted, now=now_ms())

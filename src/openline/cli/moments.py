@@ -20,16 +20,20 @@ def now_ms() -> Instant:
     return Instant(time.time_ns() // 1_000_000)
 
 
-def parse_moment(text: str, now: Instant) -> Instant:
-    """A moment: +30m from `now`, 211430Z NOV 26, the next 1430Z, or 2026-11-21T14:30Z. Raises Malformed."""
+def parse_moment(text: str, now: Instant, *, past: bool = False) -> Instant:
+    """A moment: +30m from `now`, 211430Z NOV 26, the next 1430Z, or 2026-11-21T14:30Z. Raises Malformed.
+
+    Where people speak of what was (`past`): -30m before `now`, and the last 1430Z.
+    """
     typed = text.strip()
-    if typed.startswith("+"):
-        return _bounded(now + parse_span(typed[1:]))
+    if typed.startswith("-" if past else "+"):
+        distance = parse_span(typed[1:])
+        return _bounded(now - distance if past else now + distance)
     squeezed = "".join(typed.upper().split())
     if found := _GROUP.fullmatch(squeezed):
         return _group(found, now)
     if found := _CLOCK.fullmatch(squeezed):
-        return _next(found, now)
+        return _nearest(found, now, past=past)
     try:
         when = datetime.fromisoformat(typed)
     except ValueError:
@@ -69,11 +73,13 @@ def _group(found: re.Match[str], now: Instant) -> Instant:
     return Instant(round(when.timestamp() * 1_000))
 
 
-def _next(found: re.Match[str], now: Instant) -> Instant:
+def _nearest(found: re.Match[str], now: Instant, *, past: bool) -> Instant:
     hour, minute = int(found[1]), int(found[2])
     if hour > 23 or minute > 59:
         raise Malformed("no such day or time of day")
     today = now - now % _DAY_MS + (hour * 60 + minute) * _MINUTE_MS
+    if past:
+        return _bounded(today if today <= now else today - _DAY_MS)
     return _bounded(today if today > now else today + _DAY_MS)
 
 

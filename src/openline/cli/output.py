@@ -17,6 +17,8 @@ from openline.cli.inert import width
 MOST_COLUMNS = 110
 """A text is not read across wider lines."""
 
+_GAP, _SET_IN = "  ", "    "
+
 # The eight colours every terminal has; the theme decides how they look (shared meaning: work, look, act, chosen, ...).
 _COLOURS = {"work": "32", "look": "33", "act": "1;31", "chosen": "35", "absent": "36", "peer": "36", "quiet": "2"}
 
@@ -29,6 +31,8 @@ class Output:
     colour: bool = False
     unicode: bool = True
     columns: int = 80
+    fold_at: int = 0
+    """The terminal's own columns, at which rows of tables are folded; 0 where there is no terminal: a row is a line."""
     terminal: bool = False
     """Whether a person sits at both ends: may be asked."""
 
@@ -77,11 +81,13 @@ def output_for(*, as_json: bool, environment: Mapping[str, str] = os.environ) ->
             reconfigure(errors="backslashreplace")
     encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
     colour = terminal and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
+    columns = shutil.get_terminal_size((80, 24)).columns
     return Output(
         json=as_json,
         colour=colour and not as_json,
         unicode=encoding.startswith("utf"),
-        columns=min(shutil.get_terminal_size((80, 24)).columns, MOST_COLUMNS),
+        columns=min(columns, MOST_COLUMNS),
+        fold_at=columns if terminal else 0,
         terminal=terminal and sys.stdin.isatty(),
     )
 
@@ -95,23 +101,35 @@ class Cell:
 
 
 def table(out: Output, headings: Sequence[str], rows: Iterable[Sequence[Cell | str]]) -> list[str]:
-    """Rows under their headings, in columns as wide as they must be."""
+    """Rows under their headings, in columns as wide as they must be; folded between columns on a narrow terminal."""
     cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
     if not cells:
         return []
     widths = [width(heading) for heading in headings]
     for row in cells:
         widths = [max(known, width(cell.text)) for known, cell in zip(widths, row, strict=True)]
-    top = "  ".join(_padded(heading, wide) for heading, wide in zip(headings, widths, strict=True)).rstrip()
-    lines = [out.paint(top, "quiet")]
+    groups = _folded(widths, out.fold_at)
+    lines = [out.paint(line, "quiet") for line in _row(out, [Cell(heading) for heading in headings], widths, groups)]
     for row in cells:
-        shown = [
-            (out.paint(cell.text, cell.meaning) if cell.meaning else cell.text) + " " * (wide - width(cell.text))
-            for cell, wide in zip(row, widths, strict=True)
-        ]
-        lines.append("  ".join(shown).rstrip())
+        lines += _row(out, row, widths, groups)
     return lines
 
 
-def _padded(text: str, wide: int) -> str:
-    return text + " " * (wide - width(text))
+def _folded(widths: Sequence[int], columns: int) -> list[range]:
+    """Which cells of a row share a line: all, or as many as fit; a line after the first is set in."""
+    begins, used = [0], 0
+    for place, wide in enumerate(widths):
+        if columns and place > begins[-1] and used + wide > columns:
+            begins.append(place)
+            used = len(_SET_IN)
+        used += wide + len(_GAP)
+    return [range(*pair) for pair in zip(begins, [*begins[1:], len(widths)], strict=True)]
+
+
+def _row(out: Output, row: Sequence[Cell], widths: Sequence[int], groups: Sequence[range]) -> list[str]:
+    shown = [
+        (out.paint(cell.text, cell.meaning) if cell.meaning else cell.text) + " " * (wide - width(cell.text))
+        for cell, wide in zip(row, widths, strict=True)
+    ]
+    lines = [_GAP.join(shown[place] for place in group).rstrip() for group in groups]
+    return [lines[0], *(_SET_IN + line for line in lines[1:] if line)]

@@ -176,6 +176,7 @@ def card_lines(out: Output, card: "Card") -> list[str]:
         "openline pair bravo.card --terms terms.toml",
         "openline pair bravo.card --terms terms.toml --label RELAY --fingerprint '26302 60150 ... 41688' --yes",
         "openline pair --again BRAVO",
+        "openline pair --end BRAVO",
     ),
 )  # fmt: skip
 @click.argument("card", required=False, type=click.Path(path_type=Path, allow_dash=True))
@@ -184,6 +185,7 @@ def card_lines(out: Output, card: "Card") -> list[str]:
     metavar="LINE",
     help=_("A new pairing key for a line that stands; CARD only if the other station has a new one."),
 )
+@click.option("--end", metavar="NAME", help=_("End the pairing with that station that somebody left."))
 @click.option(
     "--terms",
     type=click.Path(path_type=Path),
@@ -198,6 +200,7 @@ def pair_(
     *,
     card: Path | None,
     again: str | None,
+    end: str | None,
     terms: Path | None,
     label: str | None,
     fingerprint: str | None,
@@ -206,6 +209,9 @@ def pair_(
     """Pair with another station."""
     import msgspec
 
+    if end is not None:
+        _end(desk, end)
+        return
     if again is not None:
         pair_again(desk, again, card, fingerprint)
         return
@@ -299,6 +305,21 @@ def _begin(station: Local, body: Json, theirs: "Card") -> Json:
                 return dict(each)
         raise
     return begun
+
+
+def _end(desk: Desk, name: str) -> None:
+    """End what is under way with the station of that name. Raises Failure if nothing is."""
+    client = desk.station.client
+    found = [
+        str(each["pairing"])
+        for each in client.get("pairings")["pairings"]
+        if each["state"] not in {"open", "refused"} and name.upper() in {each["peer"]["name"], each["label"].upper()}
+    ]
+    if not found:
+        raise refused(_("No pairing is under way with {name}.").format(name=inert_line(name)))
+    for pairing in found:
+        client.delete(f"pairings/{pairing}")
+    desk.out.answer({"ended": found}, [_("Ended: the pairing with {name}.").format(name=inert_line(name))])
 
 
 def _give_up(station: Local, place: str) -> None:

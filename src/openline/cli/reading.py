@@ -16,10 +16,13 @@ from openline.cli.sending import moment_of
 from openline.cli.waiting import first_clock_first, waiting_on
 
 KINDS = (
-    "message", "receipt", "interim", "decline", "watch", "service", "suspend", "lift", "test", "attachment", "terms",
-    "propose", "assent", "epoch", "generation", "keys", "contact", "countersign",
+    "message", "receipt", "interim", "decline", "query", "answer", "translation", "service", "contact", "countersign",
+    "ring", "pick-up", "refusal", "hang-up", "seat", "typed-line", "minutes", "minutes-word", "watch", "suspend",
+    "lift", "test", "attachment", "attachment-receipt", "propose", "assent", "terms", "generation", "epoch", "keys",
+    "ack", "refused", "unknown",
 )  # fmt: skip
-QUIET = frozenset({"ack", "epoch", "attachment-receipt", "attachment_receipt"})
+"""Every kind of entry; then those that are none: refused, and of a newer program."""
+QUIET = frozenset({"ack", "epoch", "attachment-receipt"})
 """Kinds that a history leaves out unless asked: housekeeping between the stations."""
 
 
@@ -104,7 +107,7 @@ def history_(desk: Desk, *, line: str, since: str | None, kind: str | None, limi
     """Show a line's entries; with --json one object a line."""
     station = desk.station
     station.line(line)
-    after = moment_of(since, station.now()) if since is not None else None
+    after = moment_of(since, station.now(), past=True) if since is not None else None
     found: list[Json] = []
     for entry in station.backwards(line, kind=kind):
         if after is not None and int(entry["time"]) < after:

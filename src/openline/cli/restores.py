@@ -49,7 +49,9 @@ def _cause(told: Mapping[str, Any]) -> str:
     words = {
         "restored": _("restored from an old copy"),
         "rotation": _("the keys of its lanes were changed"),
-        "superseded": _("it was shown a generation of its own that it did not know"),
+        "superseded": _(
+            "it was shown a generation of its own that it did not know: it was restored before, or a copy of it runs"
+        ),
         "compromised": _("its lane key was held for stolen"),
     }
     return words.get(str(told["cause"]), inert_line(str(told["cause"])))

@@ -50,9 +50,10 @@ def restore_(desk: Desk, *, file: Path, key_file: Path | None, unlock_file: Path
     from openline.cli.unlocking import chosen, existing
     from openline.station.backup import check_backup, restore_backup
     from openline.station.config import FILE
+    from openline.station.files import check_path
     from openline.station.places import Places
 
-    home = desk.home.absolute()
+    home = check_path(desk.home.absolute())
     if home.is_dir() and any(home.iterdir()):
         raise refused(
             _("The folder {home} is not empty.").format(home=inert_line(str(home))),

@@ -206,17 +206,19 @@ def text_of(text: str | None) -> str:
     return text
 
 
-def moment_of(text: str, now: Instant) -> Instant:
-    """A moment as typed. Raises Failure saying how one is written."""
+def moment_of(text: str, now: Instant, *, past: bool = False) -> Instant:
+    """A moment as typed; `past` where it is about what was. Raises Failure saying how one is written."""
     try:
-        return parse_moment(text, now)
+        return parse_moment(text, now, past=past)
     except Malformed as error:
         zone = str(error) == "a moment without its zone"
         said = _("{text} has no time zone.") if zone else _("{text} is not a moment.")
-        raise usage(
-            said.format(text=inert_line(text)),
-            _("Write +30m, 1430Z, 211430Z NOV 26 or 2026-11-21T14:30Z (Z is UTC)."),
-        ) from None
+        written = (
+            _("Write -30m, 1430Z, 211430Z NOV 26 or 2026-11-21T14:30Z (Z is UTC).")
+            if past
+            else _("Write +30m, 1430Z, 211430Z NOV 26 or 2026-11-21T14:30Z (Z is UTC).")
+        )
+        raise usage(said.format(text=inert_line(text)), written) from None
 
 
 def span_of(text: str) -> int:

@@ -146,7 +146,12 @@ def sign_by_word(question: str) -> bool:
     """The separate act by which people sign. Raises Failure unless the word is yes."""
     from openline.cli.failures import refused
 
-    typed = str(click.prompt(question, default="", show_default=False, err=True))
-    if typed.strip().lower() not in {"yes", "oui", "да"}:
+    if not said_yes(question):
         raise refused(_("Not signed. Nothing changed."), name="not-confirmed")
     return True
+
+
+def said_yes(question: str) -> bool:
+    """Whether the word yes was typed in full, in any language of the program."""
+    typed = str(click.prompt(question, default="", show_default=False, err=True))
+    return typed.strip().lower() in {"yes", "oui", "да"}

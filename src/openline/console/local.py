@@ -2,7 +2,8 @@
 
 What a locked page may see, and an officer who may not read what is said, is
 the state of the lines, and alarms, which never say what anybody said; of a
-FLASH that comes in, that one came and where; of a call, that it rings.
+FLASH that comes in, that one came and where; of a call, that it rings. A call
+in which a locked page's own console sits goes on (in_call.py).
 """
 
 import asyncio
@@ -11,8 +12,10 @@ from typing import Any, Final
 
 import msgspec
 
+from openline.console import in_call
 from openline.console.app import App, answer
 from openline.console.desk import Desk
+from openline.console.officers import Officer
 from openline.console.sessions import Session
 from openline.console.visits import PAGE, Locked, SignedOut, own_page, signed_in
 from openline.kernel.errors import Refused, TooLarge, Unavailable
@@ -63,8 +66,15 @@ class _Call(msgspec.Struct, frozen=True):
     rings: bool
 
 
+class _Signal(msgspec.Struct, frozen=True):
+    """In which call something is said to a seat."""
+
+    call: str
+
+
 _ENTRY: Final = msgspec.json.Decoder(_Entry)
 _CALL: Final = msgspec.json.Decoder(_Call)
+_SIGNAL: Final = msgspec.json.Decoder(_Signal)
 
 
 class LocalApi:
@@ -85,7 +95,7 @@ class LocalApi:
                 raise SignedOut("nobody is signed in: sign in")
             blind = session.locked or not officer.actor.roles & _READERS
             if method == "GET" and scope["path"] == _EVENTS and blind:
-                await self._states(session, receive, send)
+                await self._states(session, officer, receive, send)
             elif not session.locked:
                 if method not in _SAFE:
                     desk.sessions.touch(session)
@@ -95,25 +105,31 @@ class LocalApi:
             elif method == "GET" and scope["path"] in _READABLE:
                 actor = replace(officer.actor, roles=frozenset())
                 await self._api({**scope, "state": {**scope["state"], ACTOR: actor, UID: actor.uid}}, receive, send)
+            elif (act := in_call.act_of(method, scope["path"])) is not None:
+                actor = officer.actor
+                inner = {**scope, "state": {**scope["state"], ACTOR: actor, UID: actor.uid}}
+                asked = await in_call.narrowed(act, officer.preferences.language, receive)
+                await self._api(inner, _until_changed(session, asked), in_call.blinded(act, send))
             else:
                 raise Locked("the console is locked: unlock it with your passkey")
         except (Refused, Unavailable) as error:
             desk.station.counters["console-refused"] += 1
             await answer(send, failure(error))
 
-    async def _states(self, session: Session, receive: Receive, send: Send) -> None:
+    async def _states(self, session: Session, officer: Officer, receive: Receive, send: Send) -> None:
         """The stream of a locked page, and of officers who may not read what is said: it says that something came."""
         feed = self._desk.station.feed
         if len(feed) >= STREAMS:
             raise TooLarge("too many streams are open")
         subscriber = feed.subscribe(None)
+        uid = officer.actor.uid if session.locked else None
         leaving = asyncio.create_task(_until_left(_until_changed(session, receive), subscriber))
         try:
             head = [(b"content-type", STREAM.encode()), (b"cache-control", b"no-store")]
             await send({"type": "http.response.start", "status": 200, "headers": head})
             await _piece(send, b": states\n\n")
             while not subscriber.ended:
-                data = b"".join(self._reduced(event) for event in subscriber.take())
+                data = b"".join(self._reduced(event, uid) for event in subscriber.take())
                 if data:
                     await _piece(send, data)
                 elif not await subscriber.wait(HEARTBEAT_S):
@@ -123,14 +139,17 @@ class LocalApi:
             feed.leave(subscriber)
             leaving.cancel()
 
-    def _reduced(self, event: Published) -> bytes:
-        """What of an event is neither content nor about content."""
+    def _reduced(self, event: Published, uid: int | None) -> bytes:
+        """What of an event is neither content nor about content; `uid`: of the officer whose page is locked."""
         if event.name in _IN_THE_OPEN:
             return b"event: %b\ndata: %b\n\n" % (event.name.encode(), event.data)
         if event.name == "call":
             call = _CALL.decode(event.data)
             told = {"line": call.line, "call": call.place, "state": call.state, "precedence": call.precedence}
-            return _event("call", {**told, "mine": call.mine, "rings": call.rings})
+            own = {"seats": in_call.seats(event.data)} if self._sits(event, call.place, uid) else {}
+            return _event("call", {**told, "mine": call.mine, "rings": call.rings, **own})
+        if event.name == "signal" and self._sits(event, _SIGNAL.decode(event.data).call, uid):
+            return b"event: signal\ndata: %b\n\n" % event.data
         if event.name != "entry":
             return b""
         try:
@@ -148,6 +167,11 @@ class LocalApi:
         if entry.kind != "message" or entry.body.precedence.lower() != "flash":
             return b""
         return _event("flash", {"line": entry.line, "seq": entry.seq, "place": _place(entry.ref)})
+
+    def _sits(self, event: Published, place: str, uid: int | None) -> bool:
+        """Whether a console of that officer sits in the call."""
+        line, calling = self._desk.station.lines.get(event.line), self._desk.station.calling
+        return uid is not None and line is not None and in_call.sits(line, calling, place, uid)
 
 
 def _addressed(scope: Scope, headers: dict[bytes, bytes]) -> Scope:

@@ -1,20 +1,37 @@
 """All calls of a line, folded from entries in any order that keeps that of each lane.
 
-Kept are the calls that have not ended and the newest of the others: what is
-older stands in the store, and is read again from there. At the same entries
-every book says the same.
+Kept are the calls that have not ended, those of which the own station has not
+said its last word, and the newest of the others, in the order in which they
+came: no time that anybody claims moves a call. What is older stands in the
+store, and is read again from there. At the same entries every book says the
+same of a call.
 
 Spec: spec/17-calls.md, 17.5 to 17.19.
 """
 
-from bisect import insort
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 
 from openline.kernel.lane import Generation
 from openline.kernel.units import Instant
-from openline.protocol.call_entries import HangUp, Minutes, MinutesWord, PickUp, Refusal, Ring, Seat, TypedLine
-from openline.protocol.call_views import Parts, view
+from openline.protocol.call_entries import (
+    RING_MS,
+    HangUp,
+    Minutes,
+    MinutesWord,
+    PickUp,
+    Refusal,
+    Ring,
+    Seat,
+    SeatAct,
+    TypedLine,
+)
+from openline.protocol.call_gathering import Gathered
 from openline.protocol.calls import (
+    MAX_DRAFTS,
+    MAX_SEAT_ACTS,
+    MAX_TYPED,
     Call,
     CallState,
     Key,
@@ -23,6 +40,7 @@ from openline.protocol.calls import (
     Said,
     Seated,
     SeatState,
+    is_settled,
     may_ring,
     rank,
 )
@@ -31,90 +49,41 @@ from openline.protocol.facts import Place
 from openline.protocol.fields import Ref
 
 __all__ = [
-    "Call", "CallBook", "CallState", "MinutesState", "Record", "Said", "SeatState", "Seated", "may_ring",
+    "MAX_DRAFTS", "MAX_SEAT_ACTS", "MAX_TYPED", "Call", "CallBook", "CallState", "MinutesState", "Record", "Said",
+    "SeatState", "Seated", "is_settled", "may_ring",
 ]  # fmt: skip
 
 KEPT_CALLS = 64
-"""Ended calls kept in memory: a month of a busy line."""
-MAX_SEAT_ACTS, MAX_TYPED, MAX_VOICE, MAX_DRAFTS, MAX_WORDS = 512, 256, 64, 32, 64
-"""Of one call and one party, the last that are kept in memory; the lanes have the rest."""
-MAX_AHEAD = 4_096
-"""Entries kept that name a ring or minutes of a lane not yet so far: more than two stations say in a thousand calls."""
-
-
-class _Gathered:
-    """The entries about one ring."""
-
-    def __init__(self, ring: Said, rung: Ring) -> None:
-        self.ring, self.rung = ring, rung
-        self.first: dict[type[object], dict[int, Said]] = {PickUp: {}, Refusal: {}, HangUp: {}}
-        self.seats: list[Said] = []
-        self.typed: list[Said] = []
-        self.voice: list[Said] = []
-        self.drafts: list[Said] = []
-        self.words: list[Said] = []
-        self.later = ring.time
-        self.succeeded = False
-
-    def add(self, said: Said) -> bool:
-        """Take an entry; whether it says anything here."""
-        match said.entry:
-            case PickUp() | Refusal() | HangUp():
-                if not isinstance(said.entry, HangUp) and said.party == self.ring.party:
-                    return False
-                firsts = self.first[type(said.entry)]
-                before = firsts.get(said.party)
-                if before is not None and before.order <= said.order:
-                    return False
-                firsts[said.party] = said
-                return True
-            case Seat():
-                return _keep(self.seats, said, MAX_SEAT_ACTS)
-            case TypedLine():
-                return _keep(self.typed, said, MAX_TYPED)
-            case Attachment():
-                return _keep(self.voice, said, MAX_VOICE)
-            case Minutes():
-                return _keep(self.drafts, said, MAX_DRAFTS)
-            case MinutesWord():
-                return _keep(self.words, said, MAX_WORDS)
-            case _:
-                return False
-
-    def view(self, line: bytes, parties: int) -> Call:
-        parts = Parts(
-            ring=self.ring,
-            rung=self.rung,
-            pick_ups=self.first[PickUp],
-            refusals=self.first[Refusal],
-            hang_ups=self.first[HangUp],
-            seats=self.seats,
-            typed=self.typed,
-            voice=self.voice,
-            drafts=self.drafts,
-            words=self.words,
-            later=self.later,
-            succeeded=self.succeeded,
-        )
-        return view(parts, line, parties)
-
-
-def _keep(kept: list[Said], said: Said, most: int) -> bool:
-    """Put it into its place; of one party only the last `most` are kept."""
-    insort(kept, said, key=lambda each: each.order)
-    mine = [each for each in kept if each.party == said.party] if len(kept) > most else []
-    if len(mine) > most:
-        kept.remove(mine[0])
-    return True
+"""Ended calls kept in memory: half of them such as were picked up, so that no flood of rings pushes those out."""
+MAX_OWED = 256
+"""Ended calls kept beside, as the own station has not said its last word of them yet."""
+MAX_AHEAD = 1_024
+"""Entries of one party kept that name a ring or minutes of a lane not yet so far: more than a station says in hundreds of calls."""
+_QUIET = (Seat, TypedLine, Attachment, Minutes, MinutesWord)
+"""What may change how a call is shown, and never where it stands, but for a seat that opens it."""
 
 
 class CallBook:
     """The calls of one line. `take` is the only way to change it."""
 
-    def __init__(self, line: bytes, parties: int, kept: int = KEPT_CALLS) -> None:
-        self._line, self._parties, self._kept = line, parties, kept
-        self._calls: dict[Key, _Gathered] = {}
+    def __init__(
+        self,
+        line: bytes,
+        parties: int,
+        *,
+        own: int | None = None,
+        forgets: Callable[[Gathered], None] | None = None,
+    ) -> None:
+        """`own` is the party whose last word a call waits for; `forgets` is told what is kept no more."""
+        self._line, self._parties = line, parties
+        self._own, self._forgets = own, forgets
+        self._calls: dict[Key, Gathered] = {}
+        """In the order in which the rings came."""
         self._views: dict[Key, Call] = {}
+        self._stale: set[Key] = set()
+        """Views that are to be made anew when they are asked for."""
+        self._moved: set[Key] = set()
+        """What may stand elsewhere after the entry that is being taken."""
         self._live: set[Key] = set()
         self._sizes: dict[tuple[int, Generation], int] = {}
         """One past the last entry taken of each lane generation."""
@@ -125,7 +94,7 @@ class CallBook:
         self._minutes: dict[Key, tuple[bytes, Key]] = {}
         """Leaf hash of minutes and the call that they are of, by their place."""
         self._ahead: dict[Key, list[Said]] = {}
-        self._ahead_count = 0
+        self._ahead_count: Counter[int] = Counter()
 
     # --- reading ---
 
@@ -135,17 +104,22 @@ class CallBook:
         return self._standing_view(key) if key in self._calls else None
 
     def calls(self) -> list[Call]:
-        """All that are kept, those last that claim to be the oldest."""
-        found = [self._standing_view(key) for key in self._calls]
-        return sorted(found, key=lambda call: (call.ring.time, call.ring.order), reverse=True)
+        """All that are kept, those first that came last."""
+        return [self._standing_view(key) for key in reversed(self._calls)]
 
     def standing(self) -> Call | None:
         """The one call that rings or is open and stands, if there is one (spec 17.7)."""
-        found = [self._views[key] for key in self._live]
-        return min(found, key=lambda call: (rank(call), call.ring.order), default=None)
+        found = [(rank(self._views[key]), self._views[key].ring.order, key) for key in self._live]
+        return self._view(min(found)[2]) if found else None
+
+    def _view(self, key: Key) -> Call:
+        if key in self._stale:
+            self._stale.discard(key)
+            self._views[key] = self._calls[key].view(self._line, self._parties)
+        return self._views[key]
 
     def _standing_view(self, key: Key) -> Call:
-        call = self._views[key]
+        call = self._view(key)
         if call.state is CallState.RINGING:
             standing = self.standing()
             if standing is not None and standing.ring.key != key:
@@ -165,9 +139,7 @@ class CallBook:
             changed |= self._ring(said, said.entry)
         else:
             changed |= self._about(said)
-        for waiting in self._ahead.pop(said.key, ()):
-            self._ahead_count -= 1
-            changed |= self._about(waiting)
+        changed |= self._waited(said.key)
         return {
             Place(lane=lane, generation=generation, index=index) for lane, generation, index in self._settle(changed)
         }
@@ -175,16 +147,25 @@ class CallBook:
     def _begins(self, first: Place) -> None:
         """A lane is taken from there on: what names entries before it waits in vain."""
         for key in [key for key in self._ahead if key[:2] == (first.lane, first.generation) and key[2] < first.index]:
-            self._ahead_count -= len(self._ahead.pop(key))
+            self._ahead_count.subtract(waiting.party for waiting in self._ahead.pop(key))
+
+    def _waited(self, key: Key) -> set[Key]:
+        """What named this place before it was there."""
+        changed: set[Key] = set()
+        for waiting in self._ahead.pop(key, ()):
+            self._ahead_count[waiting.party] -= 1
+            changed |= self._about(waiting)
+        return changed
 
     def _ring(self, said: Said, rung: Ring) -> set[Key]:
         lane = (said.place.lane, said.place.generation)
         if lane in self._open:
             return set()  # void
         self._open[lane] = (said.key, said.leaf)
-        gathered = self._calls[said.key] = _Gathered(said, rung)
+        gathered = self._calls[said.key] = Gathered(said, rung)
         newest = self._newest.get(said.party)
         changed = {said.key}
+        self._moved.add(said.key)
         if newest is not None and newest > said.place.generation:
             gathered.succeeded = True
         else:
@@ -194,6 +175,7 @@ class CallBook:
                 if before.ring.party == said.party and before.ring.place.generation < said.place.generation:
                     before.succeeded = True
                     changed.add(key)
+                    self._moved.add(key)
         return changed
 
     def _goes_on(self, said: Said) -> set[Key]:
@@ -202,8 +184,11 @@ class CallBook:
         for key in self._live:
             ring = self._calls[key]
             if key[:2] == (said.place.lane, said.place.generation) and said.time > ring.later:
+                before = ring.later - ring.ring.time > RING_MS
                 ring.later = Instant(said.time)
-                changed.add(key)
+                if not before and ring.later - ring.ring.time > RING_MS:
+                    changed.add(key)
+                    self._moved.add(key)
         return changed
 
     def _about(self, said: Said) -> set[Key]:
@@ -220,9 +205,9 @@ class CallBook:
                 return self._add(found[1], said) if found[0] == named.leaf else set()
         elif key in self._calls:
             return self._add(key, said) if self._calls[key].ring.leaf == named.leaf else set()
-        if named.index >= self._sizes.get(key[:2], 0) and self._ahead_count < MAX_AHEAD:
+        if named.index >= self._sizes.get(key[:2], 0) and self._ahead_count[said.party] < MAX_AHEAD:
             self._ahead.setdefault(key, []).append(said)
-            self._ahead_count += 1
+            self._ahead_count[said.party] += 1
         return set()
 
     def _add(self, key: Key, said: Said) -> set[Key]:
@@ -230,36 +215,62 @@ class CallBook:
         if not gathered.add(said):
             return set()
         changed = {key}
+        opens = isinstance(said.entry, Seat) and said.entry.act is SeatAct.OPENS
+        if isinstance(said.entry, _QUIET) and not opens:
+            self._stale.add(key)
+        else:
+            self._moved.add(key)
         if isinstance(said.entry, Minutes):
             self._minutes[said.key] = (said.leaf, key)
-            for waiting in self._ahead.pop(said.key, ()):
-                self._ahead_count -= 1
-                changed |= self._about(waiting)
+            changed |= self._waited(said.key)
         return changed
 
     def _settle(self, changed: set[Key]) -> set[Key]:
         """Make the views anew; with one that rings or stops, all live ones may be shown otherwise."""
+        if not changed:
+            return changed
         before = set(self._live)
         moved = False
-        for key in changed:
-            call = self._calls[key].view(self._line, self._parties)
-            was = self._views.get(key)
+        stood = {key: self._views.get(key) for key in self._moved}
+        self._stale |= self._moved
+        self._moved.clear()
+        for key, was in stood.items():
+            call = self._view(key)
             moved = moved or was is None or was.state is not call.state
-            self._views[key] = call
             (self._live.add if call.live else self._live.discard)(key)
         if moved:
             changed = changed | before | self._live
-        ended = sorted(self._calls.keys() - self._live, key=self._age)
-        for key in ended[: -self._kept or None]:
-            del self._calls[key], self._views[key]
-            for place in [of for of, (_, ring) in self._minutes.items() if ring == key]:
-                del self._minutes[place]
-            changed = changed - {key}
-        return changed
+        return changed - self._forget() if len(self._calls) > KEPT_CALLS else changed
 
-    def _age(self, key: Key) -> tuple[int, tuple[Generation, int, int]]:
-        ring = self._calls[key].ring
-        return ring.time, ring.order
+    def _forget(self) -> set[Key]:
+        """Keep what must be kept, and the newest of the rest; what is kept no more."""
+        owed = MAX_OWED
+        over: tuple[list[Key], list[Key]] = ([], [])
+        for key in reversed(self._calls):
+            call = self._views[key]
+            if key in self._live or self._rings_there(key):
+                continue
+            if self._own is not None and owed and not is_settled(call, self._own):
+                owed -= 1
+                continue
+            over[call.pick_up is not None].append(key)
+        most = [max(KEPT_CALLS // 2, KEPT_CALLS - len(other)) for other in reversed(over)]
+        forgotten = {key for keys, kept in zip(over, most, strict=True) for key in keys[kept:]}
+        for key in forgotten:
+            gathered = self._calls.pop(key)
+            del self._views[key]
+            self._stale.discard(key)
+            for draft in gathered.drafts:
+                self._minutes.pop(draft.key, None)
+            if self._forgets is not None:
+                self._forgets(gathered)
+        return forgotten
+
+    def _rings_there(self, key: Key) -> bool:
+        """Whether its author has not hung it up where it rang, so that another ring would be void."""
+        lane = key[0], key[1]
+        found = self._open.get(lane)
+        return found is not None and found[0] == key and self._newest.get(key[0] // 2) == key[1]
 
 
 def _named(said: Said) -> Ref | None:

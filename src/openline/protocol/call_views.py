@@ -5,7 +5,7 @@ Total: it takes whatever was accepted, and what has no effect is left out.
 Spec: spec/17-calls.md, 17.5 to 17.19.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from openline.kernel.units import Instant
@@ -49,7 +49,10 @@ class Parts:
     """The first of each party."""
     refusals: dict[int, Said]
     hang_ups: dict[int, Said]
+    opening: Said | None
+    """The first by which the caller opens its first seat."""
     seats: Sequence[Said]
+    """What seats did beside that."""
     typed: Sequence[Said]
     voice: Sequence[Said]
     drafts: Sequence[Said]
@@ -63,14 +66,14 @@ class Parts:
 def view(parts: Parts, line: bytes, parties: int) -> Call:
     """The call that these entries make, as if no other rang at the same time."""
     ring, caller = parts.ring, parts.ring.party
-    opening = next((s for s in parts.seats if s.party == caller and _act(s) is SeatAct.OPENS), None)
-    pick_up = _counting(parts, opening)
-    if pick_up is None:
-        opening = None  # what it opens to is not held yet
+    pick_up, opening = _counting(parts)
     called = pick_up.party if pick_up is not None else None
     within = {caller} if called is None else {caller, called}
-    seats = _seats([s for s in parts.seats if s.party in within], pick_up, opening)
-    wrong = opening is not None and not _opens(opening, parts.rung)
+    acts = [s for s in parts.seats if s.party in within and _in_time(parts, s)]
+    seats = _seats(acts if opening is None else sorted([opening, *acts], key=lambda said: said.order), pick_up)
+    named = parts.opening is not None and _in_time(parts, parts.opening)
+    lies = parties == 2 and pick_up is not None and named and opening is None  # it names what was never said
+    wrong = lies or (opening is not None and not _opens(opening, parts.rung))
     drafts = _drafts(parts, within)
     return Call(
         ring=ring,
@@ -81,17 +84,21 @@ def view(parts: Parts, line: bytes, parties: int) -> Call:
         opening=opening,
         wrong_key=wrong,
         check=None if wrong or pick_up is None or opening is None else _check(line, parts, pick_up, opening, seats),
-        check_words=_check_words([s for s in parts.seats if s.party in within]),
+        check_words=_check_words(acts),
         refusals=tuple(parts.refusals[party] for party in sorted(parts.refusals)),
         hang_ups=tuple(parts.hang_ups[party] for party in sorted(parts.hang_ups)),
         seats=seats,
-        typed=tuple(sorted(parts.typed, key=lambda said: (said.time, said.order))),
-        voice=tuple(parts.voice),
+        typed=_as_they_came(s for s in parts.typed if s.party in within and _in_time(parts, s)),
+        voice=_as_they_came(s for s in parts.voice if s.party in within),
         drafts=drafts,
         minutes=_minutes_state(drafts, within),
         record=_record(parts, called, parties),
         overtaken=parts.later - ring.time > RING_MS,
     )
+
+
+def _as_they_came(said: Iterable[Said]) -> tuple[Said, ...]:
+    return tuple(sorted(said, key=lambda each: each.arrival))
 
 
 def _opens(opening: Said, ring: Ring) -> bool:
@@ -103,19 +110,30 @@ def _act(said: Said) -> SeatAct | None:
     return said.entry.act if isinstance(said.entry, Seat) else None
 
 
-def _counting(parts: Parts, opening: Said | None) -> Said | None:
-    """The pick up that counts: the one the caller opened to, else the one there is; of several that of the lowest party."""
-    if opening is not None and isinstance(opening.entry, Seat) and opening.entry.pick_up is not None:
+def _in_time(parts: Parts, said: Said) -> bool:
+    """Whether its author had not hung up before, in the same lane: who has hung up says nothing more in that call."""
+    hung = parts.hang_ups.get(said.party)
+    return hung is None or said.order < hung.order
+
+
+def _counting(parts: Parts) -> tuple[Said | None, Said | None]:
+    """The pick up that counts and what opens to it: the one the caller named, else that of the lowest party, not opened."""
+    opening = parts.opening
+    if (
+        opening is not None
+        and _in_time(parts, opening)
+        and isinstance(opening.entry, Seat)
+        and opening.entry.pick_up is not None
+    ):
         ref = opening.entry.pick_up
         for said in parts.pick_ups.values():
-            if said.key == (ref.lane, ref.generation, ref.index) and said.leaf == ref.leaf:
-                return said
-        return None
+            if _in_time(parts, said) and said.key == (ref.lane, ref.generation, ref.index) and said.leaf == ref.leaf:
+                return said, opening
     for party, said in sorted(parts.pick_ups.items()):
         refused = parts.refusals.get(party)
-        if refused is None or said.order < refused.order:
-            return said
-    return None
+        if _in_time(parts, said) and (refused is None or said.order < refused.order):
+            return said, None
+    return None, None
 
 
 _BY_PERSONS = {RefusalCause.DECLINED, RefusalCause.BUSY, RefusalCause.SUSPENDED}
@@ -149,7 +167,7 @@ def _refused(parts: Parts) -> CallState | None:
     return CallState.REFUSED if causes & _BY_PERSONS else CallState.MISSED
 
 
-def _seats(acts: list[Said], pick_up: Said | None, opening: Said | None) -> tuple[Seated, ...]:
+def _seats(acts: list[Said], pick_up: Said | None) -> tuple[Seated, ...]:
     """All seats that were taken, from what was said of them in its order; the called party's first by its pick up."""
     found: dict[tuple[int, int], Seated] = {}
     if pick_up is not None and isinstance(pick_up.entry, PickUp):
@@ -160,7 +178,7 @@ def _seats(acts: list[Said], pick_up: Said | None, opening: Said | None) -> tupl
         )  # fmt: skip
     for each in acts:
         seat = each.entry
-        if not isinstance(seat, Seat) or (seat.act is SeatAct.OPENS and each != opening):
+        if not isinstance(seat, Seat):
             continue
         key, before = (each.party, seat.number), found.get((each.party, seat.number))
         if seat.fingerprint and (seat.act is not SeatAct.TAKES_OVER or before is not None):
@@ -197,7 +215,7 @@ def _check(line: bytes, parts: Parts, pick_up: Said, opening: Said, seats: tuple
     taken = [
         said
         for said in parts.seats
-        if said.party in first and _act(said) is SeatAct.TAKES_OVER and isinstance(said.entry, Seat) and not said.entry.number
+        if said.party in first and _in_time(parts, said) and isinstance(said.entry, Seat) and _takes_first(said.entry)
     ]  # fmt: skip
     if not isinstance(opening.entry, Seat):
         return None
@@ -212,28 +230,39 @@ def _check(line: bytes, parts: Parts, pick_up: Said, opening: Said, seats: tuple
     )
 
 
+def _takes_first(seat: Seat) -> bool:
+    return seat.act is SeatAct.TAKES_OVER and not seat.number
+
+
+def _before(one: Said, other: Said) -> bool:
+    """Whether it was said earlier: of one party by its lanes, of two as people read them."""
+    return one.order < other.order if one.party == other.party else one.arrival < other.arrival
+
+
 def _check_words(acts: list[Said]) -> tuple[CheckWord, ...]:
     found: dict[tuple[int, int], CheckWord] = {}
+    taken = [each for each in acts if isinstance(each.entry, Seat) and _takes_first(each.entry)]
     for each in acts:
         seat = each.entry
         if isinstance(seat, Seat) and seat.act in {SeatAct.MATCHED, SeatAct.DIFFERED}:
             matched = seat.act is SeatAct.MATCHED
+            earlier = any(_before(each, other) for other in taken)
             found[each.party, seat.number] = CheckWord(
-                party=each.party, seat=seat.number, matched=matched, sign=seat.sign, time=each.time
+                party=each.party, seat=seat.number, matched=matched, sign=seat.sign, time=each.time, earlier=earlier
             )
     return tuple(found[key] for key in sorted(found))
 
 
 def _drafts(parts: Parts, within: set[int]) -> tuple[Draft, ...]:
-    """Drafts by the time they claim; words on another number of clauses, or on one's own draft, say nothing."""
+    """Drafts as they came; words on another number of clauses, or on one's own draft, say nothing."""
     drafts = [said for said in parts.drafts if said.party in within]
     replaced = {_replaced(said) for said in drafts}
     found: list[Draft] = []
-    for said in sorted(drafts, key=lambda said: (said.time, said.order)):
+    for said in sorted(drafts, key=lambda said: said.arrival):
         if not isinstance(said.entry, Minutes):
             continue
         words = tuple(
-            word for word in parts.words if word.party in within - {said.party} and _speaks_of(word.entry, said)
+            word for word in parts.words if word.party in within - {said.party} and speaks_of(word.entry, said)
         )
         found.append(Draft(said=said, minutes=said.entry, words=words, replaced=(said.key, said.leaf) in replaced))
     return tuple(found)
@@ -244,7 +273,8 @@ def _replaced(said: Said) -> tuple[Key, bytes] | None:
     return ((ref.lane, ref.generation, ref.index), ref.leaf) if ref is not None else None
 
 
-def _speaks_of(word: AnyEntry, said: Said) -> bool:
+def speaks_of(word: AnyEntry, said: Said) -> bool:
+    """Whether a word is one on these minutes, clause by clause."""
     if not isinstance(word, MinutesWord) or not isinstance(said.entry, Minutes):
         return False
     named = (word.of.lane, word.of.generation, word.of.index) == said.key and word.of.leaf == said.leaf

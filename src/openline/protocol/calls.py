@@ -31,6 +31,10 @@ from openline.protocol.facts import Place
 
 Key = tuple[int, Generation, int]
 """A place that can be looked up: lane, generation, index."""
+MAX_SEAT_ACTS, MAX_TYPED, MAX_VOICE = 512, 256, 64
+"""Of one call and one party: the last that count of what its seats did beside opening, and that are shown of the others."""
+MAX_DRAFTS = 16
+"""Minutes that count of one call and one party: the first, so that nobody writes away what was agreed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +47,8 @@ class Said:
     time: Instant
     """As its author claims."""
     entry: AnyEntry = field(repr=False)
+    seq: int = field(default=0, compare=False)
+    """Its number in the order in which this station came to hold it; 0 if that is not known."""
 
     @property
     def party(self) -> int:
@@ -58,6 +64,11 @@ class Said:
     def order(self) -> tuple[Generation, int, int]:
         """Its order among entries of one party, and an order of all."""
         return self.place.generation, self.place.lane, self.place.index
+
+    @property
+    def arrival(self) -> tuple[int, Instant, tuple[Generation, int, int]]:
+        """How people read several authors' entries: as they came; only where that is not known, by the times they claim."""
+        return self.seq, self.time, self.order
 
 
 class CallState(Enum):
@@ -129,6 +140,8 @@ class CheckWord:
     matched: bool
     sign: str
     time: Instant
+    earlier: bool
+    """It was said before a seat 0 was taken over: of other digits than those of now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +182,7 @@ class Call:
     """The first of each party, ascending by party."""
     seats: tuple[Seated, ...]
     typed: tuple[Said, ...]
-    """The last typed lines, by the time they claim."""
+    """The last typed lines, as they came."""
     voice: tuple[Said, ...]
     """Voice messages of this call."""
     drafts: tuple[Draft, ...]
@@ -207,6 +220,13 @@ def may_ring(call: Call, accepted: int, now: int) -> bool:
 def rank(call: Call) -> tuple[bool, int, int]:
     """Of calls that are live at once, the least stands: one picked up, then by precedence, then by party (spec 17.7)."""
     return call.state is not CallState.OPEN, int(call.rung.precedence), call.caller
+
+
+def is_settled(call: Call, party: int) -> bool:
+    """Whether that party has said its last word of it: its hang up, or its refusal if it did not pick up (spec 17.14)."""
+    if call.hang_up(party) is not None:
+        return True
+    return party not in {call.caller, call.called} and any(said.party == party for said in call.refusals)
 
 
 def agrees(entry: AnyEntry) -> bool:

@@ -267,15 +267,15 @@ class Peer:
         self.progress_at, self.reseal_ms = now, RESEAL_MS
 
     def retransmissions(self, now: int) -> list[Transmit]:
-        """Unopened envelopes whose time has come, the same bytes again, the most urgent first."""
+        """Unopened envelopes whose time has come, the same bytes again: the most urgent first, but none twice before the lowest."""
         if not self.largest:
             return []
         again: list[Transmit] = []
         # It may wait for one that is gone: an envelope sealed now tells the floor of now.
         self.floor_due = self.floor_due or not floor_told(self.outbox, self.first_unopened)
-        for sent in sorted(
-            (sent for sent in self.outbox.values() if sent.due <= now), key=lambda sent: sent.precedence
-        ):
+        lowest = min(self.outbox, default=0)  # it alone holds back what the peer can say of all others (spec 9.27)
+        due = [(index != lowest and sent.tries > 0, sent) for index, sent in self.outbox.items() if sent.due <= now]
+        for _, sent in sorted(due, key=lambda each: (each[0], each[1].precedence)):
             if not self.pace.takes(now):
                 sent.due = self.pace.busy_until
                 continue

@@ -239,6 +239,7 @@ class Engine:
     # --- time ---
 
     def _tick(self, now: Now) -> list[Output]:
+        self._succession.settle(now)
         outputs = self.rekeying.tick(now)
         started, self.rekeying.started = self.rekeying.started, []
         self.intake.gathered.peers.update(peer.party for peer, _ in started)

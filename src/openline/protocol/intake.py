@@ -220,7 +220,7 @@ class Intake:
             self.gathering.notice("entries-recovered", peer.party, len(rows))
         else:
             self.hearing.heard(lane, rows, bodies, now)
-            self._ended(lane, rows, bodies)
+            self._ended(lane, rows)
         self._auditing.grown(lane, now)
         for author in self._peers.values():
             if lane.key in author.unheard or lane.key in author.ended:
@@ -231,13 +231,13 @@ class Intake:
             if early is not None:
                 self._next.append((other, early))
 
-    def _ended(self, lane: Lane, rows: tuple[EntryRow, ...], bodies: list[AnyEntry | None]) -> None:
+    def _ended(self, lane: Lane, rows: tuple[EntryRow, ...]) -> None:
         """What is held of ended generations no acknowledgement field names: it is signed apart (spec 4.18)."""
         current = self.book.current(lane.party)
         if lane.generation == current and rows[0].index == 0 and current.counter:
             if not self.book.state(self.book.lane(lane.number ^ 1, current)).size:  # the first of its two lanes
                 self.book.ended(lane.party)
-        elif lane.generation < current and any(not isinstance(body, Ack) for body in bodies):
+        elif lane.generation < current:  # kind 3 too: if its author lost it, nothing else says that it is here
             self.book.unsaid.add(lane.key)
 
     def _judge(self, lane: Lane, rows: tuple[EntryRow, ...], bodies: list[AnyEntry | None]) -> None:
@@ -343,7 +343,9 @@ class Intake:
         if given is not None and given.answers(frame.first, now.steady, full=frame.full):
             return
         state = self.book.state(lane)
-        if frame.first < peer.sent.get(key, state.durable + 1):
+        if frame.first <= peer.sent.get(
+            key, state.durable + 1
+        ):  # also where a lane that was given back has grown since
             peer.sent[key] = min(frame.first, state.durable)
             peer.given[key] = Given(first=frame.first, full=frame.full, at=now.steady)
             if key[0] // 2 != self.book.party and key not in self.book.forked:

@@ -22,6 +22,13 @@ from openline.protocol.lanes import LaneBook
 from openline.protocol.records import Append, PutGeneration
 from openline.protocol.restart import Continue, Restored
 
+SUCCEED_AT_ONCE = 8
+"""Superseded so often since the start, a station waits before it opens another: no restore is shown that many."""
+SUCCEED_AGAIN_MS = 60_000
+"""For how long, doubling."""
+SUCCEED_MOST_MS = 86_400_000
+"""The longest wait: two copies that both run need weeks for the generations that a line has room for."""
+
 
 class Succession:
     """Opens own generations."""
@@ -31,6 +38,9 @@ class Succession:
     ) -> None:
         self._book, self._peers, self._drafts = book, peers, drafts
         self._gathering, self._entropy = gathering, entropy
+        self._superseded, self._not_before = 0, 0
+        self._waits = False
+        """Whether a generation above ours is held, and another above it is not opened yet."""
 
     def start(self, verdict: Continue | Restored, now: Now) -> None:
         """Go on, or open a successor, as restart.judge found."""
@@ -76,22 +86,32 @@ class Succession:
         return None
 
     def settle(self, now: Now) -> None:
-        """What was shown of one's own lanes, under one's own signature, may end the generation (spec 13.11)."""
+        """What was shown of one's own lanes, under one's own signature, may end the generation (spec 13.11, 13.17)."""
         gathered, book = self._gathering.now, self._book
-        if not gathered.own_shown and not gathered.own_forked:
+        if not (gathered.own_shown or gathered.own_forked or self._waits):
             return
         others = [generation for generation in book.named.held(book.party) if generation != book.mine]
         newest = max([book.mine, *others])
         ours = [w.lane.generation for w in gathered.writes if isinstance(w, Append) and w.lane.party == book.party]
         passed = any(generation.counter >= book.mine.counter > 0 for generation in others) or newest > book.mine
-        ended = passed or book.mine in ours or gathered.own_forked
+        shared = book.mine in ours or gathered.own_forked
         gathered.own_shown = gathered.own_forked = False
-        if not ended:
+        self._waits = passed and not shared and now.steady < self._not_before
+        if self._waits or not (passed or shared):
             return
         try:
             self._succeed(newest.counter, Cause.SUPERSEDED, now)
         except TooLarge:
             self._gathering.notice("generations-exhausted", book.party)
+        self._pace(now)
+
+    def _pace(self, now: Now) -> None:
+        """Another copy of this station may run: each would pass the other until the line has no room (spec 13.17)."""
+        self._superseded += 1
+        if self._superseded >= SUCCEED_AT_ONCE:
+            pause = SUCCEED_AGAIN_MS << min(self._superseded - SUCCEED_AT_ONCE, 16)
+            self._not_before = now.steady + min(pause, SUCCEED_MOST_MS)
+            self._gathering.notice("second-writer", self._book.party, self._book.mine.counter)
 
     def _learn(self, generation: Generation) -> None:
         known = PutGeneration(party=self._book.party, generation=generation, seed=self._entropy(32))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from openline.kernel.errors import Malformed, Refused, Unavailable
 from openline.station.config import load_config
-from openline.station.main import exit_status, main
+from openline.station.main import EXHAUSTED, TEMPORARY, exit_status, main
 from openline.station.unlock import KeyFile
 
 
@@ -22,6 +22,14 @@ def run(arguments: list[str]) -> int:
     except (Refused, Unavailable) as error:
         sys.stderr.write(f"openline: {error}\n")
         return exit_status(error)
+    except MemoryError:
+        sys.stderr.write("openline: no memory is left for the station: raise its limit\n")
+        return TEMPORARY
+    except OSError as error:
+        if error.errno not in EXHAUSTED:
+            raise
+        sys.stderr.write("openline: no open files or no memory are left for the station: raise its limits\n")
+        return TEMPORARY
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from openline.protocol.facts import Place as CallPlace
 from openline.protocol.fields import Ref
 from openline.station.answers import AuditView, BackupView, Placed, ProofView
 from openline.station.api_entries import lane_of_place, placed_ref
-from openline.station.calling.acts import SEATED
+from openline.station.calling.standing import SEATED
 from openline.station.calls import BYTES, LINES, TEXT, Call, Reply, Route, decoded, reply
 from openline.station.files import private_folder
 from openline.station.files_sent import attach, attachment
@@ -85,6 +85,7 @@ async def post_attachment(call: Call) -> Reply | None:
     line, query = call.line, call.query(AttachQuery)
     of = None if query.of is None else find_ref(line, _named(query.of))
     if WATCH not in call.actor.roles:
+        await call.station.calling.ready(line)
         _check_spoken(call, line, of)
     accepted = await attach(call.station, line, call.body, name=query.name, media_type=query.media_type, of=of)
     return reply(Placed(ref=placed_ref(line, accepted, is_message=False)), 201)
@@ -95,8 +96,10 @@ def _check_spoken(call: Call, line: LineRunner, of: Ref | None) -> None:
     if of is None:
         raise Forbidden("this user does not have the role for that")
     place = CallPlace(lane=of.lane, generation=of.generation, index=of.index)
-    if call.station.calling.held(line, place).state is not CallState.OPEN:
+    held = call.station.calling.held(line, place)
+    if held.state is not CallState.OPEN:
         raise Conflict("this call is over: only a watch officer attaches files")
+    call.station.calling.check_speaks(line, held, call.actor)
 
 
 def _named(text: str) -> str | Place:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from openline.kernel.errors import Malformed
+from openline.kernel.errors import Conflict, Malformed
 from openline.kernel.lane import parse_generation
 from openline.kernel.units import MAX_SEQ
 from openline.protocol.call_states import Call as Held
@@ -21,13 +21,14 @@ from openline.station.calling import acts
 from openline.station.calling import requests as asked
 from openline.station.calling.answers import AliveView, CallsView, CallView, WaysView
 from openline.station.calling.relays import real_s, ways
+from openline.station.calling.standing import CALLERS, SEATED
 from openline.station.calls import Call, Reply, Route, decoded, reply
 from openline.station.line_runner import LineRunner
 from openline.station.people import AUDITOR, INTERPRETER, PRINCIPAL, WATCH
 
 _READERS = frozenset({WATCH, PRINCIPAL, INTERPRETER, AUDITOR})
-_CALLERS = acts.CALLERS
-_SEATED = acts.SEATED
+_CALLERS = CALLERS
+_SEATED = SEATED
 _PLACE = "/lines/{line}/calls/{lane}/{generation}/{index}"
 _MINUTES = _PLACE + "/minutes/{minutes_lane}/{minutes_generation}/{minutes_index}/word"
 
@@ -48,6 +49,7 @@ class CallsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 async def calls(call: Call) -> Reply | None:
     """Calls of a line."""
     line, query = call.line, call.query(CallsQuery)
+    await call.station.calling.ready(line)
     before = None if query.before is None else _place(*_parts(query.before))
     return reply(CallsView(calls=call.station.calling.page(line, before, query.limit)))
 
@@ -55,13 +57,16 @@ async def calls(call: Call) -> Reply | None:
 async def one_call(call: Call) -> Reply | None:
     """A call."""
     line, calling = call.line, call.station.calling
+    await calling.ready(line)
     return reply(calling.view(line, calling.held(line, _named(call))))
 
 
 async def call_ways(call: Call) -> Reply | None:
     """How its consoles may reach the others."""
     line, station = call.line, call.station
-    station.calling.held(line, _named(call))
+    await station.calling.ready(line)
+    if not station.calling.held(line, _named(call)).live:
+        raise Conflict("the call is not open")
     return reply(ways(station.config.calls, station.home, real_s(), station.entropy))
 
 
@@ -91,6 +96,7 @@ async def place_call(call: Call) -> Reply | None:
     """Ring."""
     request = decoded(_RING, await call.body())
     line = call.line
+    await call.station.calling.ready(line)
     made = await acts.ring(call.station.calling, line, call.actor, request)
     return reply(call.station.calling.view(line, made), 201)
 
@@ -113,6 +119,7 @@ def _acting(act: Act, shape: type[R]) -> Callable[[Call], Awaitable[Reply | None
         request = decoded(decoder, await call.body())
         line, calling = call.line, call.station.calling
         place = _named(call)
+        await calling.ready(line)
         await act(calling, line, calling.held(line, place), call.actor, request)
         return reply(calling.view(line, calling.held(line, place)))
 
@@ -125,6 +132,7 @@ async def send_signal(call: Call) -> Reply | None:
     """Say something to another seat."""
     request = decoded(_SIGNAL, await call.body())
     line, calling = call.line, call.station.calling
+    await calling.ready(line)
     acts.signal(calling, line, calling.held(line, _named(call)), call.actor, request)
     return reply(Done())
 
@@ -133,6 +141,7 @@ async def stay_alive(call: Call) -> Reply | None:
     """The console is there."""
     request = decoded(_ALIVE, await call.body())
     line, calling = call.line, call.station.calling
+    await calling.ready(line)
     held = calling.held(line, _named(call))
     if not held.live:
         return reply(AliveView(state=held.state.value, seat=None))
@@ -144,6 +153,7 @@ async def say_of_minutes(call: Call) -> Reply | None:
     request = decoded(_MINUTES_WORD, await call.body())
     line, calling = call.line, call.station.calling
     place = _named(call)
+    await calling.ready(line)
     held = calling.held(line, place)
     await acts.minutes_word(calling, line, held, _named(call, "minutes_"), call.actor, request)
     return reply(calling.view(line, calling.held(line, place)))
@@ -189,7 +199,7 @@ ROUTES = (
     _operation("/connected", acts.connected, asked.ConnectedRequest, "Say how the sound to a seat is protected", _SEATED),
     _operation("/check", acts.check, asked.CheckRequest, "Say whether the spoken check matched", _SEATED, "call-check"),
     _operation("/typed", acts.typed, asked.TypedRequest, "Type a line within a call", _SEATED, "call-typed"),
-    _operation("/minutes", acts.minutes, asked.MinutesRequest, "Draft minutes of a call", acts.SEATED, "call-minutes"),
+    _operation("/minutes", acts.minutes, asked.MinutesRequest, "Draft minutes of a call", SEATED, "call-minutes"),
     Route(method="POST", path=_MINUTES, handler=say_of_minutes, summary="Agree with minutes clause by clause, or differ",
           roles=_CALLERS, body=asked.MinutesWordRequest, answers={200: CallView}, act="call-minutes-word"),
 )  # fmt: skip

@@ -34,7 +34,7 @@ from openline.kernel.lane import GENERATION_ZERO, Lane
 from openline.kernel.units import Entropy
 from openline.protocol.records import LineRecord, Mark
 from openline.station.console import PASSING
-from openline.station.files import PART, private_folder, sync_folder
+from openline.station.files import PART, check_path, private_folder, sync_folder
 from openline.station.keystore import Keystore
 from openline.station.marks import Marks
 from openline.station.places import Places
@@ -76,7 +76,7 @@ def write_backup(
     `target` appears whole or not at all. Raises Conflict if it is there or the
     last commit has no mark, what opening keys raises, or Unavailable.
     """
-    if target.exists():
+    if check_path(target).exists():
         raise Conflict("there is a file of that name already")
     keys = Keystore.open(places.keys, unlock, entropy)
     secrets = keys.secrets(unlock)
@@ -155,7 +155,7 @@ def restore_backup(source: Path, places: Places, seal: Unlock, unlock: Unlock, e
     """
     if places.keys.exists() or places.store.exists():
         raise Conflict("there is a station here already: restore into a new folder")
-    private_folder(places.folder)
+    private_folder(check_path(places.folder))
     private_folder(places.store.parent)
     part = places.store.with_name(places.store.name + PART)
     try:

@@ -5,7 +5,6 @@ the last event it got, out of the store. An event is encoded once.
 """
 
 import asyncio
-from collections import deque
 from dataclasses import dataclass, field
 
 QUEUE = 4_096
@@ -20,6 +19,8 @@ class Published:
     name: str
     seq: int
     data: bytes = field(repr=False)
+    of: str = ""
+    """Of what it tells how it stands now: a later event of the same name about the same takes its place while it waits."""
 
 
 class Subscriber:
@@ -32,15 +33,17 @@ class Subscriber:
         """Of the officer whose page at the console it is; empty for all others."""
         self.ended = False
         """No more will come: the station stops, the listener left, or was too slow."""
-        self._waiting: deque[Published] = deque()
+        self._waiting: dict[object, Published] = {}
+        """In their order, by what they are of, or each by itself."""
         self._stirred = asyncio.Event()
 
     def push(self, event: Published) -> None:
         """Queue an event, or cut a subscriber that has too many."""
-        if len(self._waiting) >= QUEUE:
+        name = (event.line, event.name, event.of) if event.of else object()
+        if name not in self._waiting and len(self._waiting) >= QUEUE:
             self.end()
             return
-        self._waiting.append(event)
+        self._waiting[name] = event
         self._stirred.set()
 
     def end(self) -> None:
@@ -51,7 +54,7 @@ class Subscriber:
 
     def take(self) -> list[Published]:
         """All that waits, without waiting."""
-        taken = list(self._waiting)
+        taken = list(self._waiting.values())
         self._waiting.clear()
         self._stirred.clear()
         return taken

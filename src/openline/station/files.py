@@ -10,7 +10,7 @@ import os
 import stat
 from pathlib import Path
 
-from openline.kernel.errors import Forbidden, TooLarge, Unavailable, Unknown
+from openline.kernel.errors import Forbidden, Malformed, TooLarge, Unavailable, Unknown
 
 PART = ".part"
 """Ending of a file that is being written; one that lies about is left over from a crash."""
@@ -18,6 +18,24 @@ PART = ".part"
 
 PASSAGE = stat.S_IXGRP
 """A group may pass through the station's folder and `run/` to the API's socket, and list nothing."""
+
+
+MAX_PATH = 400
+"""Bytes of the absolute path of a station's folder or of a backup: SQLite takes 512, and what lies inside has a name too."""
+
+
+def check_path(path: Path) -> Path:
+    """A place for a station or a backup, which every part of the program can name. Raises Malformed."""
+    named = os.fsencode(path.absolute())
+    if len(named) > MAX_PATH:
+        raise Malformed("the path of this folder or file is too long: choose a shorter one")
+    try:
+        whole = named.decode()
+    except UnicodeDecodeError:
+        raise Malformed("the path of this folder or file is not UTF-8: choose another name") from None
+    if not whole.isprintable():
+        raise Malformed("the path of this folder or file has a character that cannot be shown: choose another name")
+    return path
 
 
 def private_folder(folder: Path, *, passage: bool = False) -> None:

@@ -10,6 +10,7 @@ systemd it says when it is ready and that it is alive (sd_notify).
 
 import asyncio
 import contextlib
+import errno
 import gc
 import importlib
 import os
@@ -21,7 +22,7 @@ from pathlib import Path
 from openline.kernel.errors import Malformed, Refused, Unavailable
 from openline.station.api import Api
 from openline.station.config import Config, load_config
-from openline.station.log import hear_libraries, quiet_libraries
+from openline.station.log import Few, hear_libraries, quiet_libraries
 from openline.station.runtime import Station
 from openline.station.server import ApiServer
 from openline.station.unlock import Unlock
@@ -32,6 +33,9 @@ _WATCHDOG_PART = 3
 
 OK, TEMPORARY, MISCONFIGURED = 0, 75, 78
 """Exit statuses, as sysexits.h has them."""
+
+EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""What a machine says that has no open files, or no memory, left for this process."""
 
 
 def socket_path(home: Path) -> Path:
@@ -93,12 +97,20 @@ def _settle() -> None:
 
 
 def _faults(station: Station) -> Callable[[asyncio.AbstractEventLoop, dict[str, object]], None]:
-    """What falls through to the loop: its class is logged, its words and values are not."""
+    """What falls through to the loop: its class is logged, its words and values are not.
+
+    Not every one: a socket that cannot take a call says so a hundred times a second.
+    """
+    few = Few(many=4)
 
     def handle(_loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
-        station.counters["loop-fault"] += 1
         error = context.get("exception")
-        station.log.event("loop.fault", kind=type(error).__name__ if error is not None else "none")
+        used_up = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in EXHAUSTED)
+        what, kind = "exhausted" if used_up else "fault", type(error).__name__ if error is not None else "none"
+        station.counters[f"loop-{what}"] += 1
+        before = few.held_back(station.clock.steady(), what, kind)
+        if before is not None:
+            station.log.event(f"loop.{what}", kind=kind, before=before)
 
     return handle
 

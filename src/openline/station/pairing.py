@@ -18,6 +18,9 @@ from openline.station.papers import Host
 KEPT: Final = 16
 """Pairings that are over and can still be asked about."""
 MAX_LABEL: Final = 64
+_UNDER_WAY: Final = (
+    "that station is being paired with already: go on with the same command, or: openline pair --end NAME"
+)
 
 
 class Pairings:
@@ -73,7 +76,7 @@ class Pairings:
         make_terms((host.card.party(bytes(32)), card.party(bytes(32))), policy)  # raises while people still look
         for each in self._all.values():
             if each.card.fingerprint == card.fingerprint and each.state not in (State.OPEN, State.REFUSED):
-                raise Conflict("that station is being paired with already: end that first")
+                raise Conflict(_UNDER_WAY)
         if any(each.label == chosen and not self._ours(each, card, policy) for each in records):
             raise Conflict("there is a line of that label already: choose another")
         meeting = self._make(card, policy, chosen)
@@ -100,7 +103,7 @@ class Pairings:
                 raise Conflict("the card is older than the one known of that station: ask for its newest")
         for each in self._all.values():
             if each.card.fingerprint == card.fingerprint and each.state not in (State.OPEN, State.REFUSED):
-                raise Conflict("that station is being paired with already: end that first")
+                raise Conflict(_UNDER_WAY)
         meeting = self._make(card, line.terms.policy, line.label, line)
         meeting.begin()
         return meeting

@@ -20,7 +20,7 @@ from openline.kernel.units import MAX_GENERATION, Entropy, Instant
 from openline.protocol.records import LineRecord, Mark, PutGeneration
 from openline.station import config as configuration
 from openline.station.card import certify
-from openline.station.files import private_folder, write_private
+from openline.station.files import check_path, private_folder, write_private
 from openline.station.keystore import Keystore
 from openline.station.line_papers import LinePapers
 from openline.station.marks import Marks
@@ -61,7 +61,7 @@ def rebuild_home(
     if len(names) != 1 or len({each.members.terms.line for each in papers}) != len(papers):
         raise Conflict("the line papers are of one line twice, or know this station by several names")
     name = names.pop()
-    private_folder(home)
+    private_folder(check_path(home))
     if (home / configuration.FILE).exists():
         raise Conflict("there is a station here already")
     text = configuration.config_text(

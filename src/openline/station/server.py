@@ -18,7 +18,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from openline.bearers.tls.listen import end_listening
+from openline.bearers.listening import end_listening
 from openline.kernel.errors import Malformed, Unavailable
 from openline.station.client import short_path
 

@@ -11,7 +11,7 @@ from openline.kernel.terms import check_language, check_name
 from openline.kernel.units import Entropy, Instant
 from openline.station import config as configuration
 from openline.station.card import make_own_card
-from openline.station.files import private_folder, write_private
+from openline.station.files import check_path, private_folder, write_private
 from openline.station.keystore import Keystore
 from openline.station.marks import Marks
 from openline.station.places import Places
@@ -48,7 +48,7 @@ def create_home(
     """
     check_name(name)
     check_language(language)
-    private_folder(home)
+    private_folder(check_path(home))
     if (home / configuration.FILE).exists():
         raise Conflict("there is a station here already")
     text = configuration.config_text(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from openline.bearers.tls.listen import end_listening
+from openline.bearers.listening import end_listening
 from tests.e2e.chaos.world import enter
 
 _CHUNK = 16_384

@@ -7,6 +7,7 @@ while. That is no reason to be deaf at the others, nor not to call.
 import asyncio
 from collections.abc import Callable, Sequence
 
+from openline.bearers.listening import end_listening
 from openline.bearers.tls.address import Address, written
 from openline.bearers.tls.limits import Event
 
@@ -59,19 +60,3 @@ class Listeners:
                     continue
                 self._servers[address] = server  # first, so that it is closed when we are stopped in the next line
                 await server.start_serving()
-
-
-async def end_listening(*servers: asyncio.Server) -> None:
-    """Close servers; every connection that they have accepted has been made by then.
-
-    asyncio accepts in one turn of the loop, and gives a connection to its server in the next, which fails when the
-    server has been closed, and leaves the connection open with nobody to close it; it calls the protocol in a third.
-    """
-    loop = asyncio.get_running_loop()
-    for server in servers:
-        for each in server.sockets:
-            loop.remove_reader(each.fileno())
-    await asyncio.sleep(0)
-    for server in servers:
-        server.close()
-    await asyncio.sleep(0)

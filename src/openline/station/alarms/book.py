@@ -25,6 +25,10 @@ LIVE = 1_024
 
 CALLED = 64
 """Calls of one alarm that are remembered as taken: what is older is repeated by nobody."""
+OVER = 256
+"""Ended alarms that are kept in mind: those whose callees are to be told, and those of which a call may be under way."""
+TELL_MS = 24 * 3_600_000
+"""Whoever could not be told for a day that an alarm is over is not told any more: by then it is no news."""
 
 
 class Shelf(Protocol):
@@ -123,6 +127,10 @@ class Book:
         self._live: dict[Key, Raised] = {}
         self._began: dict[str, int] = {}
         """Id -> steady ms at which the escalation began, or would have."""
+        self._over: dict[str, Raised] = {}
+        """By id, the one that ended first in front: ended alarms, see OVER."""
+        self._ended: dict[str, int] = {}
+        """Id -> steady ms at which one of these ended, or was taken up again."""
         self._again: set[str] = set()
         """Taken up after a start: calls of theirs may not have gone out."""
         self._late: dict[str, Raised] = {}
@@ -134,7 +142,11 @@ class Book:
         """Take up what was live before."""
         for row in self._shelf.live():
             alarm = decode_alarm(row.content)
-            self._numbers[alarm.id], self._live[alarm.key] = row.number, alarm
+            self._numbers[alarm.id] = row.number
+            if alarm.ended_for_good:
+                self._over[alarm.id], self._ended[alarm.id] = alarm, self._clock.steady()
+                continue
+            self._live[alarm.key] = alarm
             last = self.plan.step(alarm.key.kind, alarm.step) if alarm.step else None
             elapsed = max(0, self._clock.wall() - alarm.raised, last.after_minutes * 60_000 if last is not None else 0)
             self._began[alarm.id] = self._clock.steady() - elapsed
@@ -203,20 +215,57 @@ class Book:
         return alarm
 
     def was_called(self, name: str, path: str, step: int) -> None:
-        """A call was taken by the other end."""
-        alarm = next((each for each in self._live.values() if each.id == name), None)
-        called = Called(path=path, step=step)
+        """A call was taken by the other end; it may have been under way when the alarm ended."""
+        alarm, called = self._known(name), Called(path=path, step=step)
         if alarm is not None and called not in alarm.called:
             self._keep(msgspec.structs.replace(alarm, called=(*alarm.called, called)[-CALLED:]))
 
+    def was_told(self, name: str, path: str) -> None:
+        """The word that an alarm is over was taken by the other end."""
+        alarm = self._known(name)
+        if alarm is not None and path not in alarm.told:
+            self._keep(msgspec.structs.replace(alarm, told=(*alarm.told, path)))
+
+    def owed(self) -> list[Raised]:
+        """The alarms of which somebody is still to be told that they are over."""
+        late = self._clock.steady() - TELL_MS
+        for name, alarm in list(self._over.items()):
+            if alarm.owed and self._ended[name] <= late:
+                self._keep(msgspec.structs.replace(alarm, given_up=True))
+        return [alarm for alarm in (*self._live.values(), *self._over.values()) if alarm.owed]
+
+    def ended(self) -> list[AlarmRow]:
+        """Past alarms that the shelf has among the live ones, because somebody is still to be told."""
+        found = [(self._numbers.get(name), alarm) for name, alarm in self._over.items() if alarm.owed]
+        return [
+            AlarmRow(number=number, live=True, content=encode_alarm(alarm))
+            for number, alarm in found
+            if number is not None
+        ]
+
+    def _known(self, name: str) -> Raised | None:
+        return self._over.get(name) or next((each for each in self._live.values() if each.id == name), None)
+
     def _end(self, alarm: Raised) -> None:
-        self._keep(alarm)
         del self._live[alarm.key], self._began[alarm.id]
         self._again.discard(alarm.id)
+        self._over[alarm.id], self._ended[alarm.id] = alarm, self._clock.steady()
+        self._keep(alarm)
+        if len(self._over) > OVER:
+            first = next(iter(self._over.values()))
+            if first.owed:
+                self._keep(msgspec.structs.replace(first, given_up=True))
+            del self._over[first.id], self._ended[first.id]
+            if first.id not in self._late:
+                del self._numbers[first.id]
         self._changed(alarm)
 
     def _keep(self, alarm: Raised) -> None:
-        self._live[alarm.key] = self._late[alarm.id] = alarm
+        if alarm.id in self._over:
+            self._over[alarm.id] = alarm
+        else:
+            self._live[alarm.key] = alarm
+        self._late[alarm.id] = alarm
         self.save()
 
     def save(self) -> None:
@@ -230,7 +279,7 @@ class Book:
             except Unavailable:
                 return
             del self._late[name]
-            if not alarm.live:
+            if name not in self._over and alarm.ended_for_good:
                 del self._numbers[name]
 
     # --- whose turn it is ----------------------------------------------------------------------------------------

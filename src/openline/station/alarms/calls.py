@@ -96,6 +96,7 @@ class Calls:
         """Make the calls that are due."""
         for turn in self.book.turns():
             self._call(turn)
+        self._tell()
         hours = self._place.table.test_hours
         now = self._place.clock.steady()
         for name, path in self.paths.items():
@@ -117,13 +118,23 @@ class Calls:
             if name in self.paths:
                 self.paths[name].call(self._call_of(alarm, turn.step))
 
+    def _tell(self) -> None:
+        """Tell those who took a call of an alarm that is over. Looked at again and again, so that a start forgets nobody."""
+        for alarm in self.book.owed():
+            for name in alarm.owed:
+                path = self.paths.get(name)
+                if path is not None and path.has_room_to_tell(alarm.id):
+                    step = max(call.step for call in alarm.called if call.path == name)
+                    path.call(self._call_of(alarm, step))
+
     def _call_of(self, alarm: Raised, step: int) -> AlarmCall:
         place, key, cause = self._place, alarm.key, alarm.cause
         return AlarmCall(
-            id=f"{alarm.id}.{step}",
+            id=f"{alarm.id}.{step if alarm.state is State.OPEN else 'over'}",
             alarm=alarm.id,
             station=place.station_of(key) if place.station_of is not None else place.name,
             kind=key.kind,
+            state=alarm.state.value,
             line=key.line if place.table.name_lines or not key.line else place.number_of(key.line),
             precedence=cause.precedence,
             clock=cause.clock,
@@ -142,7 +153,9 @@ class Calls:
 
     def _reported(self, path: OutPath, call: AlarmCall) -> None:
         failure = path.state.failure
-        if not failure:
+        if not failure and call.state != State.OPEN:
+            self.book.was_told(call.alarm, path.name)
+        elif not failure:
             self.book.was_called(call.alarm, path.name, call.step)
         if bool(failure) is not (path.name in self._down):
             if failure:
@@ -163,6 +176,7 @@ class Calls:
             alarm=name,
             station=place.name,
             kind=Kind.TEST.value,
+            state=State.OPEN.value,
             line="",
             precedence="",
             clock="",

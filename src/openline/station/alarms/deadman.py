@@ -323,7 +323,8 @@ def acknowledge(file: Path, name: str, sign: str) -> None:
 
 
 def open_alarms(file: Path) -> list[Raised]:
-    """The live alarms of the switch of that file, read beside it. Raises Unavailable."""
+    """The alarms of the switch of that file that are open or still so, read beside it. Raises Unavailable."""
     from openline.station.alarms.records import decode_alarm
 
-    return [decode_alarm(row.content) for row in FileShelf(file.parent / STATE / ALARMS).live()]
+    kept = [decode_alarm(row.content) for row in FileShelf(file.parent / STATE / ALARMS).live()]
+    return [alarm for alarm in kept if not alarm.ended_for_good]

@@ -94,6 +94,8 @@ class AlarmView(msgspec.Struct, frozen=True, kw_only=True):
     """Until the next step of the escalation; None if none comes."""
     called: list[str]
     """Paths that have taken a call."""
+    told: list[str]
+    """Of these, the ones that have taken the word that it is over."""
     ended: int | None
     sign: str
     exercise: bool
@@ -264,7 +266,9 @@ class AlarmDuty:
 
     def past(self, before: int, count: int) -> list[tuple[int, AlarmView]]:
         """Past alarms with their numbers, the latest first. Raises Unavailable."""
-        return [(row.number, self.view(decode_alarm(row.content))) for row in self._rows.past(before, count)]
+        rows = [row for row in self.calls.book.ended() if row.number < before] + self._rows.past(before, count)
+        latest = sorted(rows, key=lambda row: row.number, reverse=True)[:count]
+        return [(row.number, self.view(decode_alarm(row.content))) for row in latest]
 
     def view(self, alarm: Raised) -> AlarmView:
         """As people see it."""
@@ -285,6 +289,7 @@ class AlarmDuty:
             step=alarm.step,
             next_step_ms=self.calls.book.next_step(alarm) if known is not None and known.id == alarm.id else None,
             called=sorted({call.path for call in alarm.called}),
+            told=sorted(alarm.told),
             ended=alarm.ended or None,
             sign=alarm.sign,
             exercise=cause.exercise,

@@ -16,6 +16,7 @@ from openline.kernel.errors import Refused, Unavailable
 from openline.kernel.units import Instant
 from openline.ports import Alarm, AlarmCall
 from openline.station.alarms import tables
+from openline.station.alarms.records import State
 from openline.station.alarms.webhook import CallFailed, Endpoint, endpoint, post
 from openline.station.files import read_private
 
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 MOST_SECRET = 4_096
 MOST_FILE = 262_144
 _ENCODER = msgspec.json.Encoder()
+_DONE = {
+    State.ACKNOWLEDGED.value: "A person at the station has taken this alarm. Nobody else needs to come for it.",
+    State.OVER.value: "What this alarm was about is over. Nobody needs to come for it any more.",
+}
 
 
 class Webhook:
@@ -84,14 +89,19 @@ def mail_of(call: AlarmCall, sender: str, address: str) -> bytes:
     mail["From"], mail["To"] = sender, address
     mark = "EXERCISE " if call.exercise else ""
     about = " ".join(part for part in (call.precedence, call.kind, call.line) if part)
+    is_over = call.state != State.OPEN
+    word = call.state.upper() if is_over else "ALARM"
     mail["Subject"] = (
-        f"{mark}ALARM {call.station}: {about}" if call.step else f"{mark}TEST of the alarm path, {call.station}"
+        f"{mark}{word} {call.station}: {about}" if call.step else f"{mark}TEST of the alarm path, {call.station}"
     )
     mail["Message-ID"] = f"<{call.id}@openline.invalid>"
+    if is_over:
+        mail["References"] = f"<{call.alarm}.{call.step}@openline.invalid>"
     mail["Auto-Submitted"] = "auto-generated"
     rows = {
         "station": call.station,
         "alarm": call.kind,
+        "state": call.state if is_over else "",
         "line": call.line,
         "precedence": call.precedence,
         "clock": call.clock,
@@ -100,9 +110,8 @@ def mail_of(call: AlarmCall, sender: str, address: str) -> bytes:
         "id": call.alarm,
     }
     text = "\n".join(f"{name}: {value}" for name, value in rows.items() if value)
-    mail.set_content(
-        f"{mark}{text}\n\nGo to the station. Acknowledge there: openline alarms acknowledge {call.alarm}\n"
-    )
+    todo = f"Go to the station. Acknowledge there: openline alarms acknowledge {call.alarm}"
+    mail.set_content(f"{mark}{text}\n\n{_DONE[call.state] if is_over else todo}\n")
     return mail.as_bytes()
 
 

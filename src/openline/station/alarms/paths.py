@@ -1,7 +1,8 @@
 """Every path out, each with its own queue and worker: a path that hangs, lies or is slow holds up neither another nor the station.
 
 A call is tried until the other end has taken it, with growing pauses, as long as its alarm is open; the same call keeps
-its id, so that a receiver which got it twice knows. Of one alarm only the newest step waits.
+its id, so that a receiver which got it twice knows. Of one alarm only the newest step waits. Word that an alarm is over
+waits behind every call.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 
 from openline.kernel.errors import Unavailable
 from openline.ports import Alarm, AlarmCall
+from openline.station.alarms.records import State
 from openline.station.alarms.webhook import CallFailed
 
 QUEUE = 256
@@ -88,6 +90,10 @@ class OutPath:
             self.withdraw(max(self._waiting, key=lambda name: _urgency(self._waiting[name])))
         self._stirred.set()
 
+    def has_room_to_tell(self, alarm: str) -> bool:
+        """Whether word that an alarm is over may be queued: it is not there yet, and leaves half of the room to calls."""
+        return alarm not in self._waiting and len(self._waiting) < QUEUE // 2
+
     def withdraw(self, alarm: str) -> None:
         """Nobody needs to be called about that any more."""
         self._waiting.pop(alarm, None)
@@ -131,7 +137,9 @@ class OutPath:
 
 
 def _urgency(call: AlarmCall) -> tuple[int, int]:
-    """FLASH first, then the older one."""
+    """FLASH first, then the older one; what is over comes last."""
+    if call.state != State.OPEN:
+        return (2, call.since)
     return (0 if call.precedence == "FLASH" else 1, call.since)
 
 

@@ -4,6 +4,7 @@ r"""An alarm as this station keeps it, its states, and the kinds that there are.
       \----its cause is over----> OVER
 
 An alarm is live while it is open, or while its cause stands: so what was acknowledged is not raised again before it was over.
+It is also kept in mind until every path that took a call of it was told that nobody needs to come any more.
 """
 
 import enum
@@ -110,11 +111,27 @@ class Raised(msgspec.Struct, frozen=True, kw_only=True):
     """When it was acknowledged or over, ms."""
     sign: str = ""
     """Of whoever acknowledged."""
+    told: tuple[str, ...] = ()
+    """Paths that have taken the word that it is over."""
+    given_up: bool = False
+    """Whether it is too late to tell the others."""
+
+    @property
+    def ended_for_good(self) -> bool:
+        """Whether it is past: neither open nor still so."""
+        return self.state is not State.OPEN and not self.stands
+
+    @property
+    def owed(self) -> tuple[str, ...]:
+        """Paths that took a call of it, and are still to be told that nobody needs to come: none while it is open."""
+        if self.state is State.OPEN or self.given_up:
+            return ()
+        return tuple(sorted({call.path for call in self.called} - set(self.told)))
 
     @property
     def live(self) -> bool:
         """Whether it must be kept in mind."""
-        return self.state is State.OPEN or self.stands
+        return not self.ended_for_good or bool(self.owed)
 
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")

@@ -38,8 +38,10 @@ from openline.station.calling.desk import Calling
 from openline.station.calling.kept import KeptSeat
 from openline.station.calling.room import Room, Sitting
 from openline.station.calling.standing import (
+    CALLERS,
     FURTHER,
     OFFICER,
+    SEATED,
     fingerprint_of,
     has_refused,
     is_open,
@@ -49,13 +51,10 @@ from openline.station.calling.standing import (
     seat_of,
 )
 from openline.station.line_runner import LineRunner
-from openline.station.people import INTERPRETER, PRINCIPAL, WATCH, Actor
+from openline.station.people import Actor
 from openline.station.requests import find_ref, role_of
 from openline.station.spoken import one_of
 
-CALLERS: Final = frozenset({WATCH, PRINCIPAL})
-"""Who may place a call, and pick one up."""
-SEATED: Final = frozenset({WATCH, PRINCIPAL, INTERPRETER})
 DTLS: Final = "1.3"
 """The one version under which sound passes (spec 17.50)."""
 _NONCE: Final = 32
@@ -69,7 +68,6 @@ class Speaker:
 
     def __init__(self, calling: Calling, actor: Actor, said: requests.Said, roles: frozenset[str]) -> None:
         """Raises Forbidden or Malformed."""
-        self.role: Role
         self.role, self.sign = calling.station.people.speaking(actor, said.role, said.sign, roles)
         given = getattr(said, "lang", None)
         self.language = check_language(calling.station.config.language if given is None else given)
@@ -101,7 +99,7 @@ async def ring(calling: Calling, line: LineRunner, actor: Actor, request: reques
         kept = room.keeping.call(committed)
         kept.nonce, kept.fingerprint = nonce.hex(), fingerprint.hex()
         kept.seats[OFFICER] = KeptSeat(console=request.console, uid=actor.uid)
-        room.keeping.save()  # before the ring: what it promises can be opened whatever happens to this process
+        room.save()  # before the ring: what it promises can be opened whatever happens to this process
         said = Ring(
             precedence=precedence, language=speaker.language, roles=roles, role=speaker.role, sign=speaker.sign,
             commitment=committed, subject=request.subject,
@@ -195,13 +193,14 @@ async def hang_up(
             return  # both sides pressed at once, and the other was quicker
         if request.console is not None:
             _sitting(room, call, actor, request.console)
+        if not CALLERS & actor.roles and (request.console is None or request.cause == "ended"):
+            raise Forbidden("who interprets leaves a call: a watch officer or a principal ends it")
         cause = _CAUSES[request.cause]
         if call.pick_up is None:
             if call.caller != line.party:
                 raise Conflict("a ring that was not picked up is declined, and not hung up")
             cause = EndCause.WITHDRAWN
-        if line.party not in {call.caller, call.called}:
-            raise Conflict("the call is between other stations")
+        _check_within(line, call)
         await calling.end(room, call, cause, role=speaker.role, sign=speaker.sign, text=request.text)
 
 
@@ -214,7 +213,7 @@ async def seat(calling: Calling, line: LineRunner, call: Call, actor: Actor, req
     room = calling.room(line)
     async with room.lock:
         call = calling.held(line, call.place)
-        _check_open(call)
+        _check_open(line, call)
         if request.act == "leaves":
             number, _ = _sitting(room, call, actor, request.console)
             await calling.leave(room, call, number, SeatAct.LEAVES, speaker.role, speaker.sign)
@@ -235,9 +234,15 @@ async def seat(calling: Calling, line: LineRunner, call: Call, actor: Actor, req
     calling.publish(room, call.place)
 
 
-def _check_open(call: Call) -> None:
+def _check_open(line: LineRunner, call: Call) -> None:
     if not is_open(call):
         raise Conflict("the call is not open")
+    _check_within(line, call)
+
+
+def _check_within(line: LineRunner, call: Call) -> None:
+    if line.party not in {call.caller, call.called}:
+        raise Conflict("the call is between other stations")
 
 
 def _check_seat(room: Room, call: Call, number: int, console: str, speaker: Speaker) -> None:
@@ -272,7 +277,7 @@ def signal(calling: Calling, line: LineRunner, call: Call, actor: Actor, request
     """Carry something to another seat. Raises Conflict, Unknown, and what a description is refused with."""
     room = calling.room(line)
     number, _ = _sitting(room, call, actor, request.console)
-    _check_open(call)
+    _check_open(line, call)
     to = (request.to.party, request.to.seat)
     if to == (line.party, number) or not is_seated(call, *to):
         raise Unknown("nobody sits there")
@@ -306,7 +311,7 @@ async def connected(
         raise Unknown("nobody sits there")
     async with room.lock:
         call = calling.held(line, call.place)
-        _check_open(call)
+        _check_open(line, call)
         own = seat_of(call, line.party, number)
         if own is None or seen in own.protections:
             return
@@ -327,7 +332,7 @@ async def check(calling: Calling, line: LineRunner, call: Call, actor: Actor, re
     async with room.lock:
         call = calling.held(line, call.place)
         number, _ = _sitting(room, call, actor, request.console)
-        _check_open(call)
+        _check_open(line, call)
         act = SeatAct.MATCHED if request.matched else SeatAct.DIFFERED
         entry = Seat(of=ref_to(call), act=act, number=number, role=speaker.role, sign=speaker.sign)
         await _say(room, calling, entry)
@@ -343,7 +348,8 @@ async def typed(calling: Calling, line: LineRunner, call: Call, actor: Actor, re
     """Type a line. Raises Conflict."""
     speaker = Speaker(calling, actor, request, SEATED)
     room = calling.room(line)
-    _check_open(call)
+    _check_open(line, call)
+    calling.check_speaks(line, call, actor)
     entry = TypedLine(
         of=ref_to(call), text=request.text, language=speaker.language, role=speaker.role, sign=speaker.sign
     )  # fmt: skip
@@ -358,6 +364,7 @@ async def minutes(
     room = calling.room(line)
     if call.pick_up is None:
         raise Conflict("nobody picked up: there is nothing to keep minutes of")
+    _check_within(line, call)
     clauses = tuple(
         tuple(sorted(((check_language(tongue), text) for tongue, text in clause.texts.items()), key=_as_codec))
         for clause in request.clauses
@@ -370,8 +377,7 @@ async def minutes(
 
 
 def _as_codec(item: tuple[str, str]) -> tuple[int, bytes]:
-    name = item[0].encode()
-    return len(name), name
+    return len(item[0]), item[0].encode()
 
 
 async def minutes_word(  # noqa: PLR0917 - a call, and an entry of it

@@ -73,6 +73,8 @@ class CheckWordView(Answer, frozen=True, kw_only=True):
     matched: bool
     sign: str
     at: int
+    earlier: bool
+    """Said of other digits than those of now: a first seat was taken over after it."""
 
 
 class SpokenCheckView(Answer, frozen=True, kw_only=True):

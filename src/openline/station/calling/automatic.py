@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING
 from openline.kernel.units import Instant
 from openline.protocol.call_entries import EndCause, Refusal, RefusalCause, Seat, SeatAct
 from openline.protocol.call_keys import opens_commitment
-from openline.protocol.call_states import Call, CallState
+from openline.protocol.call_states import Call, CallState, is_settled
 from openline.protocol.entries import AnyEntry, Precedence, Role, Watch
+from openline.protocol.facts import Place
 from openline.protocol.fields import Ref
 from openline.station.calling.room import Room
 from openline.station.calling.standing import (
     OFFICER,
     STATION_SIGN,
+    has_refused,
     is_open,
-    is_settled,
     may_end,
     may_pick_up,
     ref_to,
@@ -29,17 +30,30 @@ if TYPE_CHECKING:
     from openline.station.calling.desk import Calling
 
 
+AT_ONCE = 8
+"""Calls that are looked at before whoever waits for the lock has a turn: an officer's act waits for so many, and no flood."""
+
+
 async def look(calling: "Calling", room: Room) -> None:
-    """Do what is to be done. Raises Refused or Unavailable."""
-    own, book = room.line.party, room.shelf.book
-    waiting = [call.place for call in book.calls() if not is_settled(call, own)]
-    for place in waiting:
-        for step in (_own, _theirs, _end, _consoles):
-            call = book.call(place)
-            if call is not None:
-                await step(calling, room, call)
-        calling.publish(room, place)
-    room.settled = not waiting
+    """Do what is to be done, the live calls first; the lock is held for a few at a time. Raises Refused or Unavailable."""
+    waiting = [call.place for call in room.unsettled()]
+    for first in range(0, len(waiting), AT_ONCE):
+        async with room.lock:
+            if room.unsaved:
+                room.save()
+            for place in waiting[first : first + AT_ONCE]:
+                await _look_at(calling, room, place)
+    async with room.lock:
+        room.tidy()
+    room.settled = not room.unsettled()
+
+
+async def _look_at(calling: "Calling", room: Room, place: Place) -> None:
+    for step in (_own, _theirs, _end, _consoles):
+        call = room.shelf.book.call(place)
+        if call is not None and not is_settled(call, room.line.party):
+            await step(calling, room, call)
+    calling.publish(room, place)
 
 
 async def _own(calling: "Calling", room: Room, call: Call) -> None:
@@ -81,9 +95,12 @@ async def _opens(calling: "Calling", room: Room, call: Call) -> None:
 
 async def _theirs(calling: "Calling", room: Room, call: Call) -> None:
     """Another party's ring."""
-    if not may_pick_up(call, room.line.party) or call.pick_up is not None:
+    own = room.line.party
+    if call.caller == own or call.pick_up is not None or has_refused(call, own):
         return
     cause = _in_the_way(room, call)
+    if cause is None and not may_pick_up(call, own):
+        return
     if cause is None and call.overtaken:
         cause = RefusalCause.NOT_ANSWERED
     if cause is None and _age(calling, room, call) >= calling.pace.ring:
@@ -93,11 +110,17 @@ async def _theirs(calling: "Calling", room: Room, call: Call) -> None:
 
 
 def _in_the_way(room: Room, call: Call) -> RefusalCause | None:
-    if room.line.working().suspended() and call.rung.precedence is not Precedence.FLASH:
+    if call.state not in {CallState.RINGING, CallState.YIELDED} or call.hang_up(call.caller) is not None:
+        return None
+    if call.state is CallState.RINGING and _is_suspended(room, call):
         return RefusalCause.SUSPENDED
     if any(is_open(each) and each.place != call.place for each in room.shelf.book.calls()):
         return RefusalCause.BUSY
     return None
+
+
+def _is_suspended(room: Room, call: Call) -> bool:
+    return bool(room.line.working().suspended()) and call.rung.precedence is not Precedence.FLASH
 
 
 def _nobody(calling: "Calling", room: Room) -> RefusalCause:
@@ -113,8 +136,6 @@ def _nobody(calling: "Calling", room: Room) -> RefusalCause:
 async def _end(calling: "Calling", room: Room, call: Call) -> None:
     """A call that is over, or must be: this party's own word of it (spec 17.14)."""
     own = room.line.party
-    if is_settled(call, own):
-        return
     if call.hang_up(call.caller) is not None or call.state is CallState.ENDED:
         await calling.end(room, call, EndCause.CONFIRMS)
     elif is_open(call) and call.wrong_key and call.called == own:
@@ -122,6 +143,17 @@ async def _end(calling: "Calling", room: Room, call: Call) -> None:
         await calling.end(room, call, EndCause.WRONG_KEY)
     elif is_open(call) and room.running[call.place].forged and may_end(call, own):
         await calling.end(room, call, EndCause.NOT_PROTECTED)
+    elif is_open(call) and call.called == own and call.opening is None:
+        await _unopened(calling, room, call)
+
+
+async def _unopened(calling: "Calling", room: Room, call: Call) -> None:
+    """Picked up here, and the caller does not open what its ring promised: it is waited for as long as a ring rings (17.21)."""
+    running, now = room.running[call.place], calling.station.clock.steady()
+    if running.unopened is None:
+        running.unopened = now
+    elif now - running.unopened >= calling.pace.ring:
+        await calling.end(room, call, EndCause.CONSOLE_LOST)
 
 
 async def _consoles(calling: "Calling", room: Room, call: Call) -> None:

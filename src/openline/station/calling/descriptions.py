@@ -7,8 +7,10 @@ can make a connection fail, and never make it another's.
 
 What is refused although a browser would take it: keys in the description
 itself (SDES), a fingerprint of another hash or in another spelling, lines that
-two parsers could read differently, and candidates with host names, for which a
-browser would ask a name service outside.
+two parsers could read differently, candidates with host names, for which a
+browser would ask a name service outside, and such as make it open TCP
+connections, or send to many at once: the other side would look around in this
+side's network through it.
 
 Pure. Spec: spec/17-calls.md; RFC 8866, RFC 8122, RFC 8839, RFC 9429.
 """
@@ -25,6 +27,8 @@ MAX_DESCRIPTION = 8_192
 """UTF-8 bytes of one signal: four times what Chromium writes for audio and data with all candidates."""
 MAX_LINES = 256
 MAX_CANDIDATE = 1_024
+MAX_CANDIDATES = 32
+"""In one description: a console with four networks names a dozen, and a browser asks at every address that it is told."""
 OFFER, ANSWER, CANDIDATE, RESTART, END = "offer", "answer", "candidate", "restart", "end-of-candidates"
 TYPES = (OFFER, ANSWER, CANDIDATE, RESTART, END)
 """By their numbers in frame 11."""
@@ -35,12 +39,12 @@ _AUDIO = re.compile(r"m=audio [0-9]{1,5} UDP/TLS/RTP/SAVPF [0-9 ]+", re.ASCII)
 _DATA = re.compile(r"m=application [0-9]{1,5} UDP/DTLS/SCTP webrtc-datachannel", re.ASCII)
 _PLACE = re.compile(r"IN IP[46] (\S+)(?:/\S+)?", re.ASCII)
 _CANDIDATE = re.compile(
-    r"candidate:[A-Za-z0-9+/]{1,32} [12] (?:udp|UDP|tcp|TCP) [0-9]{1,10} (\S{1,255}) [0-9]{1,5}"
+    r"candidate:[A-Za-z0-9+/]{1,32} [12] (udp|UDP|tcp|TCP) [0-9]{1,10} (\S{1,255}) [0-9]{1,5}"
     r" typ (host|srflx|prflx|relay)((?: [\x21-\x7e]+ [\x21-\x7e]+)*)",
     re.ASCII,
 )
-_LOCAL_NAME = re.compile(r"[0-9a-f-]{1,63}\.local", re.ASCII)
-"""Multicast DNS: browsers hide addresses so, and nobody outside the local network is asked."""
+_LOCAL_NAME = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.local", re.ASCII)
+"""Multicast DNS, a name at random: browsers hide addresses so, and nobody outside the local network is asked."""
 _SECRETS = ("a=crypto", "a=key-mgmt", "a=identity", "a=candidate-pair")
 _SETUP = {OFFER: frozenset({"actpass"}), ANSWER: frozenset({"active", "passive"})}
 
@@ -92,7 +96,7 @@ def check(kind: str, data: str, strict: Strictness) -> None:
 
 def _description(kind: str, text: str, strict: Strictness) -> None:
     lines = text.removesuffix("\r\n").split("\r\n")
-    if len(lines) > MAX_LINES:
+    if len(lines) > MAX_LINES or sum(line.startswith("a=candidate:") for line in lines) > MAX_CANDIDATES:
         raise TooLarge("a session description has too many lines")
     if lines[0] != "v=0" or not all(_LINE.fullmatch(line) for line in lines):
         raise Malformed("not a session description of a call")
@@ -164,15 +168,28 @@ def check_candidate(text: str, strict: Strictness) -> None:
     if len(text) > MAX_CANDIDATE:
         raise TooLarge("a candidate of a call is larger than any that makes sense")
     found = _CANDIDATE.fullmatch(text)
-    if found is None or not (_is_address(found[1]) or _LOCAL_NAME.fullmatch(found[1])):
+    if found is None or not (_is_host(found[2]) or _LOCAL_NAME.fullmatch(found[2])):
         raise Malformed("not a candidate of a call")
-    words = found[3].split()
+    words = found[4].split()
     extra = dict(zip(words[::2], words[1::2], strict=True))
     related = extra.get("raddr", "0.0.0.0")  # noqa: S104 - what a browser writes that hides it; nobody listens there
-    if not _is_address(related):
+    waits = found[1].lower() == "tcp" and extra.get("tcptype") != "active"
+    if waits or not _is_address(related):
         raise Malformed("not a candidate of a call")
-    if strict.relay_only and (found[2] != "relay" or not ipaddress.ip_address(related).is_unspecified):
+    if strict.relay_only and (found[3] != "relay" or not ipaddress.ip_address(related).is_unspecified):
         raise Forbidden("this station tells no address of its consoles: it calls by a relay alone")
+
+
+def _is_host(text: str) -> bool:
+    """Whether it is the address of one other machine."""
+    if not _is_address(text):
+        return False
+    address = ipaddress.ip_address(text)
+    if isinstance(address, ipaddress.IPv6Address):
+        address = address.ipv4_mapped or address
+    return (
+        not address.is_multicast and not address.is_unspecified and address != ipaddress.IPv4Address("255.255.255.255")
+    )
 
 
 def _is_address(text: str) -> bool:

@@ -12,10 +12,11 @@ Spec: spec/17-calls.md.
 
 import asyncio
 import contextlib
+import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from openline.kernel.errors import Foreign, Refused, Unavailable, Unknown
+from openline.kernel.errors import Forbidden, Foreign, Refused, Unavailable, Unknown
 from openline.kernel.units import Instant
 from openline.protocol.call_entries import EndCause, HangUp, Protection, Seat, SeatAct
 from openline.protocol.call_states import Call, may_ring
@@ -28,12 +29,13 @@ from openline.station.calling.answers import CallView, SeatName, SignalEvent, Si
 from openline.station.calling.descriptions import TYPES, Strictness, check
 from openline.station.calling.kept import Keeping
 from openline.station.calling.room import CallPace, Room, Running, Sitting
+from openline.station.calling.shelf import Shelf, rings_of
 from openline.station.calling.standing import (
+    CALLERS,
     STATION_SIGN,
     fingerprint_of,
     is_open,
     is_seated,
-    is_settled,
     may_pick_up,
     place_text,
     ref_to,
@@ -42,6 +44,7 @@ from openline.station.calling.standing import (
 )
 from openline.station.feed import Published
 from openline.station.line_runner import LineRunner, State
+from openline.station.people import Actor
 from openline.station.seen import Seen
 
 if TYPE_CHECKING:
@@ -62,6 +65,7 @@ class Calling:
         self._rooms: dict[bytes, Room] = {}
         self._main: asyncio.Task[None] | None = None
         self._looking: dict[bytes, asyncio.Task[None]] = {}
+        self._reading: dict[bytes, asyncio.Task[None]] = {}
 
     # --- coming and going --------------------------------------------------------------------------------------
 
@@ -71,7 +75,7 @@ class Calling:
 
     def stop(self) -> None:
         """End."""
-        for task in (self._main, *self._looking.values()):
+        for task in (self._main, *self._looking.values(), *self._reading.values()):
             if task is not None:
                 task.cancel()
 
@@ -91,19 +95,45 @@ class Calling:
 
     async def _look(self, line: LineRunner) -> None:
         with contextlib.suppress(Refused, Unavailable):  # the line stops, or the disk: looked at again
-            room = self.room(line)
-            async with room.lock:
-                await automatic.look(self, room)
+            await self.ready(line)
+            await automatic.look(self, self.room(line))
+
+    async def ready(self, line: LineRunner) -> None:
+        """Wait until the calls of a line have been read. Raises Unavailable."""
+        if line.line not in self._rooms and line.history.last_seq() > self.pace.reading.at_once:
+            await asyncio.shield(self._begins(line))
+
+    def _begins(self, line: LineRunner) -> asyncio.Task[None]:
+        task = self._reading.get(line.line)
+        if task is None or task.done():
+            task = self._reading[line.line] = asyncio.create_task(self._read(line))
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may be waiting
+        return task
+
+    async def _read(self, line: LineRunner) -> None:
+        """Read a long line beside the loop, and the last of it on the loop: nothing comes in between then."""
+        reading = self.pace.reading
+        shelf = await asyncio.to_thread(Shelf, line, rings_of(line, reading.calls), reading)
+        while line.history.last_seq() - shelf.seq > reading.page:
+            await asyncio.to_thread(shelf.catch_up)
+        shelf.catch_up()
+        self._opened(line, shelf)
+        self.stir(line)
+
+    def _opened(self, line: LineRunner, shelf: Shelf) -> Room:
+        room = self._rooms[line.line] = Room(line, Keeping(self.station.store, line.line), shelf)
+        for call in room.unsettled():
+            self._running(room, call, again=True)
+        return room
 
     def room(self, line: LineRunner) -> Room:
-        """What is known of a line's calls. Raises Unavailable."""
+        """What is known of a line's calls. Raises Unavailable, also while they are being read."""
         room = self._rooms.get(line.line)
         if room is None:
-            room = Room(line, Keeping(self.station.store, line.line))
-            self._rooms[line.line] = room
-            for call in room.shelf.book.calls():
-                if not is_settled(call, line.party):
-                    self._running(room, call, again=True)
+            if line.history.last_seq() > self.pace.reading.at_once:
+                self._begins(line)
+                raise Unavailable("the calls of this line are being read: ask again")
+            room = self._opened(line, Shelf(line, rings_of(line, self.pace.reading.calls), self.pace.reading))
         return room
 
     def _running(self, room: Room, call: Call, *, again: bool) -> Running:
@@ -116,8 +146,7 @@ class Calling:
         known = bool(kept.accepted)
         if not kept.accepted:
             kept.accepted = wall
-            with contextlib.suppress(Unavailable):
-                room.keeping.save()
+            room.unsaved = True
         elapsed = min(max(0, wall - kept.accepted), self.pace.ring) if again else 0
         running = room.running[call.place] = Running(accepted=steady - elapsed, accepted_at=wall - elapsed)
         running.counted = known and not call.live
@@ -205,10 +234,12 @@ class Calling:
             return
         data = encoded(self.view(room.line, call))
         if running is not None:
-            if running.told == data:
+            told = hashlib.sha256(data).digest()
+            if running.told == told:
                 return
-            running.told = data
-        self.station.feed.publish(Published(line=room.line.line, name="call", seq=0, data=data))
+            running.told = told
+        event = Published(line=room.line.line, name="call", seq=0, data=data, of=place_text(place))
+        self.station.feed.publish(event)
 
     def view(self, line: LineRunner, call: Call) -> CallView:
         """A call as people see it."""
@@ -233,6 +264,13 @@ class Calling:
             places = places[places.index(before) + 1 :]
         found = [room.shelf.call(place) for place in places[:limit]]
         return [self.view(line, call) for call in found if call is not None]
+
+    def check_speaks(self, line: LineRunner, call: Call, actor: Actor) -> None:
+        """Pass who may say something in a call: officers of the floor, and whoever else sits in it. Raises Forbidden."""
+        running = self.room(line).running.get(call.place)
+        sits = running is not None and any(each.uid == actor.uid for each in running.sitting.values())
+        if not sits and not CALLERS & actor.roles:
+            raise Forbidden("join the call first: who interprets speaks in the calls it sits in")
 
     # --- what is said ------------------------------------------------------------------------------------------
 
@@ -276,7 +314,7 @@ class Calling:
         if sound is not sitting.sound:
             sitting.sound = sound
             with contextlib.suppress(Unavailable):  # the call goes on; the record says it when it ends
-                room.keeping.save()
+                room.save()
 
     async def end(
         self,

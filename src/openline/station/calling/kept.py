@@ -5,13 +5,14 @@ that falls in between can still open what it promised; another's by its leaf.
 """
 
 import contextlib
+from collections.abc import Collection
 
 import msgspec
 
 from openline.ports import Store
 
 MAX_KEPT = 64
-"""Calls of a line: the open one, and those before it whose record may still be asked for."""
+"""Calls of a line that are over, own ones and others' each: so much of what was before is known after a restart."""
 
 
 class KeptSeat(msgspec.Struct, kw_only=True):
@@ -62,8 +63,14 @@ class Keeping:
         """What is kept of a call; a new one if nothing is. Not durable before `save`."""
         return self._kept.calls.setdefault(name.hex(), KeptCall())
 
-    def save(self) -> None:
-        """Make it durable; the oldest beyond the bound are forgotten."""
-        for old in list(self._kept.calls)[:-MAX_KEPT]:
-            del self._kept.calls[old]
+    def save(self, needed: Collection[bytes]) -> None:
+        """Make it durable. The oldest beyond the bound are forgotten, but none of those that are `needed`: whoever rings
+        without end neither makes this station forget what an open call is, nor what an own ring has promised.
+        """
+        spared = {name.hex() for name in needed}
+        calls = self._kept.calls
+        for own in (False, True):
+            over = [name for name, call in calls.items() if bool(call.nonce) is own and name not in spared]
+            for old in over[:-MAX_KEPT]:
+                del calls[old]
         self._store.put_setting(self._name, _ENCODER.encode(self._kept))

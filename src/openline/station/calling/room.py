@@ -9,10 +9,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from openline.protocol.call_entries import RING_MS
-from openline.protocol.call_states import Call
+from openline.protocol.call_states import Call, is_settled
 from openline.protocol.facts import Place
 from openline.station.calling.kept import Keeping, KeptCall, KeptSeat
-from openline.station.calling.shelf import Shelf
+from openline.station.calling.shelf import Reading, Shelf
 from openline.station.line_runner import LineRunner
 
 
@@ -29,6 +29,8 @@ class CallPace:
     """After a start of the station its consoles have so long to report themselves."""
     takeover: int = 60_000
     """So long can a call be taken over: an officer walks to another console."""
+    reading: Reading = field(default_factory=Reading)
+    """How much of a line is read for its calls."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,7 +67,9 @@ class Running:
     counted: bool = False
     """Whether its outcome was counted."""
     told: bytes = b""
-    """The view that was pushed last."""
+    """The hash of the view that was pushed last."""
+    unopened: int | None = None
+    """Since when a pick up of this station waits for the caller to open what its ring promised, steady ms."""
 
     def remember(self, call: Call) -> None:
         """What its seats have signed."""
@@ -76,10 +80,8 @@ class Running:
 class Room:
     """One line."""
 
-    def __init__(self, line: LineRunner, keeping: Keeping) -> None:
-        """Raises Unavailable."""
-        self.line, self.keeping = line, keeping
-        self.shelf = Shelf(line)
+    def __init__(self, line: LineRunner, keeping: Keeping, shelf: Shelf) -> None:
+        self.line, self.keeping, self.shelf = line, keeping, shelf
         self.lock = asyncio.Lock()
         """Held by whoever writes an entry of a call: what was looked at still stands then."""
         self.running: dict[Place, Running] = {}
@@ -87,21 +89,42 @@ class Room:
         """How calls went that were over since the start: by the names of their states."""
         self.settled = False
         """Whether nothing is to be done until something comes."""
+        self.unsaved = False
+        """Whether something is kept that a restart would forget."""
 
     def kept(self, call: Call) -> KeptCall:
         """What is kept of a call: of an own one by what it committed to, as that is known before it is said; of another's by
         its leaf, since anybody may repeat a commitment.
         """
-        return self.keeping.call(call.rung.commitment if call.caller == self.line.party else call.ring.leaf)
+        return self.keeping.call(self._name(call))
+
+    def _name(self, call: Call) -> bytes:
+        return call.rung.commitment if call.caller == self.line.party else call.ring.leaf
+
+    def unsettled(self) -> list[Call]:
+        """Of which this station has not said its last word: live ones first, then as they came."""
+        found = [call for call in self.shelf.book.calls() if not is_settled(call, self.line.party)]
+        found.reverse()
+        return sorted(found, key=lambda call: not call.live)
+
+    def save(self) -> None:
+        """Make durable what is kept. Raises Unavailable."""
+        self.keeping.save({self._name(call) for call in self.unsettled()})
+        self.unsaved = False
+
+    def tidy(self) -> None:
+        """Forget what ran of calls that are not in memory any more."""
+        for place in [place for place in self.running if self.shelf.book.call(place) is None]:
+            del self.running[place]
 
     def sit(self, call: Call, number: int, seat: KeptSeat, heard: int) -> None:
         """A console sits down, durably. Raises Unavailable."""
         self.kept(call).seats[number] = seat
-        self.keeping.save()
+        self.save()
         self.running[call.place].sitting[number] = Sitting(console=seat.console, uid=seat.uid, heard=heard)
 
     def leave(self, call: Call, number: int) -> None:
         """Nobody sits there any more. Raises Unavailable."""
         self.running[call.place].sitting.pop(number, None)
         if self.kept(call).seats.pop(number, None) is not None:
-            self.keeping.save()
+            self.save()

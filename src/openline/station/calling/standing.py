@@ -5,7 +5,12 @@ from typing import Final
 from openline.protocol.call_states import Call, CallState, Seated, SeatState
 from openline.protocol.facts import Place
 from openline.protocol.fields import Ref
+from openline.station.people import INTERPRETER, PRINCIPAL, WATCH
 
+CALLERS: Final = frozenset({WATCH, PRINCIPAL})
+"""Who may place a call, pick one up, and end one."""
+SEATED: Final = frozenset({WATCH, PRINCIPAL, INTERPRETER})
+"""Who may sit in one."""
 OFFICER: Final = 0
 FURTHER: Final = 1
 """Seats of a station."""
@@ -43,11 +48,6 @@ def may_pick_up(call: Call, party: int) -> bool:
 def may_end(call: Call, party: int) -> bool:
     """Whether that party is in the call and has not hung up."""
     return party in {call.caller, call.called} and call.hang_up(party) is None
-
-
-def is_settled(call: Call, party: int) -> bool:
-    """Whether that party has said its last word of it: its hang up, or its refusal if it did not pick up (spec 17.14)."""
-    return call.hang_up(party) is not None or (party not in {call.caller, call.called} and has_refused(call, party))
 
 
 def was_held(call: Call) -> bool:

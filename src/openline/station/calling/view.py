@@ -176,7 +176,8 @@ def _check(line: LineRunner, call: Call) -> SpokenCheckView | None:
     elif line.party != call.caller:
         return None  # of others: it is not for this floor to read
     words = [
-        CheckWordView(party=each.party, matched=each.matched, sign=each.sign, at=each.time) for each in call.check_words
+        CheckWordView(party=each.party, matched=each.matched, sign=each.sign, at=each.time, earlier=each.earlier)
+        for each in call.check_words
     ]
     return SpokenCheckView(read=read, heard=heard, words=words)
 

@@ -1,6 +1,7 @@
 // The console begins here: who is at this screen, in which language, and what stands on the lines.
 
 import * as api from "./api.js";
+import { parting } from "./call/calls.js";
 import { button, el, fill } from "./dom.js";
 import { Live } from "./live.js";
 import { prefer, setClock } from "./moments.js";
@@ -50,6 +51,7 @@ export async function begin() {
 
 function stop() {
   running.watching = false;
+  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close(); // what a dialog holds, such as a microphone, is let go
   for (const each of running.stops.splice(0).reverse()) each();
   document.body.replaceChildren();
 }
@@ -125,6 +127,7 @@ async function lock(me) {
 }
 
 async function leave() {
+  await parting();
   await api.post("/console/leave").catch(() => {});
   await begin();
 }

@@ -2,6 +2,7 @@
 // whole page: the views come and go, the call goes on.
 
 import { get, ofLine, post, query } from "../api.js";
+import { seatKey } from "./connection.js";
 import { newKey } from "./gate.js";
 import { Microphone } from "./microphone.js";
 import { newConsole, ofCall, Session } from "./session.js";
@@ -9,6 +10,7 @@ import { newConsole, ofCall, Session } from "./session.js";
 const KEPT = 40;
 const RANK = { ringing: 0, open: 1 }; // everything else is over, and stays so
 const DETACHED_MS = 2_500;
+const NOBODY = { name: "", role: "", sign: "", lang: "", protection: null, protections: [], takeover_until: null }; // a seat that a locked page heard of
 
 const state = { context: null, calls: new Map(), heard: new Set(), session: null, why: new Map(), stamp: 0, seen: new Map(), detach: null };
 
@@ -34,6 +36,7 @@ export function followCalls(context) {
   clearTimeout(state.detach);
   state.context = context;
   state.session?.attachAll();
+  state.session?.unlock();
   const offs = [
     live.on("call", (event) => event.line && event.place && take({ ...event, line: event.line.label, lineId: event.line.line })),
     live.on("signal", (event) => state.session && event.call === state.session.view.place && state.session.signal(event)),
@@ -45,6 +48,35 @@ export function followCalls(context) {
     state.detach = setTimeout(() => drop(), DETACHED_MS);
     state.context = null;
   };
+}
+
+/**
+ * The console is locked: our part in a call goes on, on hold, with what a locked page is told of it: the seats without their names.
+ * `changed()` is called when it does. Returns what stops it, as above.
+ */
+export function followLocked(live, changed) {
+  clearTimeout(state.detach);
+  state.session?.lock();
+  const offs = [
+    live.on("call", ({ line, call, state: now, seats }) => {
+      const view = state.session?.view;
+      if (view && line?.line === view.lineId && call === view.place) take({ ...view, state: now, seats: seats?.map((seat) => ({ ...NOBODY, ...view.seats.find((each) => seatKey(each) === seatKey(seat)), ...seat })) ?? view.seats });
+    }),
+    live.on("signal", (event) => state.session && event.call === state.session.view.place && state.session.signal(event)),
+    onCalls((what) => what !== "levels" && changed()),
+  ];
+  return () => {
+    offs.forEach((off) => off());
+    state.detach = setTimeout(() => drop(), DETACHED_MS);
+  };
+}
+
+/** The officer signs out: the seat is free for another console at once. */
+export async function parting() {
+  const { session } = state;
+  if (!session) return;
+  await leave(session);
+  end(session);
 }
 
 async function loadAll() {

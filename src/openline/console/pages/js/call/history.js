@@ -37,8 +37,9 @@ export class History {
     return el("li", { class: view.place === chosen ? "chosen-call" : null, data: { call: view.place, state: view.state } }, el("a", { href: hashOf("call", this.line.label, { call: view.place }), "aria-current": view.place === chosen ? "true" : null },
       badge(view.state === "missed" && !view.mine ? "missed" : "call", { size: 16 }), moment(view.rang_at, now()), " ", precedence(view.precedence, { size: 13 }), " ",
       el("span", null, view.mine ? t("to {name}", { name: otherNames(view) }) : t("from {name}", { name: view.parties.find((party) => party.party === view.party)?.name ?? "" })), " ", el("b", null, callState(view)), time === null ? null : [" ", span(time)],
-      view.exercise ? exercise() : null, view.subject ? el("span", { class: "second" }, inertLine(view.subject, 80)) : null,
-      el("span", { class: "second end" }, view.state === "ended" ? minutesShort(view) : causeWords(view.cause))));
+      view.exercise ? exercise() : null,
+      el("span", { class: `end ${view.state === "ended" && view.minutes.state !== "agreed" ? "" : "second"}` }, view.state === "ended" ? minutesShort(view) : causeWords(view.cause)),
+      view.subject ? el("span", { class: "second about" }, inertLine(view.subject, 120)) : null));
   }
 
   async load(last) {

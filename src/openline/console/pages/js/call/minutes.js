@@ -75,12 +75,18 @@ export class Minutes {
     const answers = !us && !mine && !replaced && this.may;
     const wordOf = answers ? draft.clauses.map(() => null) : null;
     const choices = draft.clauses.map(() => null);
+    const agree = answers ? button(t("Agree to every clause"), () => this.answer(draft, choices.map(() => ({ agreed: true }))), { key: "G", kind: "main", data: { act: "agree" } }) : null;
+    const sign = answers ? button(t("Sign my word on each clause"), () => this.answer(draft, choices.map((each) => each.value()))) : null;
+    const chosen = () => { // nobody agrees to everything by mistake who has just said how a clause differs
+      const differs = choices.some((each) => !each.value().agreed);
+      agree.hidden = agree.disabled = differs;
+      sign.classList.toggle("main", differs);
+    };
     return el("article", { class: `minutes ${us ? "us" : "them"}${replaced ? " gone" : ""}`, data: { minutes: draft.place } },
       el("header", null, el("b", { class: us ? null : "peer" }, el("bdi", null, draft.name)), el("span", null, rich("by {sign}, {moment}", { sign: signOf(draft.sign), moment: moment(draft.at, now()) })), replaced ? el("b", { class: "chosen" }, t("replaced")) : null),
       el("ol", null, draft.clauses.map((clause, place) => el("li", null, el("div", { class: "texts" }, Object.entries(clause.texts).map(([tag, text]) => el("div", null, el("p", { class: "tag" }, languageName(tag)), inertText(text, tag)))),
-        draft.words.map((word) => this.word(word, word.clauses[place])), wordOf ? (choices[place] = this.choice(place)).node : null))),
-      wordOf ? el("div", { class: "row" }, button(t("Agree to every clause"), () => this.answer(draft, choices.map(() => ({ agreed: true }))), { key: "G", kind: "main", data: { act: "agree" } }),
-        button(t("Sign my word on each clause"), () => this.answer(draft, choices.map((each) => each.value())))) : null);
+        draft.words.map((word) => this.word(word, word.clauses[place])), wordOf ? (choices[place] = this.choice(chosen)).node : null))),
+      wordOf ? el("div", { class: "row" }, agree, sign) : null);
   }
 
   word(word, clause) {
@@ -88,7 +94,7 @@ export class Minutes {
     return el("div", { class: "clauseword" }, el("b", { class: clause.agreed ? "work" : "look" }, el("bdi", null, partyName(this.view, word.party)), " ", clause.agreed ? t("agrees") : t("differs")), " ", signOf(word.sign), clause.text ? inertText(clause.text) : null);
   }
 
-  choice() {
+  choice(chosen) {
     const name = fresh("word");
     const text = el("input", { maxlength: 1_000, dir: "auto", autocomplete: "off", "aria-label": t("How it differs, in our words") });
     text.hidden = true;
@@ -96,6 +102,7 @@ export class Minutes {
       const input = el("input", { type: "radio", name, value, id: fresh("word"), checked, on: { change: () => {
         text.hidden = value === "yes";
         if (!text.hidden) text.focus();
+        chosen();
       } } });
       return [input, " ", el("label", { for: input.id }, words), " "];
     };

@@ -16,9 +16,10 @@ export function checkPanel(view, session, { matched, differed }) {
   const { check } = view;
   const title = t("Spoken check: the keys of this call and of this line");
   if (!check?.read) return panel("check", title, el("p", { class: "second" }, ["open", "ringing"].includes(view.state) ? t("The figures appear as soon as the keys are opened.") : t("There were no figures to compare.")));
-  const said = check.words.map((word) => el("p", null, word.matched ? rich("*Heard and matched* by {sign}, {moment}.", { sign: signOf(word.sign), moment: moment(word.at, now(), { seconds: true }) })
+  const said = check.words.map((word) => el("p", null, word.earlier ? el("span", { class: "second" }, word.matched ? rich("{sign} matched *earlier figures*, {moment}. These are others: read them.", { sign: signOf(word.sign), moment: moment(word.at, now(), { seconds: true }) })
+    : rich("{sign} did not match *earlier figures*, {moment}.", { sign: signOf(word.sign), moment: moment(word.at, now(), { seconds: true }) })) : word.matched ? rich("*Heard and matched* by {sign}, {moment}.", { sign: signOf(word.sign), moment: moment(word.at, now(), { seconds: true }) })
     : el("span", { class: "act" }, rich("*Did not match*, said {sign}, {moment}.", { sign: signOf(word.sign), moment: moment(word.at, now(), { seconds: true }) }))));
-  const mine = check.words.some((word) => view.parties.find((party) => party.party === word.party)?.me);
+  const mine = check.words.some((word) => !word.earlier && view.parties.find((party) => party.party === word.party)?.me);
   return panel("check", title,
     el("p", { class: "small second" }, t("You read aloud")), el("p", { class: "figures fig" }, check.read),
     el("p", { class: "small second" }, t("They read back, in their language")), el("p", { class: "figures fig peer" }, check.heard),
@@ -37,7 +38,7 @@ export function soundPanel(view, session, { devices, redo }) {
   return panel("sound", title,
     el("p", { class: "quality", data: { quality: word } }, el("b", { class: kind || null }, kind ? [badge("silent", { size: 18 }), " "] : null, session.sounding || word === "none" ? qualityWord(word) : t("Not yet.")), " ",
       found && found.delay !== null && word !== "none" ? el("span", { class: "second" }, figures(found)) : null),
-    thin ? el("p", { class: "small" }, t("The path is narrow: less sound is sent, so that it passes.")) : null,
+    thin && word !== "none" ? el("p", { class: "small" }, t("The path is narrow: less sound is sent, so that it passes.")) : null,
     session.away ? el("p", { class: "said look small" }, t("The station is away. Sound goes on; what is typed and the end of the call wait for it.")) : null,
     el("div", { class: "row apart" }, el("p", { class: "small second" }, t("If it fails: voice messages, then typing.")), button(t("Devices"), devices, { key: "D", kind: "bare" }), session.failing ? button(t("Try again now"), redo) : null));
 }

@@ -91,6 +91,7 @@ export class Session {
       changed: () => this.#turned(), there: (key) => this.view.seats.some((seat) => seatKey(seat) === key && seat.state !== "left" && seat.state !== "lost"),
       parties: () => this.view.parties.map((party) => party.party),
     });
+    if (this.locked) this.#hushed();
   }
 
   #connect(key, seat) {
@@ -190,24 +191,36 @@ export class Session {
       this.away = false;
     } catch (error) {
       this.away = error.code === "away";
-      if (error.code === "conflict" || error.code === "unknown") await this.#resit().catch(() => {});
+      if (!this.locked && (error.code === "conflict" || error.code === "unknown")) await this.#resit().catch(() => {}); // a locked page takes no seat
     }
-    dispatchEvent(new Event("openline-call")); // somebody who speaks in a call is there, also without a key or a touch
+    if (!this.turns?.mine.held) dispatchEvent(new Event("openline-call")); // somebody who speaks in a call is there, also without a key or a touch
     this.turns?.tell({ seat: this.turns.mine });
   }
 
   /** The station does not know this console any more: it was away, or another console sits here. Sound has gone on: with the same key the seat is taken again. */
   async #resit() {
+    if (this.resitting) return; // beats overlap where the station is slow: the second would find the seat taken, by this console
+    this.resitting = true;
+    try {
+      await this.#sitAgain();
+    } finally {
+      this.resitting = false;
+    }
+  }
+
+  async #sitAgain() {
     const { lineId, line } = this.view;
     const view = { ...await get(this.path), lineId, line };
     const seat = view.seats.find((each) => each.me && each.seat === this.seat);
-    if (view.state !== "open" || this.closed) return;
-    if (seat && seat.console && seat.console !== this.console && (seat.state === "opening" || seat.state === "connected")) {
+    if (view.state !== "open" || this.closed || seat?.console === this.console) return;
+    if (seat && seat.console && (seat.state === "opening" || seat.state === "connected")) {
       this.acts.over("taken");
       return;
     }
     try {
-      await post(`${this.path}/seat`, { console: this.console, fingerprint: this.key.fingerprint, act: this.seat === 0 ? "takes-over" : "joins" });
+      await post(`${this.path}/seat`, { console: this.console, fingerprint: this.key.fingerprint, act: this.seat === 0 ? "takes-over" : "joins", lang: seat?.lang || null });
+      this.missed = 0;
+      for (const each of this.connections.values()) if (each.state === "connected") this.#passed(each.peer, each.protection); // said anew of a seat that is taken anew
     } catch (error) {
       this.missed = (this.missed ?? 0) + 1;
       if (this.missed >= 3 && error.code !== "away") this.acts.over("left");
@@ -267,6 +280,29 @@ export class Session {
   /** Another loudspeaker from now on. */
   async sink(id) {
     for (const each of this.connections.values()) await each.element.setSinkId?.(id).catch(() => {});
+  }
+
+  // --- the lock ----------------------------------------------------------------------------------------------------
+
+  /** The console is locked: the call goes on, and whoever passes by neither hears it nor is heard. A ring that nobody here waits for is withdrawn. */
+  lock() {
+    if (this.locked || this.closed) return;
+    this.locked = { held: Boolean(this.turns?.mine.held) };
+    this.#hushed();
+    if (this.view.state === "ringing" && this.view.mine) post(`${this.path}/hang-up`, { console: this.console }).catch(() => {});
+  }
+
+  #hushed() {
+    if (this.turns?.holder === this.turns?.key) this.turns?.give();
+    this.turns?.set({ muted: true, held: true, asks: false });
+  }
+
+  /** Its officer is back and hears again; nothing is heard from here before the microphone is put on by hand. */
+  unlock() {
+    if (!this.locked) return;
+    const { held } = this.locked;
+    this.locked = null;
+    this.turns?.set({ held });
   }
 
   // --- the end -----------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import { moment, now, span } from "../moments.js";
 import { roleWord } from "../signs.js";
 import { comma, languageName, n, rich, t } from "../words.js";
 import { seatKey } from "./connection.js";
+import { worst } from "./quality.js";
 
 /** Reasons that are often given for not answering: to be chosen, and changed. */
 export const reasons = () => [t("Our interpreter is not here yet. We call back within 15 minutes."), t("We are in another call. We call back."), t("Please write it: we answer on the line.")];
@@ -43,6 +44,7 @@ export function lasted(view) {
 
 /** What both signed of a call. */
 export function recordWords(view) {
+  if (view.picked_up_at === null && view.record === "agreed") return t("Both sides signed that it was not taken up.");
   return {
     agreed: t("Both sides signed the same start and end."), "one-sided": t("Only one side has signed the end so far."), differs: t("The two sides signed different things: see below."), open: t("The call is not over."),
   }[view.record] ?? "";
@@ -90,6 +92,8 @@ function over(view, them) {
 function going(view, session, them) {
   const { own, turns } = session;
   if (!own) return rich("*{party}* has answered. The keys are being opened.", { party: them });
+  const officer = view.seats.find((seat) => !seat.me && seat.seat === 0);
+  if (officer && (officer.state === "lost" || officer.state === "left")) return rich("*No officer of {party} is at a console now.* Within a minute another one takes the call over, or it ends.", { party: them });
   if (session.failing) return rich("*Voice does not get through.* Record a voice message, or type: both go over the line. Voice is tried again by itself.");
   if (!session.sounding) return rich("*{party}* has answered. Sound is being protected; nothing is heard before that.", { party: them });
   if (turns.mine.held) return rich("*On hold.* You hear nothing and nothing is heard of you.");
@@ -104,9 +108,10 @@ function going(view, session, them) {
 }
 
 function speaking(view, session, them) {
+  if (session.turns.mine.muted) return rich("You are in a call with *{party}*. *Your microphone is off.*", { party: them });
+  if (worst([...session.connections.values()].map((each) => each.quality))?.word === "hardly") return rich("You are in a call with *{party}*. *Hardly understandable:* repeat figures, or type.", { party: them });
   const speakers = view.seats.filter((seat) => session.speaking(seat) && !(seat.me && seat.seat === session.own.seat));
   if (speakers.length) return rich("*{who}* speaks.", { who: el("span", { class: speakers[0].me ? null : "peer" }, upper(seatWords(speakers[0], session.own))) });
-  if (session.turns.mine.muted) return rich("You are in a call with *{party}*. *Your microphone is off.*", { party: them });
   return rich("You are in a call with *{party}*.", { party: them });
 }
 

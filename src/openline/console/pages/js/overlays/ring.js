@@ -155,7 +155,11 @@ class Rings {
   declining() {
     const view = this.shown;
     if (!view) return;
-    const reason = el("input", { maxlength: 200, dir: "auto", required: true, autocomplete: "off" });
+    const reason = el("textarea", { maxlength: 200, rows: 2, dir: "auto", required: true, autocomplete: "off", on: { keydown: (event) => {
+      if (event.key !== "Enter" || event.isComposing) return;
+      event.preventDefault(); // one line, however many it takes on the screen
+      form.requestSubmit();
+    } } });
     const form = el("form", { class: "stack", novalidate: true, on: { submit: (event) => {
       event.preventDefault();
       this.declined(view, reason.value.trim());
@@ -209,11 +213,14 @@ class Rings {
     const mine = session();
     const line = mine && this.live.line(mine.view.line);
     const inView = location.hash.startsWith("#/call/");
-    const name = mine && line && !inView ? `${mine.view.place} ${mine.view.state}` : "";
+    const told = mine?.turns?.mine;
+    const heard = !mine?.turns ? "" : told.held ? "held" : told.muted ? "muted" : mine.turns.byTurns && !mine.turns.speaks ? "turns" : "heard";
+    const name = mine && line && !inView ? `${mine.view.place} ${mine.view.state} ${heard}` : "";
     if (name === this.standingName) return;
     this.standingName = name;
-    this.context.band("call", name ? el("span", null, badge("microphone"), " ", mine.view.state === "open" ? rich("You are in a call on {line}.", { line: lineName(line) }) : rich("You are calling on {line}.", { line: lineName(line) }), " ",
-      el("a", { class: "button", href: hashOf("call", line.label) }, t("to the call"))) : null, "look");
+    this.context.band("call", name ? el("span", null, badge({ held: "hold", muted: "muted" }[heard] ?? "microphone"), " ", mine.view.state === "open" ? rich("*You are in a call* on {line}.", { line: lineName(line) }) : rich("*You are calling* on {line}.", { line: lineName(line) }), " ",
+      { held: t("It is on hold."), muted: t("Your microphone is off."), turns: t("You speak when the floor is yours."), heard: t("They hear you.") }[heard] ?? "", " ",
+      el("a", { class: "button", href: hashOf("call", line.label) }, t("to the call")), heard === "heard" || heard === "muted" ? button(told.muted ? t("unmute") : t("mute"), () => mine.mute()) : null) : null, "look");
   }
 
   /** The newest call that nobody answered here, until somebody has seen it. */

@@ -39,7 +39,7 @@ class CallView {
     this.subject = el("p", { class: "callsubject row" });
     this.told = el("div", { class: "stack", role: "alert" });
     this.seats = el("section", { class: "seats", "aria-label": t("Who is in the call") });
-    this.spoken = el("div", { class: "spoken" });
+    this.spoken = el("div", { class: "spokenpicture" });
     this.spokenPanel = panel("spoken", t("Who spoke, last four minutes"), this.spoken);
     this.acts = el("div", { class: "callacts" });
     this.check = el("div");
@@ -133,6 +133,7 @@ class CallView {
     const state = view?.state ?? "none";
     const shape = `${view?.place ?? ""} ${state} ${Boolean(session)}`;
     this.root.dataset.callState = state;
+    this.root.classList.toggle("voiceless", Boolean(session?.failing)); // then what is typed and recorded stands first
     if (view) this.place = view.place;
     if (shape !== this.shape) this.arrange(view, session, shape);
     this.bind(`${shape} ${Boolean(session?.turns?.byTurns)}`);
@@ -159,6 +160,7 @@ class CallView {
   arrange(view, session, shape) {
     const before = this.shape;
     this.shape = shape;
+    this.main.scrollTop = 0; // what has changed stands at the top
     this.drawHead();
     if (view && this.typed?.view.place !== view.place) {
       this.typed?.close();
@@ -166,10 +168,14 @@ class CallView {
     }
     const standingNow = view && (view.state === "open" || view.state === "ringing");
     this.spokenPanel.hidden = !session || view.state !== "open";
-    const body = !view ? [this.placing.node, this.history.node] : standingNow ? [this.seats, this.spokenPanel, this.typed.node, this.acts] : [this.record, this.typed.node, this.minutes.node, this.acts, this.history.node];
+    const spoke = Boolean(view) && view.picked_up_at !== null;
+    const body = !view ? [this.placing.node, this.history.node]
+      : view.state === "ringing" ? [view.mine ? this.meanwhile() : null, this.acts]
+        : standingNow ? [this.seats, this.spokenPanel, this.typed.node, this.acts] : [this.record, spoke ? [this.typed.node, this.minutes.node] : null, this.acts, this.history.node];
     fill(this.subject, view ? [precedence(view.precedence, { size: 15 }), view.exercise ? exercise() : null, view.subject ? inertLine(view.subject, 256) : null] : null);
     fill(this.main, el("div", { class: "callhead" }, this.heading, this.subject), this.told, body);
-    fill(this.aside, !view ? [this.advice()] : standingNow ? [this.check, this.sound, this.protection, view.state === "open" ? this.minutes.node : null] : [this.check, this.protection]);
+    fill(this.aside, !view ? [this.advice()] : standingNow ? [this.check, this.sound, this.protection, view.state === "open" ? this.minutes.node : null] : spoke ? [this.check, this.protection] : [this.advice()]);
+    this.picture();
     if (before !== undefined && document.activeElement === document.body) this.heading.focus({ preventScroll: true });
   }
 
@@ -183,6 +189,16 @@ class CallView {
     ].map((words) => el("li", null, words))));
   }
 
+  /** While it rings over there: what happens then, so that nobody waits before an empty screen. */
+  meanwhile() {
+    return panel("meanwhile", t("While it rings"), el("ul", { class: "advice" }, [
+      t("They see who calls, how urgent it is and what about. Nothing is heard before they answer."),
+      t("If nobody answers for 20 seconds, their alarms call somebody; a FLASH does so at once."),
+      t("If nobody answers at all, both records say so, and why."),
+      t("Then write: a message is held there until it is read."),
+    ].map((words) => el("li", null, words))));
+  }
+
   drawTold(view, session) {
     const why = overWords(whyOver(view));
     const mic = session ? microphoneWords(session.microphone) : null;
@@ -191,7 +207,7 @@ class CallView {
       why ? el("p", { class: "said act" }, why) : null,
       mic ? el("p", { class: "said look" }, badge("muted"), " ", el("b", null, mic[0]), " ", mic[1]) : null,
       view?.state === "open" && !session ? this.entering(view) : null,
-      view && view.state !== "open" && view.state !== "ringing" && (view.cause || view.reason) ? el("div", { class: `said ${view.state === "ended" && view.cause !== "not-protected" && view.cause !== "check-failed" ? "" : "look"}` }, el("p", null, causeWords(view.cause)), view.reason ? inertText(view.reason) : null) : null,
+      view && view.state !== "open" && view.state !== "ringing" && (view.reason || (view.cause && view.cause !== "ended" && view.cause !== "confirms")) ? el("div", { class: `said ${view.state === "ended" && view.cause !== "not-protected" && view.cause !== "check-failed" ? "" : "look"}` }, el("p", null, causeWords(view.cause)), view.reason ? inertText(view.reason) : null) : null,
     ]);
   }
 
@@ -242,7 +258,7 @@ class CallView {
     const holding = turns.holder === turns.key;
     const big = turns.byTurns ? button(holding ? t("give the floor on") : turns.mine.asks ? t("asked: let go to withdraw") : turns.holder === null ? t("hold to speak") : t("hold to ask for the floor"), () => this.toggled(), { key: t("Space"), kind: `main big${turns.mine.asks ? " asks" : ""}`, "aria-pressed": String(holding), data: { act: "floor" } }) : null;
     return [big,
-      button(turns.mine.muted ? t("unmute") : t("mute"), () => session.mute(), { key: "M", kind: turns.byTurns ? "" : "main", "aria-pressed": String(turns.mine.muted), data: { act: "mute" } }),
+      button(turns.mine.muted ? t("unmute") : t("mute"), () => session.mute(), { key: "M", "aria-pressed": String(turns.mine.muted), data: { act: "mute" } }),
       button(turns.mine.held ? t("back from hold") : t("hold"), () => session.hold(), { key: "H", "aria-pressed": String(turns.mine.held), data: { act: "hold" } }),
       button(turns.byTurns ? t("speak freely") : t("speak by turns"), () => this.mode(), { key: "T", data: { act: "turns" } }),
       end(session.seat === 1 ? t("leave the call") : t("end the call"))];
@@ -289,10 +305,10 @@ class CallView {
       { key: "d", words: t("devices"), run: () => this.devices() },
       { key: "o", words: t("take the call over"), run: () => this.told.querySelector("button")?.click(), off: () => !outside() },
       { key: "j", words: t("come in as interpreter"), run: () => [...this.told.querySelectorAll("button")].at(-1)?.click(), off: () => !outside() },
-      { key: "n", words: t("draft the minutes"), run: () => !this.minutes.editing && this.minutes.edit(this.view?.minutes.drafts.at(-1) ?? null), off: () => !over() },
+      { key: "n", words: t("draft the minutes"), run: () => !this.minutes.editing && this.minutes.edit(this.view?.minutes.drafts.at(-1) ?? null), off: () => !over() || this.view.picked_up_at === null },
       { key: "a", words: t("call again"), run: () => this.anew(), off: () => !over() },
       { key: "ctrl+enter", words: t("call now"), run: () => this.placing.ring(), always: true, off: () => Boolean(this.view) },
-      { key: "ctrl+end", words: t("end the call"), run: () => this.end(), always: true, off: () => !this.view || !["open", "ringing"].includes(this.view.state) },
+      { key: "ctrl+end", words: t("end the call"), run: () => this.end(), always: true, off: () => !(this.view?.state === "open" || (this.view?.state === "ringing" && this.view.mine)) },
       { key: "escape", words: t("the line"), run: () => this.context.go("line", this.label), hint: false },
     ];
   }

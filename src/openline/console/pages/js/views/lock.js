@@ -1,7 +1,8 @@
 // The locked console: still a watch floor. The state of the lines, the clocks and the alarm of a FLASH; words only after unlocking.
 
 import { explain, get } from "../api.js";
-import { failure } from "../dialogs.js";
+import { followLocked, hangUp, parting, session } from "../call/calls.js";
+import { confirmed, failure } from "../dialogs.js";
 import { button, el, field, fill } from "../dom.js";
 import { inertLine } from "../inert.js";
 import { bind } from "../keys.js";
@@ -24,9 +25,9 @@ const ALARM = "alarm"; // rings for an open alarm, where the FLASH itself was no
 export async function open(root, context) {
   const { me } = context;
   const live = new Live(me, { locked: true });
-  const place = { context, live, said: el("div", { role: "alert" }), lines: el("ul", { class: "locklines" }), clocks: el("div", { class: "lockclocks" }), rings: new Map(), calls: new Map(), call: el("div", { class: "lockcall", role: "alert", hidden: true }), alarm: el("div", { class: "alarm", role: "alert", hidden: true }), open: el("ul", { class: "lockalarms" }), sound: el("p", { class: "row" }), lost: el("p", { class: "said act", role: "status", hidden: true }) };
+  const place = { context, live, said: el("div", { role: "alert" }), lines: el("ul", { class: "locklines" }), clocks: el("div", { class: "lockclocks" }), rings: new Map(), calls: new Map(), call: el("div", { class: "lockcall", role: "alert", hidden: true }), ours: el("div", { class: "lockcall ours", role: "status", hidden: true }), alarm: el("div", { class: "alarm", role: "alert", hidden: true }), open: el("ul", { class: "lockalarms" }), sound: el("p", { class: "row" }), lost: el("p", { class: "said act", role: "status", hidden: true }) };
   setClock(() => live.now());
-  fill(root, place.alarm, place.call, watch(place), door(place));
+  fill(root, place.alarm, place.call, place.ours, watch(place), door(place));
   root.querySelector("button.main").focus();
   const offs = [
     live.on("lines", () => drawLines(place)),
@@ -34,6 +35,8 @@ export async function open(root, context) {
     live.on("answered", ({ line, of }) => over(place, line, of)),
     live.on("alarm", () => drawAlarms(place)),
     live.on("call", (event) => called(place, event)),
+    followLocked(live, () => drawOurs(place)),
+    live.on("lines", () => drawOurs(place)),
     live.on("link", (found) => {
       place.lost.hidden = found;
       fill(place.lost, t("The console has lost its station. Nothing here is live. It is tried again by itself."));
@@ -48,6 +51,7 @@ export async function open(root, context) {
   await live.start().catch(() => {});
   unread(place);
   ringing(place);
+  drawOurs(place);
   drawAlarms(place);
   return () => {
     offs.forEach((off) => off());
@@ -115,7 +119,7 @@ function door(place) {
         event.preventDefault();
         tried(() => place.context.api.post("/console/unlock", { code: code.value.trim() }));
       } } }, field(t("One of your recovery codes"), code, t("Each works once.")), el("button", { type: "submit" }, t("Unlock with the code")))),
-      button(t("Sign out: somebody else takes over"), () => tried(() => place.context.api.post("/console/leave")))),
+      button(t("Sign out: somebody else takes over"), () => tried(async () => (await parting(), place.context.api.post("/console/leave"))))),
     el("div", { class: "flashnote" }, el("span", { class: "act" }, precedenceShape("flash", { size: 40 })),
       el("p", null, rich("A *FLASH* rings and fills this screen even when locked. Its text opens after you unlock; its line and its time show at once."))),
     el("div", { class: "stack" }, place.sound, el("p", { class: "foot small second" }, el("span", null, location.hostname),
@@ -212,4 +216,26 @@ function called(place, { line, call, state, precedence: urgency, rings }) {
   tellRing(first ? t("A call on line {number}", { number: first.line.number }) : "");
   if (first) ringCall();
   else hushCall();
+}
+
+/** The call in which this console sits goes on: which line, since when, and that nothing of it is heard or said here. */
+function drawOurs(place) {
+  const mine = session();
+  const line = mine?.view.state === "open" && place.live.line(mine.view.line);
+  if (line) place.oursLine = line;
+  const shown = place.oursLine;
+  place.ours.hidden = !shown;
+  const name = JSON.stringify([shown?.label, Boolean(line)]);
+  if (!shown || place.ours.dataset.drawn === name) return;
+  place.ours.dataset.drawn = name;
+  const values = { number: el("b", { class: "fig" }, shown.number), title: inertLine(shown.title || shown.label, 60) };
+  fill(place.ours, badge(line ? "hold" : "call", { size: 40 }), el("div", null,
+    el("p", { class: "lockname" }, line ? rich("*A call is open* on line {number} {title}, since {moment}.", { ...values, moment: moment(mine.view.picked_up_at) }) : rich("The call on line {number} {title} is over.", values)),
+    line ? el("p", { class: "second" }, t("It is on hold: nothing of it is heard here, and nothing from here is heard there. Unlock to go on.")) : null, place.oursSaid = el("div")),
+  line ? button(t("End the call"), () => endOurs(place, mine.view), { kind: "end" }) : null);
+}
+
+async function endOurs(place, view) {
+  if (!(await confirmed(t("End the call?"), el("p", null, t("The record says that it was ended at a locked console. Another console of this floor can take it over instead.")), t("End the call"), { danger: true }))) return;
+  await hangUp(view).catch((error) => fill(place.oursSaid, failure(error, explain)));
 }

@@ -8,7 +8,7 @@ import { messages, sheet } from "../record/paper.js";
 import { standing } from "../record/standing.js";
 import { exporting, proving } from "../record/taking.js";
 import { exercise, livery } from "../signs.js";
-import { t } from "../words.js";
+import { rich, t } from "../words.js";
 
 export const styles = ["line", "record"];
 const DAY_MS = 86_400_000;
@@ -39,7 +39,7 @@ class Record {
     const printing = reads ? el("section", { class: "panel" }, el("h2", null, t("Paper")), el("p", { class: "second" }, t("Every message carries its reference, precedence and receipts, and every sheet the word COPY.")),
       el("div", { class: "row bottom" }, this.from.node, this.to.node, button(t("Show"), () => this.paper(false)), button(t("Print"), () => this.paper(true), { key: "P", kind: "main" })), this.wrong) : null;
     const refused = audits ? null : el("section", { class: "panel" }, el("h2", null, t("Export and proof")), el("p", null, t("Only an auditor takes the record out. Ask one, or the administrator of this station.")));
-    fill(root, livery(el("header", { class: "no-print" }, el("h1", { class: "sentence" }, t("Record"), ": ", lineName(line), line.policy?.exercise ? [" ", exercise()] : null)), line),
+    fill(root, livery(el("header", { class: "no-print" }, el("h1", { class: "sentence" }, rich("Record: {line}", { line: lineName(line) }), line.policy?.exercise ? [" ", exercise()] : null)), line),
       el("div", { class: "columns no-print" }, el("div", { class: "stack" }, this.holds), el("div", { class: "stack" }, refused, this.exporting?.node, this.proving?.node, printing)), this.sheet);
     this.draw();
     this.off = this.live.on("lines", () => this.draw());

@@ -1,0 +1,121 @@
+"""Whoever was called about an alarm is told that it is over: once, over real HTTPS, and nobody else is."""
+
+import asyncio
+
+from tests.e2e.inside import call, stations
+from tests.e2e.test_alarms import PACE, UID, Scene, later, scene, shown, until
+
+__all__ = ["scene"]
+
+
+def test_whoever_was_called_is_told_once_that_it_is_over_and_nobody_else_is(scene: Scene) -> None:
+    steps = '[[alarms.steps]]\nto = ["pager"]\n[[alarms.steps]]\nafter_minutes = 5\nto = ["supervisor"]\n'
+    scene.configure(steps, *scene.pagers())
+
+    async def play() -> None:
+        async with stations(scene.homes[:1], PACE) as (alpha,):
+            alarms = alpha.alarms
+            alarms.raise_alarm("restored", line="relay")  # a person takes it
+            alarms.raise_alarm("contact-missed", stands=True)  # its cause will be gone
+            await until(lambda: all(alarm.called for alarm in alarms.calls.book.live()))
+            (taken,) = [each for each in (await shown(alpha))["open"] if each["kind"] == "restored"]
+            await call(alpha, "POST", f"alarms/{taken['id']}/acknowledge", {}, uid=UID)
+            alarms.settle("contact-missed")
+            await until(lambda: not alarms.calls.book.owed())
+            past = {each["kind"]: each for each in (await shown(alpha))["past"]}
+            assert {kind: (each["state"], each["told"]) for kind, each in past.items()} == {
+                "restored": ("acknowledged", ["pager"]),
+                "contact-missed": ("over", ["pager"]),
+            }
+            alarms.look()
+
+    asyncio.run(play())
+    assert not scene.supervisor.got
+    for kind, state in (("restored", "acknowledged"), ("contact-missed", "over")):
+        (called,), (told,) = scene.pager.of(kind), scene.pager.over(kind)
+        assert told.verified()
+        assert told.headers["openline-id"] == told.json["id"] == called.json["alarm"] + ".over"
+        assert told.json == called.json | {"state": state, "id": told.json["id"]}  # no sign, no word more
+
+
+def test_an_alarm_that_is_taken_while_its_cause_stands_is_told_once_and_not_again_when_that_is_gone(
+    scene: Scene,
+) -> None:
+    scene.configure(*scene.pagers()[:1])
+
+    async def play() -> None:
+        async with stations(scene.homes[:1], PACE) as (alpha,):
+            book = alpha.alarms.calls.book
+            alpha.alarms.raise_alarm("contact-missed", line="relay", stands=True)
+            await until(lambda: book.live()[0].called)
+            alpha.alarms.acknowledge(book.live()[0].id, "W1")
+            await until(lambda: book.live()[0].told)
+            alpha.alarms.settle("contact-missed", line="relay")
+            alpha.alarms.look()
+            assert not book.owed()
+            (past,) = (await shown(alpha))["past"]
+            assert (past["state"], past["told"]) == ("acknowledged", ["pager"])
+
+    asyncio.run(play())
+    assert [got.json["state"] for got in scene.pager.got] == ["open", "acknowledged"]
+
+
+def test_a_call_that_was_under_way_when_its_alarm_ended_is_told_too(scene: Scene) -> None:
+    scene.configure(*scene.pagers()[:1])
+    scene.pager.mode = "wait"
+
+    async def play() -> None:
+        async with stations(scene.homes[:1], PACE) as (alpha,):
+            book = alpha.alarms.calls.book
+            alpha.alarms.raise_alarm("contact-missed", stands=True)
+            await until(lambda: scene.pager.of("contact-missed"))
+            alpha.alarms.settle("contact-missed")
+            assert not book.live()
+            assert not book.owed()
+            scene.pager.let()
+            await until(lambda: scene.pager.over("contact-missed"))
+
+    asyncio.run(play())
+    assert [got.json["state"] for got in scene.pager.got] == ["open", "over"]
+
+
+def test_word_that_an_alarm_is_over_outlives_a_restart_and_is_given_up_after_a_day(scene: Scene) -> None:
+    scene.configure(*scene.pagers())
+
+    async def before() -> None:
+        async with stations(scene.homes[:1], PACE) as (alpha,):
+            book = alpha.alarms.calls.book
+            alpha.alarms.raise_alarm("contact-missed", stands=True)
+            await until(lambda: len(book.live()[0].called) == 2)
+            scene.pager.mode = scene.supervisor.mode = "fail"
+            alpha.alarms.settle("contact-missed")
+            await until(lambda: scene.pager.over("contact-missed") and scene.supervisor.over("contact-missed"))
+            (past,) = (await shown(alpha))["past"]
+            assert (past["state"], past["told"]) == ("over", [])
+
+    asyncio.run(before())
+    first = scene.pager.over("contact-missed")[0].json
+    scene.pager.mode = "take"
+    scene.pager.got.clear()
+
+    async def after() -> None:
+        async with stations(scene.homes[:1], PACE) as (alpha,):
+            book = alpha.alarms.calls.book
+            await until(lambda: book.owed() and book.owed()[0].told == ("pager",))
+            assert not book.live()
+            later(alpha, 24 * 3_600_000)
+            assert not book.owed()
+            alpha.alarms.raise_alarm("contact-missed", stands=True)  # a new one, with calls of its own
+            await until(lambda: scene.pager.of("contact-missed"))
+            (past,) = (await shown(alpha))["past"]
+            assert past["told"] == ["pager"]
+
+    asyncio.run(after())
+    (told,) = scene.pager.over("contact-missed")
+    assert told.json == first
+
+    async def once_more() -> None:
+        async with stations(scene.homes[:1], PACE) as (alpha,):
+            assert not alpha.alarms.calls.book.owed()
+
+    asyncio.run(once_more())
