@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -12,9 +13,10 @@ from typing import Any
 import pytest
 
 from openline.station.client import Client
+from openline.station.runtime import Station
 from tests.contract.nats_rig import server
 from tests.e2e.homes import Home, in_service, pair, running
-from tests.e2e.inside import stations
+from tests.e2e.inside import call, eventually, linked, made, stations
 from tests.e2e.serial_cable import cable, plugged
 from tests.waiting import until
 
@@ -186,6 +188,34 @@ def test_a_relays_credentials_that_others_may_read_are_not_used(homes: list[Home
     assert asyncio.run(trouble()) == ""
     credentials.unlink()
     assert "missing" in asyncio.run(trouble())
+
+
+def test_the_last_day_of_a_bearer_is_told_as_it_was_seen_and_outlives_a_restart(tmp_path: Path) -> None:
+    alpha, bravo = made(tmp_path)
+
+    async def past(station: Station) -> list[str]:
+        found = (await call(station, "GET", "lines/relay", uid=os.getuid())).json["bearers"]
+        return [span["was"] for each in found if each["bearer"] == "tls" for span in each["past"]]
+
+    async def ends(station: Station, *words: str) -> None:
+        async def so() -> bool | None:
+            return (await past(station))[-len(words) :] == list(words) or None
+
+        await eventually(so)
+
+    async def first() -> None:
+        async with stations([alpha]) as [station]:
+            async with stations([bravo]) as [other]:
+                await linked(station, other)
+                await ends(station, "up")
+            await ends(station, "up", "down")
+
+    async def again() -> None:
+        async with stations([alpha]) as [station]:
+            await ends(station, "up", "down", "unseen", "down")
+
+    asyncio.run(first())
+    asyncio.run(again())
 
 
 def probe(station: Client, name: str) -> Json:

@@ -12,9 +12,10 @@ from openline.protocol import call_entries as c
 from openline.protocol.call_keys import commitment
 from openline.protocol.entries import AnyEntry, Precedence, Role
 from openline.protocol.fields import Ref
+from openline.station.alarms.duty import AlarmPace
 from openline.station.calling import automatic
 from openline.station.calling.kept import MAX_KEPT
-from openline.station.calling.room import CallPace
+from openline.station.calling.room import OFTEN, CallPace
 from openline.station.calling.shelf import Reading
 from openline.station.calling.standing import ref_to
 from openline.station.runtime import Parts, Station
@@ -345,5 +346,41 @@ def test_pick_ups_of_a_ring_of_ones_own_and_of_calls_that_are_over_change_nothin
             view = await honest.done("GET", f"calls/{text(rung)}")
             assert (view["state"], view["cause"], len(view["ends"])) == ("withdrawn", "withdrawn", 2)
             assert view["seats"] == []
+
+    run(scene)
+
+
+def test_who_rings_again_and_again_does_not_set_off_the_alarm_path_each_time(tmp_path: Path) -> None:
+    async def scene() -> None:
+        homes = made(tmp_path)
+        parts = Parts(calls=PATIENT, alarms=AlarmPace(look_s=0.01))
+        async with stations(homes, parts, parts) as running:
+            await linked(*running)
+            low, high = sorted(running, key=lambda station: station.find("relay").party)
+            honest, liar = Page(low), Liar(high)
+
+            def raised() -> set[str]:
+                return {alarm["id"] for alarm in honest.heard("alarm") if alarm["kind"] == "ring"}
+
+            async def came(count: int) -> None:
+                async def look() -> bool | None:
+                    return len(raised()) >= count or None
+
+                await eventually(look)
+
+            for number in range(OFTEN + 3):
+                rung = await liar.ring(precedence=Precedence.FLASH)
+                await honest.sees(text(rung), lambda call: call["rings"])  # it rings on the floor, each time
+                if number < OFTEN:
+                    await came(number + 1)
+                since = low.clock.steady()
+
+                async def while_it_rings(since: int = since) -> bool | None:
+                    return low.clock.steady() - since > 300 or None  # thirty looks of the alarms
+
+                await eventually(while_it_rings)
+                await liar.hang_up(rung)
+                await honest.sees(text(rung), lambda call: len(call["ends"]) == 2)
+            assert len(raised()) == OFTEN
 
     run(scene)

@@ -22,7 +22,7 @@ def test_init_makes_a_station_once(tmp_path: Path) -> None:
     words = ("init", "ALPHA", "--home", str(home), "--key-file", str(home / "unlock.key"))
     done = type_(*words)
     assert done.code == 0
-    assert "openline up" in done.out
+    assert done.out.endswith(f"openline up --home {home}\n"), "what comes next can be typed as it stands"
     assert home.stat().st_mode & 0o777 == 0o700
     again = type_(*words)
     assert (again.code, "already" in again.err) == (1, True)

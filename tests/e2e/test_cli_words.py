@@ -124,6 +124,12 @@ def test_where_people_speak_of_what_was_a_clock_time_is_the_last_one(typed: str,
     assert moments.parse_moment(typed, NOW, past=True) == NOW + minutes * MINUTE
 
 
+def test_what_took_place_is_not_yet_to_come() -> None:
+    assert sending.happened("1430Z", NOW) == NOW
+    with pytest.raises(failures.Failure, match="not come yet"):
+        sending.happened("211431Z NOV 26", NOW)
+
+
 @pytest.mark.parametrize("past", [False, True])
 def test_a_span_goes_one_way(past: bool) -> None:
     with pytest.raises(Malformed):

@@ -1,5 +1,6 @@
 """Composing at the console, in real Chromium: drafts that outlive everything, second thoughts, second acts, second officers."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -299,3 +300,30 @@ def test_search_finds_across_case_and_shows_hostile_passages_inert(room: Room, h
     hit.wait_for()
     hit.press("Enter")
     seat.until("location.hash.startsWith('#/line/relay?at=')")
+
+
+def test_a_search_goes_on_in_parts_and_shows_what_it_has_found(room: Room, homes: list[Home]) -> None:
+    _, bravo = homes
+    for number in range(260):
+        say(bravo, kind="message", text=f"Lighter {number}.")
+    seat = on_watch(room, bravo, "S7", "#/search")
+    asked: list[str] = []
+
+    def shortened(route: Route) -> None:
+        asked.append(re.sub(r"within=[0-9]+", "within=1", route.request.url))
+        route.continue_(url=asked[-1])
+
+    seat.page.route("**/v1/search?*", shortened)
+    words = seat.page.locator("input[type=search]")
+    words.fill('"lighter 3."')
+    seat.page.locator("a.hit").get_by_text("Lighter 3.").wait_for()
+    seat.until("document.querySelector('.running').textContent === ''")
+    assert len(asked) >= 3
+    assert all("at=" in url for url in asked[1:])
+    seat.shows("1 found, the latest first.")
+    words.fill("lighter")
+    seat.shows("There is more.")
+    seat.page.get_by_role("button", name="More, earlier ones").click()
+    seat.until("document.querySelectorAll('a.hit').length === 100")
+    shown = seat.page.locator("a.hit .passage").all_inner_texts()
+    assert [re.sub(r"\s+", " ", each) for each in shown] == [f"Lighter {number}." for number in range(259, 159, -1)]

@@ -14,7 +14,7 @@ from openline.protocol import entries as kinds
 from openline.protocol.entries import Message, Precedence
 from openline.station.people import Actor
 from openline.station.runtime import Station
-from openline.station.search import AROUND, PAGE, Sought, folded, passage, terms_of
+from openline.station.search import AROUND, PAGE, Front, Sought, folded, passage, terms_of
 from tests.e2e.inside import eventually, linked, stations
 from tests.e2e.test_api import TECHNICIAN, WATCH_A, staffed
 from tests.e2e.test_compose import ONE, Ask, console, scene
@@ -114,13 +114,40 @@ def test_the_other_sides_words_and_the_latest_first_over_all_lines(tmp_path: Pat
     asyncio.run(whole())
 
 
+def test_a_search_in_parts_finds_what_a_whole_one_finds_and_says_how_much_is_left(tmp_path: Path) -> None:
+    async def play(_station: Station, ask: Ask) -> None:
+        for number in range(2 * PAGE + 20):
+            await said(ask, f"Number {number}.", time=1_000 + (number * 7) % 50)  # claimed times that jump
+        whole = await found(ask, "number", limit=200)
+        for asked in ({"limit": 200, "within": 1}, {"limit": 7}, {"limit": 1, "line": "relay", "q": "number 3"}):
+            parts, at, left = list[str](), "", 1 << 30
+            while True:
+                answer = (await ask("GET", "search", **{"q": "number", "at": at, **asked})).json
+                parts += [each["ref"]["reference"] for each in answer["found"]]
+                assert len(answer["found"]) <= int(str(asked["limit"]))
+                assert answer["left"] < left
+                at, left = answer["next"], answer["left"]
+                assert answer["complete"] is (not at)
+                if not at:
+                    break
+            assert left == 0
+            assert len(parts) == len(set(parts))
+            assert len(parts) == (2 * PAGE + 20 if "q" not in asked else len(await found(ask, "number 3", limit=200)))
+        assert len(whole) == 200
+        for wrong in ("x", "0:1", "0" * 16 + ":-1", "0" * 16 + ":x", ","):
+            assert (await ask("GET", "search", q="number", at=wrong)).status == 400
+        assert (await ask("GET", "search", q="number", at="0" * 16 + ":5")).json["complete"]
+
+    scene(tmp_path, play)
+
+
 def test_a_search_ends_when_nobody_waits_for_it(tmp_path: Path) -> None:
     async def play(station: Station, ask: Ask) -> None:
         for number in range(3):
             await said(ask, f"Number {number}.")
         line = station.find("relay")
-        entries, looked_at, whole = await station.search.find(line, Sought(terms=()), 99, lambda: True)
-        assert (entries, looked_at, whole) == ([], 0, False)
+        swept = await station.search.sweep([Front(line, 4)], Sought(terms=()), 99, lambda: True)
+        assert (swept.hits, swept.looked_at, swept.left) == ([], 0, 3)
         assert station.search.running == 0
 
     scene(tmp_path, play)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from openline.console.listening import HttpsServer, new_context
+from openline.station.main import told_twice
 from openline.station.server import ApiServer
 from tests.e2e.alarm_rig import authority
 
@@ -84,3 +85,52 @@ def test_a_call_of_the_console(tmp_path: Path, late: int, speaks: bool) -> None:
             await hung_up(server, server.stop, caller, late)
 
     asyncio.run(play())
+
+
+class Resumes(asyncio.Protocol):
+    """Writes when it may again, when nobody reads any more."""
+
+    def __init__(self, other: socket.socket) -> None:
+        self.other = other
+        self.transport: Any = None
+        self.lost = asyncio.Event()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+
+    def resume_writing(self) -> None:
+        self.other.close()
+        self.transport.write(b"and more")
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self.lost.set()
+
+
+def test_an_end_that_asyncio_tells_twice_is_no_fault_of_the_station() -> None:
+    """Seen where stations fall and start with thousands of messages under way: each time it was logged as a fault to report."""
+    faults: list[object] = []
+
+    async def play() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _loop, context: faults.append(context.get("exception")))
+        ours, other = socket.socketpair()
+        ours.setblocking(False)
+        other.setblocking(False)
+        made, protocol = await loop.create_connection(lambda: Resumes(other), sock=ours)
+        made.set_write_buffer_limits(high=1)
+        while not made.get_write_buffer_size():
+            made.write(bytes(1_000))
+        while True:  # room for the rest, so that one write drains it
+            try:
+                other.recv(65_536)
+            except BlockingIOError:
+                break
+        async with asyncio.timeout(30):
+            await protocol.lost.wait()
+            for _ in range(3):
+                await asyncio.sleep(0)
+
+    asyncio.run(play())
+    assert all(told_twice(fault) for fault in faults), faults
+    assert not told_twice(AttributeError("of another sort"))
+    assert not told_twice(None)

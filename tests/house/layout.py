@@ -207,6 +207,7 @@ MAP: dict[str, str] = {
     "station/bearers.py": "station",
     "station/bearer_makers.py": "station",
     "station/bearer_tables.py": "station",
+    "station/bearer_past.py": "station",
     "station/bearer_state.py": "station",
     "station/main.py": "station",
     "station/openapi.py": "station",

@@ -10,7 +10,7 @@ from openline.cli.inert import inert_line
 from openline.cli.language import _
 from openline.cli.local import Json
 from openline.cli.moments import clock
-from openline.cli.sending import ROLES, moment_of
+from openline.cli.sending import ROLES, happened, moment_of
 from openline.cli.signs import role_word, step_word
 
 ROLE = click.Choice(ROLES, case_sensitive=False)
@@ -64,7 +64,7 @@ def receipt_(
     if unit is not None:
         entry["unit"] = unit.upper()
     if at is not None:
-        entry["at"] = moment_of(at, station.now(), past=True)
+        entry["at"] = happened(at, station.now())
     answer = station.post(line, entry)
     said = [inert_line(str(ref["reference"])), step_word(step)]
     said += [_("to {role}").format(role=role_word(relayed_to.lower()))] if relayed_to else []

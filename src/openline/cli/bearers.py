@@ -1,5 +1,6 @@
 """Bearers, each by itself: how they stand at both ends, and a probe over exactly one."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,10 +10,14 @@ from openline.cli.answering import ROLE, acting
 from openline.cli.command import Desk, command
 from openline.cli.failures import Exit, leave, usage
 from openline.cli.inert import inert_line
-from openline.cli.language import _
+from openline.cli.language import _, _n
 from openline.cli.local import Json
 from openline.cli.moments import until
 from openline.cli.output import Cell, Output, table
+
+_HOUR_MS = 3_600_000
+_SIGNS = (("down", "."), ("silent", "~"), ("unseen", "?"), ("up", "#"))
+"""The worst first."""
 
 
 @command(
@@ -33,12 +38,28 @@ def bearers_(desk: Desk, *, words: tuple[str, ...]) -> None:
     lines = [station.line(words[0])] if words else station.lines()
     now = station.now()
     rows = [_row(line, bearer, now) for line in lines for bearer in line["bearers"]]
-    headings = [_("line"), _("with"), _("bearer"), _("here"), _("there"), _("last heard"), _("delay"), _("loss")]
+    headings = [
+        _("line"),
+        _("with"),
+        _("bearer"),
+        _("here"),
+        _("there"),
+        _("last heard"),
+        _("delay"),
+        _("loss"),
+        _("24 h"),
+    ]
     shown = [*table(out, headings, rows)] or [_("No line is open yet.")]
     troubles = {
         bearer["bearer"]: bearer["trouble"] for line in lines for bearer in line["bearers"] if bearer["trouble"]
     }
     shown += [f"{inert_line(name)}: {inert_line(_(why))}" for name, why in troubles.items()]
+    if words and rows:
+        shown += [
+            "",
+            _("The last 24 hours, an hour a sign: # up, ~ silent, . down, ? not seen."),
+            *_strips(out, lines[0], now),
+        ]
     out.answer({"lines": [{"line": line["label"], "bearers": line["bearers"]} for line in lines]}, shown)
 
 
@@ -76,7 +97,40 @@ def _row(line: Json, bearer: Json, now: int) -> list[Cell | str]:
         until(int(heard), now) if heard is not None else "-",
         f"{bearer['delay_ms']} ms" if bearer.get("delay_ms") is not None else "-",
         f"{round(100 * bearer['loss'])} %" if bearer.get("loss") is not None else "-",
+        past_words(bearer["past"], now),
     ]
+
+
+def past_words(past: Sequence[Json], now: int) -> str:
+    """How much of what was seen of the last 24 hours a bearer was up, and how often it went down."""
+    spans = _spans(past, now)
+    seen = sum(until_ - at for at, until_, was in spans if was != "unseen")
+    if not seen:
+        return "-"
+    up = sum(until_ - at for at, until_, was in spans if was in {"up", "silent"})
+    stood = [was for _at, _until, was in spans]
+    falls = sum(was == "down" and before != "unseen" for before, was in itertools.pairwise(stood))
+    words = _("up {percent} %").format(percent=100 * up // seen)
+    return words + (", " + _n("down {number} time", "down {number} times", falls) if falls else "")
+
+
+def _spans(past: Sequence[Json], now: int) -> list[tuple[int, int, str]]:
+    ends = [int(each["at"]) for each in past[1:]] + [now]
+    return [(int(each["at"]), end, str(each["was"])) for each, end in zip(past, ends, strict=True)]
+
+
+def _strips(out: Output, line: Json, now: int) -> list[str]:
+    """A row for each bearer; the worst of an hour stands for it."""
+    rows: list[list[Cell | str]] = []
+    for bearer in line["bearers"]:
+        spans = _spans(bearer["past"], now)
+        signs = ""
+        for hour in range(24, 0, -1):
+            first, end = now - hour * _HOUR_MS, now - (hour - 1) * _HOUR_MS
+            had = {was for at, until_, was in spans if at < end and until_ > first}
+            signs += next((sign for was, sign in _SIGNS if was in had), "?")
+        rows.append([inert_line(str(bearer["party"])), inert_line(str(bearer["bearer"])), signs])
+    return table(out, [_("with"), _("bearer"), _("24 h")], rows)
 
 
 def here(bearer: Any) -> str:

@@ -14,7 +14,7 @@ from openline.cli.language import _
 from openline.cli.local import Json, Local
 from openline.cli.moments import clock, span, until
 from openline.cli.output import Cell, Output, table
-from openline.cli.sending import moment_of
+from openline.cli.sending import happened
 from openline.cli.signs import role_word
 from openline.kernel.errors import Unknown
 
@@ -176,7 +176,7 @@ def contact_(
     now = station.now()
     entry: Json = {"kind": "contact", "outcome": outcome, "text": text, **acting(role, sign)}
     if at is not None:
-        entry["at"] = moment_of(at, now, past=True)
+        entry["at"] = happened(at, now)
     if name is None:
         if medium is None or outcome != "kept":
             raise usage(

@@ -1,9 +1,11 @@
 """Commands that make and run a station: init, up."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from openline.cli.command import Desk, command
 from openline.cli.failures import refused
@@ -99,10 +101,16 @@ def init_(
             _("Move {file} to a medium that is kept offline.").format(file=inert_line(str(home / "keys" / "root.key"))),
             "",
             _("Next: hand your card to the other floor, and start the station:"),
-            "  openline card > card.txt",
-            "  openline up",
+            f"  openline card{_where(desk)} > card.txt",
+            f"  openline up{_where(desk)}",
         ],
     )
+
+
+def _where(desk: Desk) -> str:
+    """The option that the next commands need too, if this one did."""
+    typed = click.get_current_context().get_parameter_source("home") is ParameterSource.COMMANDLINE
+    return f" --home {inert_line(shlex.quote(str(desk.home)))}" if typed else ""
 
 
 def _new_home(home: Path, name: str) -> Path:

@@ -221,6 +221,14 @@ def moment_of(text: str, now: Instant, *, past: bool = False) -> Instant:
         raise usage(said.format(text=inert_line(text)), written) from None
 
 
+def happened(text: str, now: Instant) -> Instant:
+    """When something took place, as typed. Raises Failure for what is no moment, or has not come yet."""
+    moment = moment_of(text, now, past=True)
+    if moment > now:
+        raise usage(_("That moment has not come yet."), _("Say when it took place, as -20m, 1430Z or 211430Z NOV 26."))
+    return moment
+
+
 def span_of(text: str) -> int:
     """A span of time as typed, in milliseconds. Raises Failure saying how one is written."""
     try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -18,11 +19,12 @@ from openline.station.calls import Call, Reply, Route, reply
 from openline.station.entry_view import KINDS, arrival_view
 from openline.station.line_runner import LineRunner
 from openline.station.people import AUDITOR, INTERPRETER, PRINCIPAL, WATCH
-from openline.station.search import Folded, Sought, passage, terms_of
+from openline.station.search import Folded, Front, Sought, Swept, passage, terms_of
 from openline.station.spoken import one_of
 
 MAX_FOUND = 200
-MAX_SECONDS = 20.0
+MAX_MS = 20_000
+_SHORT = 16
 SEARCHES = 4
 """At a time: each takes turns with everything else that the station does."""
 _Moment = Annotated[int, msgspec.Meta(ge=MIN_INSTANT, le=MAX_INSTANT)]
@@ -40,6 +42,10 @@ class SearchQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """By the time that entries claim, ms; that moment too."""
     latest: _Moment = msgspec.field(default=MAX_INSTANT, name="to")
     limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_FOUND)] = 50
+    within: Annotated[int, msgspec.Meta(ge=1, le=MAX_MS)] = MAX_MS
+    """After so many ms the answer is given with what was found by then."""
+    at: Annotated[str, msgspec.Meta(max_length=8_192)] = ""
+    """Where to go on: `next` of the answer before."""
 
 
 class FoundView(Answer, frozen=True, kw_only=True):
@@ -65,44 +71,65 @@ class SearchView(Answer, frozen=True, kw_only=True):
     searched: int
     """Entries looked at."""
     complete: bool
-    """Whether that is all there is; else ask again with `to` at the time of the last one found, or with more words."""
+    """Whether that is all there is; else ask again with `at`."""
+    left: int
+    """Entries that were not looked at yet."""
+    next: str
+    """Where to go on, for `at`; empty if that is all. An entry may come twice if its author claims odd times."""
 
 
 async def search(call: Call) -> Reply | None:
     """Search the transcripts."""
     query, station = call.query(SearchQuery), call.station
     lines = [station.find(query.line)] if query.line else list(station.lines.values())
+    fronts = _fronts(lines, query.at)
     sought = _sought(query)
     if station.search.running >= SEARCHES:
         raise TooLarge("too many searches run: wait for one of them to end")
     station.search.running += 1
     gone = asyncio.Event()
     leaving = asyncio.create_task(_until_left(call, gone))
-    deadline = asyncio.get_running_loop().time() + MAX_SECONDS
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + query.within / 1_000
+    turns = itertools.count()  # some of it is done in any case: whoever asks on comes to an end
+
+    def is_over() -> bool:
+        return gone.is_set() or (next(turns) > 0 and loop.time() > deadline)
+
     try:
-        return reply(await _search(call, lines, query, sought, gone, deadline))
+        swept = await station.search.sweep(fronts, sought, query.limit, is_over)
+        if gone.is_set():
+            raise Unavailable("the caller has left")
+        return reply(_view(swept, sought))
     finally:
         leaving.cancel()
         station.search.running -= 1
 
 
-async def _search(  # noqa: PLR0917 - the parts of one search
-    call: Call, lines: list[LineRunner], query: SearchQuery, sought: Sought, gone: asyncio.Event, deadline: float
-) -> SearchView:
-    loop = asyncio.get_running_loop()
-    hits: list[tuple[int, LineRunner, Folded]] = []
-    searched, complete = 0, True
-    for line in lines:
-        found, looked_at, whole = await call.station.search.find(
-            line, sought, query.limit, lambda: gone.is_set() or loop.time() > deadline
-        )
-        hits += [(each.time, line, each) for each in found]
-        searched, complete = searched + looked_at, complete and whole
-        if gone.is_set():
-            raise Unavailable("the caller has left")
-    hits.sort(key=lambda hit: (hit[0], hit[2].seq), reverse=True)
-    views = [_found(line, arrival, sought) for _, line, each in hits[: query.limit] for arrival in _arrival(line, each)]
-    return SearchView(found=views, searched=searched, complete=complete and len(hits) <= query.limit)
+def _fronts(lines: list[LineRunner], at: str) -> list[Front]:
+    """Where to begin: at the end of each line, or where the search before stopped. Raises Malformed."""
+    if not at:
+        return [Front(line, line.history.last_seq() + 1) for line in lines]
+    ends: dict[str, int] = {}
+    for part in at.split(","):
+        short, colon, number = part.partition(":")
+        if not (colon and len(short) == _SHORT and number.isascii() and number.isdigit() and len(number) <= 15):
+            raise Malformed("a search goes on with what `next` of its answer said")
+        ends[short] = int(number)
+    named = [(line, ends.get(line.line.hex()[:_SHORT])) for line in lines]
+    return [Front(line, min(end, line.history.last_seq() + 1)) for line, end in named if end is not None]
+
+
+def _view(swept: Swept, sought: Sought) -> SearchView:
+    hits = sorted(swept.hits, key=lambda hit: (hit.folded.time, hit.folded.seq), reverse=True)
+    views = [_found(hit.line, arrival, sought) for hit in hits for arrival in _arrival(hit.line, hit.folded)]
+    return SearchView(
+        found=views,
+        searched=swept.looked_at,
+        complete=not swept.fronts,
+        left=swept.left,
+        next=",".join(f"{front.line.line.hex()[:_SHORT]}:{front.end}" for front in swept.fronts),
+    )
 
 
 def _arrival(line: LineRunner, each: Folded) -> Iterator[Arrival]:

@@ -30,10 +30,21 @@ class BearerView(Answer, frozen=True, kw_only=True):
     loss: float | None
     """The part of the latest probes that did not come back."""
     probed_at: int | None
+    past: list["BearerPastView"]
+    """The last 24 hours, the oldest first; before the first nothing is known."""
     trouble: str
     """Why it does not work; empty while it does."""
     there: "BearerThereView | None"
     """What the other station says of its own end; None while it said nothing."""
+
+
+class BearerPastView(Answer, frozen=True, kw_only=True):
+    """How a bearer stood from a moment on, until the next one or now."""
+
+    at: int
+    """Ms."""
+    was: str
+    """up, silent, down, or unseen: this station did not run."""
 
 
 class BearerThereView(Answer, frozen=True, kw_only=True):

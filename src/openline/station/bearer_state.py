@@ -8,6 +8,8 @@ from collections import OrderedDict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from openline.station.bearer_past import BearerPast, Was
+
 PROBES = 16
 """The latest probes, of which loss is told: at one in five minutes the last hour and a quarter."""
 SILENT_AFTER = 3
@@ -69,6 +71,11 @@ class BearerState:
     probed_at: int | None = None
     """Time of day, ms, of the last probe that was settled."""
     repeats: Repeats = field(default_factory=Repeats)
+    past: BearerPast = field(default_factory=BearerPast)
+
+    def seen(self, at: int, *, up: bool) -> None:
+        """It was looked at, at that time of day, ms."""
+        self.past.observe(at, Was.DOWN if not up else Was.SILENT if self.silent else Was.UP)
 
     @property
     def silent(self) -> bool:
@@ -101,17 +108,18 @@ class BearerState:
         self.lost_in_row += 1
         return self.lost_in_row == SILENT_AFTER
 
-    def kept(self) -> dict[str, int | list[int] | None]:
-        """What outlives a restart."""
+    def kept(self, *, exactly: bool = True) -> dict[str, int | list[int] | list[int | str] | None]:
+        """What outlives a restart. `exactly`: also the very moment at which it was looked at last."""
         return {
             "heard": self.heard_at,
             "changed": self.changed_at,
             "delay": self.delay_ms,
             "probed": self.probed_at,
             "probes": [int(each) for each in self.probes],
+            "past": self.past.kept(exactly=exactly),
         }
 
-    def recall(self, kept: Mapping[str, int | list[int] | None]) -> None:
+    def recall(self, kept: Mapping[str, object]) -> None:
         """Take up what was kept. Something out of shape is left."""
         heard, changed, delay, probed = (kept.get(name) for name in ("heard", "changed", "delay", "probed"))
         self.heard_at = heard if isinstance(heard, int) else None
@@ -121,3 +129,6 @@ class BearerState:
         probes = kept.get("probes")
         if isinstance(probes, list):
             self.probes.extend(each == 1 for each in probes[-PROBES:])
+        past = kept.get("past")
+        if isinstance(past, list):
+            self.past.recall(past)

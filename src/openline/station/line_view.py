@@ -17,7 +17,7 @@ from openline.station.answers import (
     RefView,
     TestView,
 )
-from openline.station.bearer_answers import BearerThereView, BearerView, MinimizeView
+from openline.station.bearer_answers import BearerPastView, BearerThereView, BearerView, MinimizeView
 from openline.station.bearers import Bearers
 from openline.station.clock import StationClock
 from openline.station.entry_view import policy_view, reference_of
@@ -168,6 +168,7 @@ def _bearer(floor: Floor, party: str, name: str, station: str) -> BearerView:
         delay_ms=state.delay_ms,
         loss=state.loss,
         probed_at=state.probed_at,
+        past=[BearerPastView(at=at, was=was.value) for at, was in state.past.shown(floor.clock.wall())],
         trouble=floor.bearers.trouble(name),
         there=_there(floor.probes.said(station, name)),
     )

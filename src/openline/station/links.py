@@ -217,10 +217,21 @@ class Links:
             self.tell(station)
             self._changed(station, bearer)
 
+    def look(self) -> None:
+        """Note how every link stands now."""
+        now = self._wall()
+        for station in self._routes:
+            for name, bearer in self.bearers.items():
+                self.state(name, station).seen(now, up=bearer.up(station))
+        for (name, _), state in self.states.items():
+            if name not in self.bearers:  # it could not be made this time
+                state.seen(now, up=False)
+
     def link(self, bearer: str, station: str, *, up: bool) -> None:
         """A link came up or went down."""
         state = self.state(bearer, station)
         state.up, state.changed_at = up, self._wall()
+        state.seen(state.changed_at, up=up)
         state.repeats.clear()
         self.tell(station, came_up=bearer if up else "")
         self._changed(station, bearer)

@@ -105,6 +105,8 @@ def _faults(station: Station) -> Callable[[asyncio.AbstractEventLoop, dict[str, 
 
     def handle(_loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
         error = context.get("exception")
+        if told_twice(error):
+            return
         used_up = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in EXHAUSTED)
         what, kind = "exhausted" if used_up else "fault", type(error).__name__ if error is not None else "none"
         station.counters[f"loop-{what}"] += 1
@@ -113,6 +115,18 @@ def _faults(station: Station) -> Callable[[asyncio.AbstractEventLoop, dict[str, 
             station.log.event(f"loop.{what}", kind=kind, before=before)
 
     return handle
+
+
+def told_twice(error: object) -> bool:
+    """Whether this is asyncio's own slip at the end of a connection, which harms nothing.
+
+    Where a write drains the buffer, and what its protocol then writes fails, the end is told at once and once more
+    from the loop; the second time there is no socket left (CPython 3.11 to 3.13, `_SelectorSocketTransport._write_ready`).
+    """
+    trace = error.__traceback__ if isinstance(error, AttributeError) else None
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_code.co_name == "_call_connection_lost"
 
 
 # --- systemd ---------------------------------------------------------------------------------------------------

@@ -267,12 +267,13 @@ class Probes:
         while True:
             await asyncio.sleep(0.5)
             now = self._floor.clock.steady()
+            self._floor.links.look()
             for station in self._floor.links.stations():
                 for way in self._floor.links.ways(station):
                     if _asks_nobody(way) and not way.traits.one_way:
                         self._look(station, way.traits.name, now, way.takes_ms(BUCKETS[0]))
             if self._changed_lately or now - kept >= self._rate.keep_s * 1_000:
-                kept, self._changed_lately, states = now, False, self._states()
+                kept, self._changed_lately, states = now, False, self._states(exactly=False)
                 if states != self._kept:
                     with contextlib.suppress(Unavailable):
                         await self._floor.committer.done(partial(self._keep, states))
@@ -305,10 +306,10 @@ class Probes:
 
     # --- kept over restarts ------------------------------------------------------------------------------------
 
-    def _states(self) -> str:
+    def _states(self, *, exactly: bool = True) -> str:
         """What is worth keeping of the states."""
         known = {
-            f"{name} {station}": state.kept()
+            f"{name} {station}": state.kept(exactly=exactly)
             for (name, station), state in self._floor.links.states.items()
             if state.heard_at is not None or state.changed_at is not None
         }

@@ -165,12 +165,13 @@ def _folded(arrival: Arrival) -> Folded:
     row = arrival.row
     entry = None if row.refused or not row.entry.secret else read_body(row.entry)
     texts = texts_of(entry)
+    time = decode_time(row.entry.time)
     if entry is None or not texts:
-        return Folded(seq=arrival.seq, kind=0, time=0, precedence=-1, text="")
+        return Folded(seq=arrival.seq, kind=0, time=time, precedence=-1, text="")
     return Folded(
         seq=arrival.seq,
         kind=kinds.kind_of(entry),
-        time=decode_time(row.entry.time),
+        time=time,
         precedence=int(entry.precedence) if isinstance(entry, kinds.Message) else -1,
         text=folded("\n".join(texts)),
     )
@@ -187,6 +188,43 @@ def fits(each: Folded, sought: Sought) -> bool:
     return all(term in each.text for term in sought.terms)
 
 
+@dataclass(slots=True)
+class Front:
+    """How far one line was looked through."""
+
+    line: LineRunner
+    end: int
+    """Everything from this arrival on was looked at."""
+    time: int = MAX_INSTANT
+    """The earliest that was claimed so far: what is still to come in this line counts as no later, whatever it claims."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """An entry that fits."""
+
+    line: LineRunner
+    order: tuple[int, int]
+    """Falls within a line from one entry to the one before it, so that a search goes on where it stopped."""
+    folded: Folded
+
+
+@dataclass(slots=True, kw_only=True)
+class Swept:
+    """What a part of a search came to."""
+
+    hits: list[Hit]
+    """The latest first."""
+    looked_at: int
+    fronts: list[Front]
+    """Lines that were not looked through to their beginning."""
+
+    @property
+    def left(self) -> int:
+        """Entries that are still to be looked at."""
+        return sum(front.end - 1 for front in self.fronts)
+
+
 class Search:
     """The searches of a station."""
 
@@ -194,29 +232,31 @@ class Search:
         self._shelves: dict[bytes, Shelf] = {}
         self.running = 0
 
-    async def find(
-        self, line: LineRunner, sought: Sought, most: int, left: Callable[[], bool]
-    ) -> tuple[list[Folded], int, bool]:
-        """The latest `most` entries that fit; how many were looked at; and whether that was all. Raises Unavailable.
+    async def sweep(self, fronts: list[Front], sought: Sought, most: int, left: Callable[[], bool]) -> Swept:
+        """Look through lines, the latest entries of all of them first, for the latest `most` that fit. Raises Unavailable.
 
-        Ends where `left` says that nobody waits for it any more, or that the time is up.
+        Ends where `left` says that nobody waits for it any more, or that the time is up; what it gives is right as far
+        as it got, and its fronts say where to go on. The fronts that are given are changed.
         """
-        shelf = self._shelves.setdefault(line.line, Shelf())
-        found: list[Folded] = []
-        end, looked_at = line.history.last_seq() + 1, 0
-        while end > 1:
-            if left():
-                return found, looked_at, False
+        hits: list[Hit] = []
+        again: dict[bytes, int] = {}
+        looked_at = 0
+        while open_ones := [front for front in fronts if front.end > 1]:
+            front = max(open_ones, key=lambda each: each.time)
+            if left() or (len(hits) >= most and hits[-1].order[0] >= front.time):
+                break
+            shelf = self._shelves.setdefault(front.line.line, Shelf())
             room = MAX_KEPT - sum(each.characters for each in self._shelves.values() if each is not shelf)
-            fitting, looked, end = await asyncio.to_thread(_look, shelf, line, end, room, sought)
-            looked_at += looked
-            for each in fitting:
-                found.append(each)
-                if len(found) == most:
-                    return found, looked_at, end <= 1 and each is fitting[-1]
-        return found, looked_at, True
-
-
-def _look(shelf: Shelf, line: LineRunner, end: int, room: int, sought: Sought) -> tuple[list[Folded], int, int]:
-    page, first = shelf.page(line, end, room)
-    return [each for each in page if fits(each, sought)], end - first, first
+            page, first = await asyncio.to_thread(shelf.page, front.line, front.end, room)
+            looked_at, front.end = looked_at + front.end - first, first
+            for each in page:
+                front.time = min(front.time, each.time)
+                if fits(each, sought):
+                    hits.append(Hit(line=front.line, order=(front.time, each.seq), folded=each))
+            hits.sort(key=lambda hit: hit.order, reverse=True)
+            for hit in hits[most:]:
+                again[hit.line.line] = max(again.get(hit.line.line, 0), hit.folded.seq + 1)
+            del hits[most:]
+        for front in fronts:
+            front.end = max(front.end, again.get(front.line.line, 0))
+        return Swept(hits=hits, looked_at=looked_at, fronts=[front for front in fronts if front.end > 1])

@@ -52,6 +52,10 @@ class Ringing(Protocol):
         """The calls that ring on this floor now: a name of each, and its precedence."""
         ...
 
+    def rings_often(self, line: LineRunner) -> bool:
+        """Whether others have rung so often of late that another ring is to last before anybody is called from outside."""
+        ...
+
 
 class Floor(Protocol):
     """What of a station is looked at."""
@@ -219,6 +223,7 @@ class Causes:
             return
         highest = min(precedence for precedence, _, _ in calls.values())
         at_once = highest is Precedence.FLASH or not says.attended
+        at_once = at_once and not self._floor.calling.rings_often(line)  # or a telephone rings as often as they like
         ripe = {place for place, (_, _, lasted) in calls.items() if at_once or lasted >= RING_MS}
         cause = Cause(
             since=min(since for _, since, _ in calls.values()),

@@ -112,6 +112,9 @@ class TypedView(Answer, frozen=True, kw_only=True):
     role: str
     sign: str
     at: int
+    """As its author claims."""
+    number: int
+    """What is said in a call, typed or spoken, in the order in which this station came to hold it."""
     ref: RefView
 
 
@@ -121,6 +124,7 @@ class VoiceView(Answer, frozen=True, kw_only=True):
     ref: RefView
     party: int
     at: int
+    number: int
     name: str
     media_type: str
     size: int
@@ -195,7 +199,12 @@ class CallView(Answer, frozen=True, kw_only=True):
     sign: str
     party: int
     """Who rang."""
+    number: int
+    """Calls of a line in the order in which this station came to hold their rings: the greater is the later one."""
     rang_at: int
+    """As the caller claims."""
+    came_at: int
+    """When this station first held the ring, ms of its own time of day; 0 if that is not known any more."""
     picked_up_at: int | None
     ended_at: int | None
     rings_until: int | None

@@ -28,7 +28,7 @@ from openline.station.calling import automatic, view
 from openline.station.calling.answers import CallView, SeatName, SignalEvent, SignalRefused
 from openline.station.calling.descriptions import TYPES, Strictness, check
 from openline.station.calling.kept import Keeping
-from openline.station.calling.room import CallPace, Room, Running, Sitting
+from openline.station.calling.room import OFTEN, OFTEN_MS, CallPace, Room, Running, Sitting
 from openline.station.calling.shelf import Shelf, rings_of
 from openline.station.calling.standing import (
     CALLERS,
@@ -150,6 +150,8 @@ class Calling:
         elapsed = min(max(0, wall - kept.accepted), self.pace.ring) if again else 0
         running = room.running[call.place] = Running(accepted=steady - elapsed, accepted_at=wall - elapsed)
         running.counted = known and not call.live
+        if call.caller != room.line.party:
+            room.rung.append(running.accepted)
         running.remember(call)
         heard = steady + (self.pace.restart - self.pace.lost if again else 0)
         for number, seat in kept.seats.items():
@@ -291,6 +293,11 @@ class Calling:
             return []
         calls = [call for call in room.shelf.book.calls() if self.rings(room, call)]
         return [(place_text(call.place), call.rung.precedence) for call in calls]
+
+    def rings_often(self, line: LineRunner) -> bool:
+        """See alarms.causes.Ringing."""
+        room, now = self._rooms.get(line.line), self.station.clock.steady()
+        return room is not None and len(room.rung) > OFTEN and now - room.rung[0] < OFTEN_MS
 
     def outcomes(self, line: LineRunner) -> Mapping[str, int]:
         """How many calls of a line went how since the start."""

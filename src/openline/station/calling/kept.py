@@ -63,6 +63,10 @@ class Keeping:
         """What is kept of a call; a new one if nothing is. Not durable before `save`."""
         return self._kept.calls.setdefault(name.hex(), KeptCall())
 
+    def known(self, name: bytes) -> KeptCall | None:
+        """What is kept of a call, if anything is."""
+        return self._kept.calls.get(name.hex())
+
     def save(self, needed: Collection[bytes]) -> None:
         """Make it durable. The oldest beyond the bound are forgotten, but none of those that are `needed`: whoever rings
         without end neither makes this station forget what an open call is, nor what an own ring has promised.

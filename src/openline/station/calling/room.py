@@ -5,7 +5,7 @@ some seconds is lost, and the other side hears of it.
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from openline.protocol.call_entries import RING_MS
@@ -14,6 +14,9 @@ from openline.protocol.facts import Place
 from openline.station.calling.kept import Keeping, KeptCall, KeptSeat
 from openline.station.calling.shelf import Reading, Shelf
 from openline.station.line_runner import LineRunner
+
+OFTEN, OFTEN_MS = 3, 600_000
+"""Who rings more often in that time calls nobody from outside the floor before it has rung for a while."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +90,8 @@ class Room:
         self.running: dict[Place, Running] = {}
         self.outcomes: Counter[str] = Counter()
         """How calls went that were over since the start: by the names of their states."""
+        self.rung: deque[int] = deque(maxlen=OFTEN + 1)
+        """When the last rings of other parties came, steady ms."""
         self.settled = False
         """Whether nothing is to be done until something comes."""
         self.unsaved = False
@@ -97,6 +102,11 @@ class Room:
         its leaf, since anybody may repeat a commitment.
         """
         return self.keeping.call(self._name(call))
+
+    def came_at(self, call: Call) -> int:
+        """When this station first held the ring, by its own time of day; 0 if that is not known any more."""
+        kept = self.keeping.known(self._name(call))
+        return kept.accepted if kept is not None else 0
 
     def _name(self, call: Call) -> bytes:
         return call.rung.commitment if call.caller == self.line.party else call.ring.leaf

@@ -71,7 +71,9 @@ def call_view(calling: "Calling", room: Room, call: Call) -> CallView:
         role=word(rung.role),
         sign=rung.sign,
         party=call.caller,
+        number=call.ring.seq,
         rang_at=call.ring.time,
+        came_at=room.came_at(call),
         picked_up_at=call.pick_up.time if call.pick_up is not None else None,
         ended_at=_ended_at(call),
         rings_until=running.accepted_at + calling.pace.ring if running is not None and ringing else None,
@@ -205,6 +207,7 @@ def _typed(said: Said, typed: TypedLine) -> TypedView:
         role=word(typed.role),
         sign=typed.sign,
         at=said.time,
+        number=said.seq,
         ref=_ref(said),
     )
 
@@ -214,6 +217,7 @@ def _voice(said: Said, voice: Attachment) -> VoiceView:
         ref=_ref(said),
         party=said.party,
         at=said.time,
+        number=said.seq,
         name=voice.name,
         media_type=voice.media_type,
         size=voice.size,

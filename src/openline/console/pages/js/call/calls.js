@@ -14,6 +14,10 @@ const NOBODY = { name: "", role: "", sign: "", lang: "", protection: null, prote
 
 const state = { context: null, calls: new Map(), heard: new Set(), session: null, why: new Map(), stamp: 0, seen: new Map(), detach: null };
 
+/** What a call is named by here: two lines have calls at the same place. */
+const nameOf = (view) => `${view.lineId} ${view.place}`;
+const isOf = (event, view) => Boolean(view) && event.call === view.place && event.line?.line === view.lineId;
+
 /** `hear(what)` is called for "calls" (any call changed), "session" (our part in it) and "levels" (four times a second). */
 export function onCalls(hear) {
   state.heard.add(hear);
@@ -39,7 +43,7 @@ export function followCalls(context) {
   state.session?.unlock();
   const offs = [
     live.on("call", (event) => event.line && event.place && take({ ...event, line: event.line.label, lineId: event.line.line })),
-    live.on("signal", (event) => state.session && event.call === state.session.view.place && state.session.signal(event)),
+    live.on("signal", (event) => isOf(event, state.session?.view) && state.session.signal(event)),
     live.on("link", (found) => found && loadAll()),
   ];
   loadAll();
@@ -62,7 +66,7 @@ export function followLocked(live, changed) {
       const view = state.session?.view;
       if (view && line?.line === view.lineId && call === view.place) take({ ...view, state: now, seats: seats?.map((seat) => ({ ...NOBODY, ...view.seats.find((each) => seatKey(each) === seatKey(seat)), ...seat })) ?? view.seats });
     }),
-    live.on("signal", (event) => state.session && event.call === state.session.view.place && state.session.signal(event)),
+    live.on("signal", (event) => isOf(event, state.session?.view) && state.session.signal(event)),
     onCalls((what) => what !== "levels" && changed()),
   ];
   return () => {
@@ -88,14 +92,14 @@ async function loadAll() {
 export async function load(line, { before, limit = 12 } = {}) {
   const stamp = state.stamp;
   const found = await get(ofLine(line, `/calls${query({ limit, before })}`));
-  for (const view of found.calls) if (!((state.seen.get(view.place) ?? -1) > stamp)) take({ ...view, line: line.label, lineId: line.line }, false);
+  for (const view of found.calls) if (!((state.seen.get(nameOf({ ...view, lineId: line.line })) ?? -1) > stamp)) take({ ...view, line: line.label, lineId: line.line }, false);
   tell("calls");
   return found;
 }
 
 /** A call as the station shows it. Events may come twice, and an answer may be older than an event: nothing goes back. */
 function take(view, event = true) {
-  if (event) state.seen.set(view.place, state.stamp += 1);
+  if (event) state.seen.set(nameOf(view), state.stamp += 1);
   const of = callsOf(view.line);
   const before = of.get(view.place);
   if (before && (RANK[view.state] ?? 2) < (RANK[before.state] ?? 2)) return;
@@ -109,15 +113,15 @@ function take(view, event = true) {
 /** What the station answered to an act: the stream may have brought something newer meanwhile, since `asked`. */
 function takeAnswer(view, asked) {
   const known = callsOf(view.line).get(view.place);
-  const newer = known && (state.seen.get(view.place) ?? 0) > asked && (RANK[known.state] ?? 2) >= (RANK[view.state] ?? 2);
+  const newer = known && (state.seen.get(nameOf(view)) ?? 0) > asked && (RANK[known.state] ?? 2) >= (RANK[view.state] ?? 2);
   if (!newer) take(view, false);
 }
 
 function forget(of) {
-  const oldest = [...of.values()].filter((view) => (RANK[view.state] ?? 2) === 2).sort((one, other) => one.rang_at - other.rang_at)[0];
+  const oldest = [...of.values()].filter((view) => (RANK[view.state] ?? 2) === 2).sort((one, other) => one.number - other.number)[0];
   if (!oldest) return;
   of.delete(oldest.place);
-  state.seen.delete(oldest.place);
+  state.seen.delete(nameOf(oldest));
 }
 
 function callsOf(label) {
@@ -125,7 +129,17 @@ function callsOf(label) {
   return state.calls.get(label);
 }
 
+/** Of three parties two picked up, and the caller opened to the other one: nobody hears or is heard here. */
+function elsewhere(view) {
+  const opened = view.seats.some((seat) => seat.party === view.party && seat.seat === 0 && seat.fingerprint);
+  return view.state === "open" && view.by && opened && !view.parties.some((party) => party.me && (party.party === view.party || party.party === view.by.party));
+}
+
 function taken(session, view) {
+  if (elsewhere(view)) {
+    end(session);
+    return;
+  }
   session.take(view);
   if ((RANK[view.state] ?? 2) < 2) return;
   if (view.state === "yielded") yielded(session, view);
@@ -171,7 +185,7 @@ const leave = (session) => session.seat !== undefined && session.view.state === 
 // --- what is known -------------------------------------------------------------------------------------------------
 
 /** The calls of a line that are known here, newest first. */
-export const known = (line) => [...callsOf(line.label).values()].sort((one, other) => other.rang_at - one.rang_at);
+export const known = (line) => [...callsOf(line.label).values()].sort((one, other) => other.number - one.number);
 
 /** The call of a line that rings or is open; null if there is none. */
 export const standing = (line) => known(line).find((view) => view.state === "open") ?? known(line).find((view) => view.state === "ringing") ?? null;
@@ -186,7 +200,7 @@ export const session = () => state.session;
 export const sessionOf = (view) => (view && state.session?.view.place === view.place && state.session.view.lineId === view.lineId ? state.session : null);
 
 /** Why this console is no longer in a call: "version", "fingerprint", "taken", "left"; "" if there is nothing to say. */
-export const whyOver = (view) => state.why.get(view?.place) ?? "";
+export const whyOver = (view) => (view && state.why.get(nameOf(view))) ?? "";
 
 // --- what an officer does ------------------------------------------------------------------------------------------
 
@@ -211,7 +225,7 @@ async function begin(line, given, ask) {
   const made = new Session(view, { console: name, key, microphone, acts: {
     changed: () => tell("session"), levels: () => tell("levels"),
     over: (why) => {
-      state.why.set(view.place, why);
+      state.why.set(nameOf(view), why);
       end(made);
     },
   } });
@@ -221,10 +235,10 @@ async function begin(line, given, ask) {
     end(before);
   }
   state.session = made;
-  state.why.delete(view.place);
+  state.why.delete(nameOf(view));
   takeAnswer(view, asked);
   made.take(callsOf(line.label).get(view.place) ?? view);
-  for (const event of early) if (event.call === view.place) made.signal(event);
+  for (const event of early) if (isOf(event, view)) made.signal(event);
   tell("calls");
   tell("session");
   return view;

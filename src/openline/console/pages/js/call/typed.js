@@ -37,7 +37,7 @@ export class Typed {
     Object.assign(this, { view, session });
     const open = view.state === "open";
     this.form.hidden = !open;
-    const rows = [...view.typed.map((each) => ({ ...each, kind: "typed" })), ...view.voice.map((each) => ({ ...each, kind: "voice" }))].sort((one, other) => one.at - other.at);
+    const rows = [...view.typed.map((each) => ({ ...each, kind: "typed" })), ...view.voice.map((each) => ({ ...each, kind: "voice" }))].sort((one, other) => one.number - other.number);
     const name = rows.map((each) => `${each.kind} ${each.ref.lane}/${each.ref.generation}/${each.ref.index}`).join(" ");
     if (name !== this.drawn) {
       this.drawn = name;

@@ -8,6 +8,7 @@ import { bearerName } from "../named.js";
 import { hashOf } from "../router.js";
 import { badge, exercise, livery, stateSign } from "../signs.js";
 import { comma, n, rich, t } from "../words.js";
+import { pastMarks } from "./past.js";
 import { DAY_MS } from "./tests.js";
 
 const ROWS = 6;
@@ -74,7 +75,7 @@ function testRow(name, tests, way, now) {
 function bearerRows(line, now) {
   const many = peers(line).length > 1;
   const rows = line.bearers.slice(0, ROWS).map((bearer) => ({
-    name: many ? `${bearerName(bearer.bearer)} ${bearer.party}` : bearerName(bearer.bearer), ...bearerState(bearer, now), marks: (y) => bearerMarks(bearer, y, now),
+    name: many ? `${bearerName(bearer.bearer)} ${bearer.party}` : bearerName(bearer.bearer), ...bearerState(bearer, now), marks: (y) => pastMarks(bearer.past, y, now, WIDE),
   }));
   if (line.bearers.length > ROWS) rows.push({ name: "", value: n(line.bearers.length - ROWS, "{count} more", "{count} more"), kind: "", marks: () => [] });
   return rows;
@@ -86,14 +87,6 @@ function bearerState(bearer, now) {
   if (bearer.silent) return { value: t("up, silent"), kind: "look" };
   if (bearer.one_way) return { value: t("one way"), kind: "" };
   return { value: bearer.delay_ms === null ? t("up") : t("up, {delay}", { delay: delay(bearer.delay_ms) }), kind: "" };
-}
-
-function bearerMarks(bearer, y, now) {
-  const since = bearer.changed_at === null ? 0 : xOf(bearer.changed_at, now);
-  const before = stroke(`M0 ${y}H${since}`, "edge", 1.4, { "stroke-dasharray": "2 5" }); // the station keeps no history of bearers
-  const bar = stroke(`M${since} ${y - 5}V${y + 5}`, bearer.up ? "ink2" : "act", 2);
-  if (bearer.up) return [before, bearer.changed_at === null ? null : bar, stroke(`M${since} ${y}H${WIDE}`, bearer.silent ? "look" : "ink", 2.4)].filter(Boolean);
-  return [before, bearer.changed_at === null ? null : bar].filter(Boolean);
 }
 
 // --- in words ------------------------------------------------------------------------------------------------------

@@ -227,12 +227,12 @@ class Rings {
   missed() {
     const now = this.live.now();
     const seen = Number(localStorage.getItem(SEEN) ?? 0);
-    const [last] = [...this.live.lines.values()].flatMap((line) => known(line)).filter((view) => view.state === "missed" && !view.mine && view.rang_at > Math.max(seen, now - MISSED_MS)).sort((one, other) => other.rang_at - one.rang_at);
+    const [last] = [...this.live.lines.values()].flatMap((line) => known(line)).filter((view) => view.state === "missed" && !view.mine && view.came_at > Math.max(seen, now - MISSED_MS)).sort((one, other) => other.came_at - one.came_at);
     if (last?.place === this.missedPlace) return;
     this.missedPlace = last?.place;
     const line = last && this.live.line(last.line);
     const done = () => {
-      localStorage.setItem(SEEN, String(last.rang_at));
+      localStorage.setItem(SEEN, String(last.came_at));
       this.settle();
     };
     this.context.band("missed-call", line ? el("span", null, badge("missed"), " ", rich("*A call was missed:* {party} on {line}, at {moment}.", { party: el("bdi", null, caller(last)), line: lineName(line), moment: moment(last.rang_at, now) }), " ",

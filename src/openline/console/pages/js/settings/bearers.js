@@ -3,6 +3,7 @@
 import { explain, ofLine, post } from "../api.js";
 import { failure } from "../dialogs.js";
 import { button, el, fill } from "../dom.js";
+import { pastStrip } from "../floor/past.js";
 import { inertString } from "../inert.js";
 import { delay, moment } from "../moments.js";
 import { bearerName } from "../named.js";
@@ -16,7 +17,7 @@ const PATIENCE_MS = 60_000;
 export function bearers(context, results, again) {
   const may = context.live.may("technician", "watch-officer");
   return [...context.live.lines.values()].map((line) => livery(el("section", { class: "bearers" }, el("div", null, el("h2", null, lineName(line)),
-    line.bearers.length ? el("table", null, el("thead", null, el("tr", null, [t("Bearer"), t("To"), t("State"), t("Last heard"), t("Delay"), t("Loss"), t("There"), ""].map((head) => el("th", { scope: "col" }, head)))),
+    line.bearers.length ? el("table", null, el("thead", null, el("tr", null, [t("Bearer"), t("To"), t("State"), t("Last heard"), t("Delay"), t("Loss"), t("There"), t("Last 24 hours"), ""].map((head) => el("th", { scope: "col" }, head)))),
       el("tbody", null, line.bearers.map((each) => row(context, line, each, results, again, may)))) : el("p", null, t("No bearer leads to the other side: the technician sets one up in the configuration.")),
     may && line.bearers.length > 1 ? el("div", { class: "row acts" }, button(t("Probe all of this line"), () => probe(line, {}, results, again))) : null)), line));
 }
@@ -28,6 +29,7 @@ function row(context, line, each, results, again, may) {
   return el("tr", null, el("td", null, el("b", null, bearerName(each.bearer))), el("td", null, el("bdi", null, each.party)), el("td", { class: state[0] }, state[1], each.changed_at === null ? null : el("span", { class: "small second" }, " ", rich("since {moment}", { moment: moment(each.changed_at, now) })), each.trouble ? el("p", { class: "small" }, stationSentence(each.trouble)) : null),
     el("td", null, moment(each.last_heard, now)), el("td", null, each.delay_ms === null ? "–" : delay(each.delay_ms)), el("td", null, each.loss === null ? "–" : t("{number} %", { number: number(Math.round(each.loss * 100)) })),
     el("td", null, each.there ? (each.there.up ? t("up") : el("span", { class: "act" }, t("down"))) : "–"),
+    el("td", null, pastStrip(each.past, now)),
     el("td", null, may ? el("div", { class: "row" }, button(t("Probe"), () => probe(line, { bearer: each.bearer, party: each.party }, results, again), { "aria-label": t("Probe {bearer} to {party}", { bearer: bearerName(each.bearer), party: inertString(each.party, 40) }), disabled: result === "asked" }), el("span", { role: "status" }, told(result))) : null));
 }
 

@@ -1,4 +1,5 @@
-// Search over the transcripts of all lines: by words, line, precedence and days. What was found is shown in its passage.
+// Search over the transcripts of all lines: by words, line, precedence and days. What was found is shown in its passage, the
+// latest first, while the station still looks through what is older.
 
 import { dateField } from "../date_field.js";
 import { failure } from "../dialogs.js";
@@ -16,6 +17,8 @@ const PAGE = 50;
 const PAUSE_MS = 350;
 const DAY_MS = 86_400_000;
 const PATIENCE_MS = 30_000;
+const FIRST_MS = 250; // the first answer comes so soon, the others in longer steps
+const STEP_MS = 1_000;
 
 export function open(root, context, params) {
   const view = new Search(root, context, params.query);
@@ -24,14 +27,16 @@ export function open(root, context, params) {
     { key: "j", words: t("move down"), run: () => view.step(1) },
     { key: "k", words: t("move up"), run: () => view.step(-1), hint: false },
     { key: "ctrl+enter", words: t("search now"), run: () => view.search(), always: true, hint: false },
-    { key: "m", words: t("more"), run: () => view.more(), off: () => view.complete },
+    { key: "m", words: t("more"), run: () => view.more(), off: () => !view.next || view.busy },
   ]);
   return () => view.stop();
 }
 
+const key = (each) => `${each.line} ${each.seq}`;
+
 class Search {
   constructor(root, context, query) {
-    Object.assign(this, { context, live: context.live, found: [], complete: true, turn: 0 });
+    Object.assign(this, { context, live: context.live, found: [], next: "", busy: false, turn: 0 });
     const given = (name) => query.get(name) ?? "";
     const soon = () => this.soon();
     this.words = el("input", { type: "search", maxlength: 256, dir: "auto", value: given("q"), autocomplete: "off", on: { input: soon } });
@@ -41,6 +46,7 @@ class Search {
     this.from = dateField(t("From (UTC)"), { value: given("from"), changed: soon });
     this.to = dateField(t("Until (UTC)"), { value: given("to"), changed: soon });
     this.said = el("p", { class: "second", role: "status" });
+    this.running = el("p", { class: "second running" });
     this.wrong = el("div", { role: "alert" });
     this.list = el("ol", { class: "found" });
     this.below = el("p", { class: "acts" });
@@ -50,7 +56,7 @@ class Search {
     } } }, field(t("Words; all must occur, “some words” together"), this.words), field(t("Line"), this.line), field(t("What"), this.kind), field(t("Precedence"), this.precedence),
     this.from.node, this.to.node);
     form.firstChild.classList.add("wide");
-    fill(root, el("h1", { class: "sentence" }, t("Search")), form, this.wrong, this.said, this.list, this.below);
+    fill(root, el("h1", { class: "sentence" }, t("Search")), form, this.wrong, this.said, this.running, this.list, this.below);
     requestAnimationFrame(() => this.words.focus());
     if (this.asked()) this.search();
     else this.hint();
@@ -59,6 +65,7 @@ class Search {
   stop() {
     clearTimeout(this.timer);
     this.turn += 1;
+    this.busy = false;
   }
 
   asked() {
@@ -66,6 +73,9 @@ class Search {
   }
 
   hint() {
+    this.turn += 1;
+    Object.assign(this, { found: [], next: "", busy: false });
+    fill(this.running);
     fill(this.list);
     fill(this.below);
     fill(this.said, t("Write what you remember: a word, a place, a reference. Case and accents do not matter. Nothing of it leaves this station."));
@@ -87,27 +97,48 @@ class Search {
     clearTimeout(this.timer);
     const turn = (this.turn += 1);
     fill(this.wrong);
-    fill(this.said, t("Searching…"));
     const kept = Object.fromEntries([["q", this.words], ["line", this.line], ["kind", this.kind], ["precedence", this.precedence], ["from", { value: this.from.value() }], ["to", { value: this.to.value() }]].filter(([, input]) => input.value).map(([name, input]) => [name, input.value]));
     history.replaceState(null, "", hashOf("search", "", kept));
-    const answer = await this.ask(turn);
-    if (!answer) return;
-    this.found = answer.found;
-    fill(this.list, this.found.map((each) => this.row(each)));
-    this.tell(answer);
+    Object.assign(this, { found: [], next: "", searched: 0 }); // what was found before stands there until something newer is
+    await this.goOn(turn, PAGE);
   }
 
   async more() {
-    const last = this.found.at(-1);
-    if (!last || this.complete) return;
-    const answer = await this.ask((this.turn += 1), { to: last.time });
-    if (!answer) return;
-    const known = new Set(this.found.map((each) => `${each.line} ${each.seq}`));
-    const added = answer.found.filter((each) => !known.has(`${each.line} ${each.seq}`));
-    this.found.push(...added);
-    this.list.append(...added.map((each) => this.row(each)));
-    this.tell(answer);
-    this.list.children[this.found.length - added.length]?.querySelector("a").focus();
+    if (!this.next || this.busy) return;
+    const before = this.found.length;
+    const focus = await this.goOn((this.turn += 1), before + PAGE);
+    if (focus) this.list.children[before]?.querySelector("a").focus();
+  }
+
+  /** Ask until so many are found or all is looked through; what is found is shown as it comes. Whether it came to that. */
+  async goOn(turn, enough) {
+    this.busy = true;
+    try {
+      do {
+        this.tell();
+        const answer = await this.ask(turn, { at: this.next || null, within: this.searched ? STEP_MS : FIRST_MS, limit: enough - this.found.length });
+        if (!answer) return false;
+        if (!this.searched) fill(this.list);
+        this.add(answer.found);
+        Object.assign(this, { next: answer.next, left: answer.left, searched: this.searched + answer.searched });
+      } while (this.next && this.found.length < enough);
+    } finally {
+      if (turn === this.turn) this.busy = false;
+    }
+    this.tell();
+    return true;
+  }
+
+  /** Entries stand by the time that they claim, the latest first; one that is there already is not shown twice. */
+  add(found) {
+    const known = new Set(this.found.map(key));
+    for (const each of found) {
+      if (known.has(key(each))) continue;
+      const after = this.found.findIndex((other) => other.time < each.time);
+      const place = after < 0 ? this.found.length : after;
+      this.list.insertBefore(this.row(each), this.list.children[place] ?? null);
+      this.found.splice(place, 0, each);
+    }
   }
 
   /** The station's answer; null if something newer was asked, or it did not answer, which is said. */
@@ -118,16 +149,24 @@ class Search {
     } catch (error) {
       if (turn !== this.turn) return null;
       fill(this.said);
+      fill(this.running);
       fill(this.wrong, failure(error, this.context.api.explain));
       return null;
     }
   }
 
-  tell({ searched, complete }) {
-    this.complete = complete;
-    fill(this.said, this.found.length ? n(this.found.length, "{count} found, the latest first.", "{count} found, the latest first.") : t("Nothing found. Fewer words find more."),
-      " ", t("{number} entries looked at.", { number: number(searched) }), complete ? "" : [" ", t("There is more.")]);
-    fill(this.below, complete ? null : button(t("More, earlier ones"), () => this.more(), { key: "M" }));
+  tell() {
+    const some = n(this.found.length, "{count} found, the latest first.", "{count} found, the latest first.");
+    const looked = t("{number} entries looked at.", { number: number(this.searched) });
+    if (this.busy) { // what is read out loud is not changed each second
+      if (this.said.textContent !== t("Searching…")) fill(this.said, t("Searching…"));
+      fill(this.running, this.searched ? [el("progress", { max: this.searched + this.left, value: this.searched, "aria-hidden": "true" }), " ", this.found.length ? [some, " "] : "", looked, " ", t("{number} to go.", { number: number(this.left) })] : null);
+      fill(this.below);
+      return;
+    }
+    fill(this.running);
+    fill(this.said, this.found.length ? some : t("Nothing found. Fewer words find more."), " ", looked, this.next ? [" ", t("There is more.")] : "");
+    fill(this.below, this.next ? button(t("More, earlier ones"), () => this.more(), { key: "M" }) : null);
   }
 
   row(each) {
