@@ -381,6 +381,21 @@ def test_a_locked_page_takes_no_part_in_its_call_but_may_end_it_and_the_record_s
     called.shows("Ended at a locked console.")
 
 
+def test_17_13_who_signs_out_has_left_the_call_at_once_also_at_a_locked_page(room: Room, homes: list[Home]) -> None:
+    caller, called = keyed(room, homes[0], "K6"), sit(room, homes[1], "B4", *OFFICER)
+    speak(caller, called)
+    mine, theirs = parties(caller)
+    lock(caller)
+    button(caller, "Sign out: somebody else takes over").click()
+    seat_says(called, mine, 0, "has left")
+    called.shows("No officer of ALPHA is at a console now.")
+    other = sit(room, homes[0], "A2", *OFFICER)
+    button(other, "Take the call over at this console").click()
+    other.until(f"{HEARD} === 1")
+    called.page.get_by_role("button", name="sign out").click()
+    seat_says(other, theirs, 0, "has left")
+
+
 def test_a_call_that_still_rings_is_withdrawn_when_its_console_is_locked(room: Room, homes: list[Home]) -> None:
     caller, called = keyed(room, homes[0], "K5"), sit(room, homes[1], "B4", *OFFICER)
     ring(caller, called)

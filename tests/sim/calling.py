@@ -289,12 +289,12 @@ def unstored(world: "World", station: "Station", writes: object) -> None:
 
 def settled(world: "World") -> None:
     """After healing: all honest stations tell the same of every call, and none is left open."""
-    told: list[list[Call]] = []
+    told: list[dict[Key, Call]] = []
     for station in world.honest_stations():
         if station.desk is None:
             continue
-        told.append(station.desk.book.calls())
-        for call in told[-1]:
+        told.append({call.ring.key: call for call in station.desk.book.calls()})  # each in the order in which they came
+        for call in told[-1].values():
             world.count(f"calls: {call.state.value}")
             if call.live and not world.liars():
                 world.checks.fail("calls end", f"station {station.name}: a call is {call.state.value} for ever")

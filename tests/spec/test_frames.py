@@ -4,7 +4,7 @@ import pytest
 
 from openline.kernel.codec import Value, encode
 from openline.kernel.errors import Malformed, TooLarge
-from openline.kernel.lane import GENERATION_ZERO
+from openline.kernel.lane import GENERATION_ZERO, Generation
 from openline.protocol.events import Renew
 from openline.protocol.fragments import Streams
 from openline.protocol.frames import Cosignature, Fragment, GenerationSeed, HeadNote, Last, Want, decode_content
@@ -80,6 +80,17 @@ def test_8_2_a_short_acknowledgement_stands_for_the_root_that_the_receiver_knows
     size = bravo.store.size(lane)
     for mine, theirs in zip(alpha.store.entries(lane, 0, size), bravo.store.entries(lane, 0, size), strict=True):
         assert mine.entry.ack == theirs.entry.ack
+
+
+def test_4_2_no_seed_opens_a_generation_zero_with_a_nonce() -> None:
+    """Who believed in one named it to all others, and they refused all that it stood in (simulator: liar-garbles 400631)."""
+    line = Line(3)
+    bravo, charlie = line.hosts[1:]
+    for party in range(3):
+        odd = Generation(0, b"not zero")
+        charlie.lie(1, GenerationSeed(party=party, generation=odd, seed=bytes(32), statement=b""))
+        assert bravo.engine.book.generations(party) == [GENERATION_ZERO]
+    assert len(bravo.noticed("envelope-refused")) == 3
 
 
 def test_8_3_a_generation_is_told_before_its_first_entry_and_again_until_it_is_held() -> None:

@@ -8,7 +8,7 @@ from openline.kernel.codec import encode
 from openline.kernel.errors import Conflict
 from openline.kernel.lane import GENERATION_ZERO, leaf_of, sign_head
 from openline.protocol.entries import Cause, GenerationEntry, Kind, Precedence
-from openline.protocol.events import Commit
+from openline.protocol.events import Arrived, Commit, Tick
 from openline.protocol.frames import FullEntries
 from openline.protocol.generations import MAX_GENERATIONS
 from openline.protocol.records import Mark
@@ -403,3 +403,42 @@ def test_4_18_a_lost_kind_3_entry_of_an_ended_generation_comes_back_without_a_ha
     line.pass_time(30_000)
     assert left.engine.book.state(lane).size == state.size
     assert left.engine.fold.digest() == bravo.engine.fold.digest()
+
+
+@pytest.mark.parametrize("cut", [5, 8, 10, 14])
+def test_7_20_one_that_falls_before_it_has_its_unknown_generation_back_is_told_of_it_again(cut: int) -> None:
+    """Restored twice from one backup, its mark lost, and killed when `cut` envelopes have been opened."""
+    line = Line()
+    alpha, bravo = line.hosts
+    backup = alpha.store.backup()
+
+    def again() -> None:
+        alpha.mark = None
+        alpha.seed += 1_000
+        alpha.restore(backup)
+        line.under_way.clear()
+        line.link_all()
+
+    again()
+    line.pass_time(5_000)
+    for number in range(30):
+        alpha.say(message(f"in a generation that the backup does not know {number}"))
+    line.settle()
+    again()
+    opened = 0
+    while opened < cut:
+        if line.under_way:
+            _, sent = line.under_way.popleft()
+            line.hosts[sent.party].give(Arrived(sent.envelope))
+            opened += 1
+        else:
+            line.steady += 50
+            for host in line.hosts:
+                host.give(Tick())
+    line.under_way.clear()
+    alpha.boot()
+    line.link_all()
+    alpha.say(message("after the fall"))
+    line.pass_time(60_000)
+    assert "after the fall" in bravo.texts()
+    assert alpha.engine.fold.digest() == bravo.engine.fold.digest()

@@ -40,10 +40,11 @@ from openline.kernel.lane import (
     parse_generation,
     parse_leaf,
     parse_note,
+    read_generation,
 )
 from openline.kernel.merkle import inclusion_proof, leaf_hash, root_from_inclusion
 from openline.kernel.terms import Terms, parse_terms
-from openline.kernel.units import MAX_GENERATION, MAX_NOTE, MAX_PROOF, Instant
+from openline.kernel.units import MAX_NOTE, MAX_PROOF, Instant
 from openline.protocol.acknowledgements import decode_ack
 from openline.protocol.bodies import decode_body
 from openline.protocol.fields import decode_kind, decode_time
@@ -289,7 +290,7 @@ def _owner(statement: bytes, lane: Lane, card: Card) -> Verifier:
     if not statement:
         return card.lane
     body = Fields(decode(Fields(decode(statement)).bytes(0)))
-    since = Generation(body.uint(3, MAX_GENERATION), body.bytes(4, exactly=8))
+    since = read_generation(body, 3)
     if not GENERATION_ZERO < since <= lane.generation:
         raise Foreign("a key statement for another generation")
     return read_statement(statement, lane.line, lane.party, since, card.root)

@@ -29,9 +29,9 @@ from openline.kernel.crypto import (
     seal_to,
 )
 from openline.kernel.errors import Conflict, Foreign, Forged, Malformed
-from openline.kernel.lane import GENERATION_ZERO, Generation
+from openline.kernel.lane import GENERATION_ZERO, Generation, read_generation
 from openline.kernel.terms import SUITE, Party, Terms, check_name
-from openline.kernel.units import MAX_GENERATION, MAX_PARTIES, Instant
+from openline.kernel.units import MAX_PARTIES, Instant
 
 _CARD = b"openline/1 card\n"
 _STATEMENT = b"openline/1 key statement\n"
@@ -158,7 +158,7 @@ def read_statement(raw: bytes, line: bytes, party: int, generation: Generation, 
     root.ed25519(whole.bytes(1), _STATEMENT + body)
     root.mldsa(whole.bytes(2), _STATEMENT + body)
     members = Fields(decode(body))
-    place = (members.uint(2, MAX_PARTIES), Generation(members.uint(3, MAX_GENERATION), members.bytes(4, exactly=8)))
+    place = (members.uint(2, MAX_PARTIES), read_generation(members, 3))
     if members.uint(0, 255) != SUITE or members.bytes(1) != line or place != (party, generation):
         raise Foreign("a key statement for another place")
     lane = Verifier(members.bytes(5, exactly=32), members.bytes(6, exactly=MLDSA_PUBLIC))
@@ -170,7 +170,7 @@ def read_statement(raw: bytes, line: bytes, party: int, generation: Generation, 
 def statement_generation(raw: bytes) -> Generation:
     """The generation from which a key statement says to hold; `read_statement` checks it. Raises Malformed or TooLarge."""
     members = Fields(decode(Fields(decode(raw)).bytes(0)))
-    return Generation(members.uint(3, MAX_GENERATION), members.bytes(4, exactly=8))
+    return read_generation(members, 3)
 
 
 class Keyring:

@@ -329,11 +329,17 @@ def accept(lane: Lane, peaks: Peaks, entries: Sequence[Entry], signature: bytes,
     return extension
 
 
+def read_generation(members: Fields, place: int) -> Generation:
+    """The generation in two members from `place` on, counter and nonce (spec 4.2). Raises Malformed or TooLarge."""
+    found = Generation(members.uint(place, MAX_GENERATION), members.bytes(place + 1, exactly=8))
+    if found.counter == 0 and found != GENERATION_ZERO:
+        raise Malformed("generation zero has no nonce")
+    return found
+
+
 def ack_lane(line: bytes, members: Fields) -> Lane:
     """The lane that an acknowledgement, a frame or a reference names in members 0 to 2. Raises Malformed or TooLarge."""
-    generation = Generation(members.uint(1, MAX_GENERATION), members.bytes(2, exactly=8))
-    if generation.counter == 0 and generation != GENERATION_ZERO:
-        raise Malformed("generation zero has no nonce")
+    generation = read_generation(members, 1)
     return Lane(line, members.uint(0, 2 * MAX_PARTIES - 1), generation)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from openline.kernel.codec import Fields, Value, decode, encode
 from openline.kernel.crypto import ED25519_SIGNATURE, MLDSA_SIGNATURE
 from openline.kernel.errors import Malformed
-from openline.kernel.lane import Entry, Generation, Head, Lane, SignedHead, ack_lane
+from openline.kernel.lane import Entry, Generation, Head, Lane, SignedHead, ack_lane, read_generation
 from openline.kernel.units import MAX_BODY, MAX_GENERATION, MAX_INSTANT, MAX_PARTIES, MAX_SEQ, MAX_VALUE
 from openline.protocol.call_signals import CallSignal, read_signal, signal_value
 
@@ -266,7 +266,7 @@ def _read_frame(line: bytes, members: Fields) -> Frame | None:
         case 4:
             return _read_full(line, members)
         case 1:
-            generation = Generation(members.uint(2, MAX_GENERATION), members.bytes(3, exactly=8))
+            generation = read_generation(members, 2)
             return GenerationSeed(
                 party=members.uint(1, MAX_PARTIES - 1),
                 generation=generation,

@@ -6,13 +6,14 @@ Spec: spec/07-delivery.md.
 from dataclasses import dataclass, field
 
 from openline.kernel.codec import encode
-from openline.kernel.lane import Lane
+from openline.kernel.lane import Generation, Lane
 from openline.protocol.call_signals import CallSignal
 from openline.protocol.delivery import Peer
 from openline.protocol.drafts import Written
 from openline.protocol.entries import AnyEntry
 from openline.protocol.events import Noticed, Now, Output, Transmit
 from openline.protocol.frames import Chunk, ChunkWant, Held, Want, frame_value
+from openline.protocol.introducing import reminders
 from openline.protocol.lane_state import LaneState
 from openline.protocol.lanes import LaneBook
 from openline.protocol.open_epoch import Epoch
@@ -68,6 +69,8 @@ class Gathering:
     def __init__(self, book: LaneBook) -> None:
         self._book = book
         self.now = Gathered()
+        self._reminded: dict[int, int] = {}
+        """By party, until when it is not told again what is held of its own generations (steady, ms)."""
 
     def take(self) -> Gathered:
         """Hand over what was gathered and begin anew."""
@@ -98,6 +101,18 @@ class Gathering:
             until = now.steady + peer.pace.long_patience(WANT_AGAIN_MS, now.steady)
             peer.wanted[state.lane.key] = Asked(first=-1, full=False, until=until, pause=WANT_AGAIN_MS)
             peer.tell(encode(frame_value(Held(heads=((state.lane, state.durable),)))))
+
+    def remind(self, peer: Peer, generation: Generation, now: Now) -> None:
+        """Answer a party that introduces a later generation of its own, as at its start: it may lack others (spec 7.20).
+
+        One of the same counter that it does not know would be taken for what it writes, and nothing of it accepted.
+        """
+        if generation.counter and self._reminded.get(peer.party, now.steady) <= now.steady:
+            frames = reminders(self._book, peer.party, generation)
+            if frames:
+                self._reminded[peer.party] = now.steady + peer.pace.long_patience(WANT_AGAIN_MS, now.steady)
+            for frame in frames:
+                peer.tell(frame)
 
     def suspect(self, peer: Peer, why: str) -> None:
         """Note that a party does not keep to the protocol, without proof."""

@@ -96,7 +96,7 @@ class Intake:
                 else:
                     self._full(peer, frame, now)
             case GenerationSeed():
-                self._generation(peer, frame)
+                self._generation(peer, frame, now)
             case HeadNote():
                 self._auditing.head(peer, frame.signed, now)
             case Want():
@@ -319,20 +319,20 @@ class Intake:
 
     # --- generations, heads, requests ---
 
-    def _generation(self, peer: Peer, frame: GenerationSeed) -> None:
+    def _generation(self, peer: Peer, frame: GenerationSeed, now: Now) -> None:
         if frame.party >= len(self.book.terms.parties):
             raise Unknown("no such party")
         if frame.party == self.book.party and frame.generation == self.book.mine:
             return  # nobody tells us what we write
-        known = PutGeneration(
-            party=frame.party, generation=frame.generation, seed=frame.seed, statement=frame.statement
-        )
+        party, generation = frame.party, frame.generation
+        known = PutGeneration(party=party, generation=generation, seed=frame.seed, statement=frame.statement)
         self._auditing.statement(known)
-        settled = self.book.knows(frame.party, frame.generation) and not self.book.named.open_to(known, peer.party)
-        if not settled:
-            gone = self.book.learn(known, claim=peer.party != frame.party)
+        if not self.book.knows(party, generation) or self.book.named.open_to(known, peer.party):
+            gone = self.book.learn(known, claim=peer.party != party)
             for other in self._peers.values():
                 other.forget(gone)
+        if party == peer.party:
+            self.gathering.remind(peer, generation, now)
 
     def _want(self, peer: Peer, frame: Want, now: Now) -> None:
         key = frame.lane.key

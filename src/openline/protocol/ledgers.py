@@ -14,8 +14,8 @@ from itertools import islice
 
 from openline.kernel.codec import Fields, Value, decode, encode
 from openline.kernel.errors import Malformed
-from openline.kernel.lane import Generation
-from openline.kernel.units import MAX_BODY, MAX_GENERATION, MAX_SEQ, Instant
+from openline.kernel.lane import Generation, read_generation
+from openline.kernel.units import MAX_BODY, MAX_SEQ, Instant
 from openline.protocol.bodies import decode_body, encode_body
 from openline.protocol.contact_entries import Contact
 from openline.protocol.entries import Kind, Precedence
@@ -257,7 +257,7 @@ def restored(pieces: Iterator[bytes], parties: int) -> Ledger:
     head, kinds = Fields(decode(next(pieces))), decode(next(pieces))
     if not isinstance(kinds, dict):
         raise Malformed("not counts")
-    generation = Generation(head.uint(1, MAX_GENERATION), head.bytes(2, exactly=8))
+    generation = read_generation(head, 1)
     ledger = Ledger(head.uint(0, 2 * parties - 1), generation, parties)
     ledger.size, ledger.refused, ledger.void = (head.uint(place, MAX_SEQ) for place in (3, 4, 5))
     ledger.ringing = head.bool(6)

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 from openline.kernel.codec import Fields, Value, decode, encode
 from openline.kernel.errors import Malformed
-from openline.kernel.lane import GENERATION_ZERO, Generation
+from openline.kernel.lane import GENERATION_ZERO, Generation, read_generation
 from openline.kernel.terms import Policy
-from openline.kernel.units import MAX_BODY, MAX_GENERATION, MAX_INSTANT, MAX_PARTIES, MAX_SEQ, MIN_INSTANT
+from openline.kernel.units import MAX_BODY, MAX_INSTANT, MAX_PARTIES, MAX_SEQ, MIN_INSTANT
 from openline.protocol.amendments import Proposal, Vote
 from openline.protocol.bodies import decode_body, encode_body
 from openline.protocol.effects import Effect
@@ -72,7 +72,7 @@ def restore(data: bytes, line: bytes, parties: int, policy: Policy) -> Fold:
 
 
 def _generation(members: Fields, place: int) -> Generation:
-    found = Generation(members.uint(place, MAX_GENERATION), members.bytes(place + 1, exactly=8))
+    found = read_generation(members, place)
     return GENERATION_ZERO if found == GENERATION_ZERO else found  # one object for the common case: it is kept often
 
 

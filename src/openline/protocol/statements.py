@@ -12,8 +12,8 @@ from openline.kernel.codec import Fields, decode, encode
 from openline.kernel.crypto import Verifier
 from openline.kernel.errors import Foreign, Malformed
 from openline.kernel.keys import read_statement
-from openline.kernel.lane import Generation
-from openline.kernel.units import MAX_GENERATION, MAX_PARTIES
+from openline.kernel.lane import Generation, read_generation
+from openline.kernel.units import MAX_PARTIES
 from openline.protocol.entries import MAX_STATEMENT
 
 _KIND = 2
@@ -67,6 +67,6 @@ def decode_contradiction(raw: bytes, line: bytes) -> Contradiction:
     return Contradiction(
         line=line,
         party=members.uint(2, MAX_PARTIES - 1),
-        generation=Generation(members.uint(3, MAX_GENERATION), members.bytes(4, exactly=8)),
+        generation=read_generation(members, 3),
         statements=statements,
     )

@@ -7,11 +7,13 @@ import msgspec
 
 from openline.kernel.errors import Malformed
 from openline.station.alarms.duty import AlarmView
+from openline.station.alarms.tables import Name, Shift
 from openline.station.bearer_answers import Answer
 from openline.station.calls import Call, Reply, Route, decoded, reply
 from openline.station.people import ADMINISTRATOR, PRINCIPAL, TECHNICIAN, WATCH
 from openline.station.requests import Request, Sign
 
+MOST_SHIFTS = 200
 TEST_S = 50.0
 """A call over the API is answered within a minute."""
 _ANYBODY = frozenset({WATCH, PRINCIPAL, TECHNICIAN, ADMINISTRATOR})
@@ -68,6 +70,8 @@ class AlarmsView(Answer, frozen=True, kw_only=True):
     paths: list[AlarmPathView]
     steps: list[AlarmStepView]
     roster: list[ShiftView]
+    roster_set: bool
+    """Whether the roster was set by an administrator; else it is the one of config.toml."""
     zone: str
     gaps: tuple[str, ...]
     """Duties that at some hours nobody has: everybody is called then."""
@@ -86,6 +90,22 @@ class AcknowledgeRequest(Request, frozen=True, kw_only=True):
     """Under which of one's own signs."""
 
     sign: Sign | None = None
+
+
+class ShiftRequest(Request, frozen=True, kw_only=True):
+    """A shift: whose a duty is, and when."""
+
+    duty: Name
+    paths: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1, max_length=32)]
+    days: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1, max_length=7)]
+    start: Annotated[str, msgspec.Meta(max_length=5)]
+    end: Annotated[str, msgspec.Meta(max_length=5)]
+
+
+class RosterRequest(Request, frozen=True, kw_only=True):
+    """All shifts; null: those of config.toml."""
+
+    shifts: Annotated[tuple[ShiftRequest, ...], msgspec.Meta(max_length=MOST_SHIFTS)] | None
 
 
 class PathTestRequest(Request, frozen=True, kw_only=True):
@@ -110,6 +130,7 @@ class PathTestsView(Answer, frozen=True, kw_only=True):
 
 
 _ACKNOWLEDGE = msgspec.json.Decoder(AcknowledgeRequest)
+_ROSTER = msgspec.json.Decoder(RosterRequest)
 _TEST = msgspec.json.Decoder(PathTestRequest)
 
 
@@ -136,6 +157,7 @@ async def alarms(call: Call) -> Reply | None:
                 ShiftView(duty=shift.duty, days=shift.days, start=shift.start, end=shift.end, paths=shift.paths)
                 for shift in table.shifts
             ],
+            roster_set=duty.is_set,
             zone=table.zone,
             gaps=duty.calls.gaps,
             heartbeat=duty.heartbeat(),
@@ -178,6 +200,15 @@ async def acknowledge(call: Call) -> Reply | None:
     return reply(call.station.alarms.acknowledge(name, sign))
 
 
+async def set_roster(call: Call) -> Reply | None:
+    """Go by another roster from now on."""
+    shifts = decoded(_ROSTER, await call.body()).shifts
+    call.noted = "config.toml" if shifts is None else f"{len(shifts)} shifts"
+    made = None if shifts is None else tuple(msgspec.convert(each, Shift, from_attributes=True) for each in shifts)
+    call.station.alarms.set_roster(made)
+    return await alarms(call)
+
+
 async def test(call: Call) -> Reply | None:
     """Try the paths now, with a call that says that it is a test."""
     request = decoded(_TEST, await call.body())
@@ -191,6 +222,16 @@ async def test(call: Call) -> Reply | None:
 
 
 ROUTES = (
+    Route(
+        method="PUT",
+        path="/alarms/roster",
+        handler=set_roster,
+        summary="Set who has which duty when, or go by config.toml again",
+        roles=frozenset({ADMINISTRATOR}),
+        body=RosterRequest,
+        answers={200: AlarmsView},
+        act="alarm-roster",
+    ),
     Route(
         method="GET",
         path="/alarms",

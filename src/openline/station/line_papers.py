@@ -22,9 +22,9 @@ from openline.kernel.codec import Fields, Value, decode, encode
 from openline.kernel.crypto import ED25519_SIGNATURE, digest
 from openline.kernel.errors import Foreign, Forged, Malformed
 from openline.kernel.keys import Card, read_card
-from openline.kernel.lane import GENERATION_ZERO, Generation, Head, Lane, SignedHead, ack_lane
+from openline.kernel.lane import GENERATION_ZERO, Head, Lane, SignedHead, ack_lane, read_generation
 from openline.kernel.terms import parse_terms
-from openline.kernel.units import MAX_GENERATION, MAX_PARTIES, MAX_SEQ
+from openline.kernel.units import MAX_PARTIES, MAX_SEQ
 from openline.protocol.entries import MAX_STATEMENT
 from openline.protocol.ledgers import joined
 from openline.protocol.records import LineReader, LineRecord
@@ -124,7 +124,7 @@ def _read(items: list[Fields]) -> LinePapers:
     cards = tuple(item.bytes(1) for item in found[_CARD])
     statements = {}
     for item in found[_STATEMENT]:
-        generation = Generation(item.uint(2, MAX_GENERATION), item.bytes(3, exactly=8))
+        generation = read_generation(item, 2)
         statements[item.uint(1, MAX_PARTIES - 1), generation] = item.bytes(4, most=MAX_STATEMENT)
     who = members_of(parsed, cards, statements)
     newest = tuple(read_card(item.bytes(1)) for item in found[_NEWEST])

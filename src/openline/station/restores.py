@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from openline.kernel.codec import Fields, Value, decode, encode
 from openline.kernel.errors import Unavailable
-from openline.kernel.lane import Generation
-from openline.kernel.units import MAX_GENERATION, MAX_SEQ, Instant
+from openline.kernel.lane import Generation, read_generation
+from openline.kernel.units import MAX_SEQ, Instant
 from openline.ports import LineHistory
 from openline.protocol.engine import Engine
 from openline.protocol.entries import MAX_NAMED_HEADS, Cause, GenerationEntry
@@ -76,9 +76,7 @@ def decode_marks(data: bytes | None) -> dict[Generation, Mark]:
     rows = decode(data) if data else []
     for row in rows if isinstance(rows, list) else []:
         members = Fields(row)
-        opened, known = (
-            Generation(members.uint(at, MAX_GENERATION), members.bytes(at + 1, exactly=8)) for at in (0, 2)
-        )
+        opened, known = read_generation(members, 0), read_generation(members, 2)
         found[opened] = Mark(generation=known, urgent=members.uint(4, MAX_SEQ), traffic=members.uint(5, MAX_SEQ))
     return found
 

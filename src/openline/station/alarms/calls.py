@@ -77,6 +77,11 @@ class Calls:
         """Path -> steady ms at which it was tested last."""
         self._tests: set[asyncio.Task[bool]] = set()
 
+    def revise(self, table: Calling) -> None:
+        """Go by another roster from now on: steps that were taken stay taken."""
+        self.plan = self.book.plan = Plan(table)
+        self.gaps = gaps(self.plan.duties)
+
     def start(self) -> None:
         """Begin; what was open is in the book by now."""
         place = self._place

@@ -16,6 +16,7 @@ from typing import Protocol
 
 import msgspec
 
+from openline.kernel.errors import Malformed
 from openline.kernel.units import Entropy
 from openline.ports import AlarmRow, Store
 from openline.protocol.events import Noticed
@@ -24,6 +25,7 @@ from openline.station.alarms.causes import Causes, Found, Ringing
 from openline.station.alarms.heartbeat import Beat, Heart
 from openline.station.alarms.paths import pause_of
 from openline.station.alarms.records import NOTICES, Cause, Key, Raised, State, decode_alarm
+from openline.station.alarms.tables import Shift, check
 from openline.station.answers import encoded
 from openline.station.bearers import Bearers
 from openline.station.clock import StationClock
@@ -34,10 +36,15 @@ from openline.station.links import Links
 from openline.station.log import Log
 from openline.station.seen import Seen
 
+ROSTER = "alarm-roster"
+"""The setting of the store that holds the shifts which an administrator set."""
+MISFIT = "the roster that was set does not fit config.toml any more: the one of config.toml holds"
 BROKEN_AFTER = 3
 """Failures in a row after which a path counts as broken: a receiver that restarts is none."""
 AGAIN_S = 1.0
 """After a mistake in here, the pause before it is tried again."""
+
+_SHIFTS = msgspec.json.Decoder(tuple[Shift, ...] | None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,12 +153,35 @@ class AlarmDuty:
         self._look_s = pace.look_s
         self._tasks: list[asyncio.Task[None]] = []
         self._heart: Heart | None = None
+        self.is_set = self._misfit = False
+        """Whether the roster is another than that of config.toml; whether one was set that does not fit there any more."""
 
     # --- coming and going ----------------------------------------------------------------------------------------
 
     def recall(self) -> None:
-        """Take up what was open before. Raises Unavailable."""
+        """Take up what was open before, and the roster that was set. Raises Unavailable."""
+        kept = self._floor.store.setting(ROSTER)
+        if kept is not None:
+            try:
+                self._revise(_SHIFTS.decode(kept))
+            except (Malformed, msgspec.MsgspecError):
+                self._misfit = True  # config.toml has changed since: its own roster holds, and people are told
         self.calls.book.recall()
+
+    def set_roster(self, shifts: tuple[Shift, ...] | None) -> None:
+        """Go by these shifts from now on; None: by those of config.toml. Raises Malformed, Unavailable."""
+        if shifts is not None:
+            check(msgspec.structs.replace(self.table, shifts=shifts))
+        self._floor.store.put_setting(ROSTER, msgspec.json.encode(shifts))
+        self._revise(shifts)
+        self._misfit = False
+
+    def _revise(self, shifts: tuple[Shift, ...] | None) -> None:
+        written = self._floor.config.alarms
+        table = written if shifts is None else msgspec.structs.replace(written, shifts=shifts)
+        check(table)
+        self.table, self.is_set = table, shifts is not None
+        self.calls.revise(table)
 
     def start(self) -> None:
         """Begin."""
@@ -306,7 +336,12 @@ class AlarmDuty:
     def problems(self) -> list[str]:
         """What people should know, in words."""
         failure = self._heart.failure if self._heart is not None else ""
-        return [*self.calls.problems(), *([f"the heartbeat for the dead-man's switch: {failure}"] if failure else [])]
+        misfit = [MISFIT] if self._misfit else []
+        return [
+            *misfit,
+            *self.calls.problems(),
+            *([f"the heartbeat for the dead-man's switch: {failure}"] if failure else []),
+        ]
 
     def heartbeat(self) -> str:
         """Whether signs of life go out: off, works, or why not."""

@@ -1,16 +1,19 @@
-// What stands on the lines now, kept alive: loaded once, then followed by the station's event stream. Nothing is missed over a
-// gap (the stream resumes at the last event), a gap is never silent (`connected` is false, and the shell says so), and memory
+// What stands on the lines now, kept alive: loaded once, then followed by the station's event stream, which all tabs share. Nothing
+// is missed over a gap (the stream resumes at the last event), a gap is never silent (`connected` is false, and the shell says so), and memory
 // is bounded whatever comes.
 
 import { get, ofLine, pageKey, query } from "./api.js";
 import { Inbox } from "./inbox.js";
 import { appearance } from "./liveries.js";
+import { Stream } from "./stream.js";
 
 const SETTLE_MS = 150;
 const PULSE_MS = 10_000;
 const LOST_PULSE_MS = 2_000;
 const LINES_MS = 20_000;
 const MOST_UNHEARD = 5; // answers of the station without a stream, each two seconds after the one before
+const SILENT_MS = 6_000; // without a stream what stands here is not live, and the page says so
+const SHORT = 16; // digits of a line's id in the stream's marks
 
 export class Live {
   /** `locked`: only the state of the lines is to be had, and that a FLASH has come. */
@@ -25,9 +28,14 @@ export class Live {
     this.offset = 0;
     this.heard = new Map();
     this.stirred = new Map();
-    this.last = "";
     this.unheard = 0;
+    this.silentAt = null;
     this.closed = false;
+    this.stream = new Stream(me.sign, (after) => `/v1/events${query({ page: pageKey(), after: after || null })}`, {
+      event: (name, data) => this.#event(name, data),
+      found: () => this.#found(),
+      lost: () => this.#beat(),
+    });
   }
 
   /** The station's time of day, also while it is away. */
@@ -61,8 +69,10 @@ export class Live {
 
   /** Load everything and follow. Raises Failed if the station does not answer the first call. */
   async start() {
+    this.stream.join();
     await Promise.all([this.#status(), this.refresh()]);
-    this.#follow();
+    if (this.closed) return;
+    this.stream.start([...this.lines.values()].map((line) => [line.line.slice(0, SHORT), line.last_seq]));
     this.#pulse();
     this.timer = setInterval(() => this.connected && this.refresh().catch(() => {}), LINES_MS);
     this.#waiting();
@@ -79,9 +89,8 @@ export class Live {
 
   stop() {
     this.closed = true;
-    this.source?.close();
+    this.stream.stop();
     clearTimeout(this.pulse);
-    clearTimeout(this.again);
     clearInterval(this.timer);
     this.heard.clear();
   }
@@ -117,33 +126,7 @@ export class Live {
 
   // --- the stream --------------------------------------------------------------------------------------------------
 
-  #follow() {
-    if (this.closed) return;
-    const after = this.last || [...this.lines.values()].map((line) => `${line.line.slice(0, 16)}:${line.last_seq}`).join(",");
-    const source = this.source = new EventSource(`/v1/events${query({ page: pageKey(), after: after || null })}`);
-    this.again = undefined;
-    this.unheard = 0;
-    source.addEventListener("open", () => {
-      this.wait = 1_000;
-      if (this.opened) this.#found();
-      this.opened = true;
-      this.#link(true);
-    });
-    source.addEventListener("error", () => {
-      if (this.closed) return;
-      // A stream that ended comes back by itself with Last-Event-ID; one that was refused does not.
-      if (source.readyState === EventSource.CLOSED) {
-        this.wait = Math.min((this.wait ?? 1_000) * 2, 10_000);
-        this.again = setTimeout(() => this.#follow(), this.wait);
-      }
-      this.#beat();
-    });
-    for (const name of ["entry", "holds", "noticed", "state", "flash", "answered", "alarm", "draft", "call", "signal", "call-wanted"]) source.addEventListener(name, (event) => this.#event(name, event));
-  }
-
-  #event(name, event) {
-    if (event.lastEventId) this.last = event.lastEventId;
-    const data = JSON.parse(event.data);
+  #event(name, data) {
     const line = this.lines.get(data.line);
     if (name === "state" && line) {
       Object.assign(line, { state: data.state, state_words: data.state_words });
@@ -172,31 +155,44 @@ export class Live {
 
   #pulse() {
     if (this.closed) return;
-    this.pulse = setTimeout(() => this.#beat().finally(() => this.#pulse()), this.connected ? PULSE_MS : LOST_PULSE_MS);
+    this.pulse = setTimeout(() => this.#beat().finally(() => this.#pulse()), this.connected && this.stream.open ? PULSE_MS : LOST_PULSE_MS);
   }
 
   async #beat() {
     try {
       await this.#status();
-      const streaming = this.source && this.source.readyState === EventSource.OPEN;
-      this.unheard = streaming ? 0 : this.unheard + 1;
-      if (streaming) this.#link(true);
-      else if (!this.closed && this.source && !this.again && (this.source.readyState === EventSource.CLOSED || this.unheard > MOST_UNHEARD)) {
-        this.source.close(); // the station answers and the stream does not come: a browser may wait on a connection that is dead
-        this.#follow();
+      if (this.stream.open) {
+        this.unheard = 0;
+        this.silentAt = null;
+        this.#link(true);
+      } else if (!this.closed) {
+        this.unheard += 1;
+        this.silentAt ??= performance.now();
+        if (performance.now() - this.silentAt > SILENT_MS) this.#link(false);
+        if (this.unheard > MOST_UNHEARD) {
+          this.unheard = 0;
+          this.stream.renew(); // the station answers and the stream does not come: a browser may wait on a connection that is dead
+        }
       }
     } catch (error) {
       if (error.code === "away") this.#link(false);
     }
   }
 
+  /** A stream stands: the first one, or another after a gap. */
   async #found() {
+    if (this.closed) return;
+    this.#link(true);
+    if (!this.opened) {
+      this.opened = true;
+      return;
+    }
     await Promise.all([this.#status(), this.refresh()]).catch(() => {});
     this.#waiting();
   }
 
   #link(connected) {
-    if (this.connected === connected) return;
+    if (this.connected === connected && (connected || this.lostAt !== null)) return;
     this.connected = connected;
     this.lostAt = connected ? null : this.now();
     this.tell("link", connected);

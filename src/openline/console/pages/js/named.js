@@ -6,7 +6,7 @@ import { comma, t } from "./words.js";
 /** An act of the audit log. */
 export function auditWord(act) {
   return {
-    "alarm-acknowledge": t("take an alarm"), "alarm-test": t("test the alarm paths"), attach: t("attach a file"), backup: t("make a backup"), call: t("place a call"), "call-check": t("say how the spoken check went"), "call-decline": t("decline a call"), "call-hang-up": t("end a call"), "call-minutes": t("draft minutes"),
+    "alarm-acknowledge": t("take an alarm"), "alarm-roster": t("set the roster"), "alarm-test": t("test the alarm paths"), attach: t("attach a file"), backup: t("make a backup"), call: t("place a call"), "call-check": t("say how the spoken check went"), "call-decline": t("decline a call"), "call-hang-up": t("end a call"), "call-minutes": t("draft minutes"),
     "call-minutes-word": t("say a word on minutes"), "call-pick-up": t("pick a call up"), "call-seat": t("take a seat in a call"), "call-typed": t("type a line in a call"), "call-wanted": t("ask one’s console to place a call"), calendar: t("make a calendar address"),
     "calendar-revoke": t("revoke a calendar address"), "card-taken": t("take a newer card"), clock: t("set the simulated clock"), discard: t("let a draft go"), draft: t("hand a draft on for release"),
     "drop-read": t("read a stick"), "drop-write": t("write a stick"), export: t("export a line"), "keep-watch": t("keep the watch"), "keys-plan": t("plan new keys"), "keys-rotate": t("change keys"),

@@ -8,6 +8,7 @@ import { moment } from "../moments.js";
 import { failureWord } from "../named.js";
 import { alarmWords } from "../overlays/alarms.js";
 import { comma, listed, n, t } from "../words.js";
+import { roster } from "./roster.js";
 
 const PATIENCE_MS = 60_000;
 
@@ -40,15 +41,8 @@ export async function alarms(context, again) {
     el("section", { class: "panel" }, el("h2", null, t("Who is called, and when")),
       found.steps.length ? el("table", null, el("thead", null, el("tr", null, [t("After"), t("Duty or path"), t("For"), t("Would call now")].map((head) => el("th", { scope: "col" }, head)))),
         el("tbody", null, found.steps.map((step) => el("tr", null, el("td", null, n(step.after_minutes, "{count} minute", "{count} minutes")), el("td", null, names(step.to)), el("td", null, step.kinds.length ? listed(step.kinds.map((kind) => alarmWords({ kind }))) : t("every alarm")), el("td", null, step.paths.length ? names(step.paths) : el("span", { class: "act" }, t("nobody"))))))) : el("p", null, t("Nobody outside is called."))),
-    el("section", { class: "panel" }, el("h2", null, t("The roster, on the clock of {zone}", { zone: found.zone })),
-      found.roster.length ? el("table", null, el("thead", null, el("tr", null, [t("Duty"), t("Days"), t("From"), t("Until"), t("Path")].map((head) => el("th", { scope: "col" }, head)))),
-        el("tbody", null, found.roster.map((shift) => el("tr", null, el("td", null, inertLine(shift.duty, 40)), el("td", null, listed(shift.days.map(dayWord))), el("td", null, el("span", { class: "fig" }, shift.start)), el("td", null, el("span", { class: "fig" }, shift.end)), el("td", null, names(shift.paths)))))) : el("p", null, t("No roster: every step calls its paths at any hour.")),
-      found.gaps.length ? el("p", { class: "look" }, t("At some hours nobody has the duty {names}: everybody is called then.", { names: listed(found.gaps.map((each) => inertString(each, 40))) })) : null),
+    roster(context, found, again),
   ];
 }
 
 const names = (list) => listed(list.map((each) => inertString(each, 40)));
-
-function dayWord(short) {
-  return { mon: t("Mon"), tue: t("Tue"), wed: t("Wed"), thu: t("Thu"), fri: t("Fri"), sat: t("Sat"), sun: t("Sun") }[short] ?? short;
-}
