@@ -1,7 +1,9 @@
 """Two station processes on loopback, from the outside: start, order, look at, stop."""
 
 import contextlib
+import functools
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -10,7 +12,26 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench import verify
 from bench.pair import Home, two_homes
+
+_ROOT = Path(__file__).parent.parent
+INSTALLED = {"MALLOC_MMAP_THRESHOLD_": "131072"}
+"""What packaging/openline.service puts into a station's environment."""
+
+
+@functools.cache
+def environment() -> dict[str, str]:
+    """That of an installed station: also, its bytecode is there, as wherever a package was installed.
+
+    What compiles itself at a start takes some megabytes and half a second more. So it is compiled here, once.
+    """
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    found = {"PYTHONPYCACHEPREFIX": str(verify.cache() / "bytecode"), **kept, **INSTALLED}
+    subprocess.run(
+        [sys.executable, "-c", "import bench.station, openline.console.serving"], cwd=_ROOT, env=found, check=True
+    )
+    return found
 
 
 class Process:
@@ -25,7 +46,8 @@ class Process:
             stdout=subprocess.PIPE,
             stderr=(home.folder / "station.log").open("ab"),
             text=True,
-            cwd=Path(__file__).parent.parent,
+            cwd=_ROOT,
+            env=environment(),
         )
         self.up_ms = 0.0
 

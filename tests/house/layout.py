@@ -334,8 +334,7 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "archive": frozenset(),
     "stores": frozenset({"apsw"}),
     "bearers": frozenset(),
-    "station": frozenset({"apsw", "cryptography", "httptools", "msgspec", "prometheus_client", "starlette", "structlog",
-                          "uvicorn"}),
+    "station": frozenset({"apsw", "cryptography", "httptools", "msgspec", "prometheus_client", "starlette", "uvicorn"}),
     "console": frozenset({"httptools", "msgspec", "starlette", "uvicorn"}),
     "cli": frozenset({"click", "msgspec", "segno"}),
 }  # fmt: skip
@@ -354,7 +353,7 @@ LIBRARIES_OF: dict[str, frozenset[str]] = {
 # `os` and `time` are in every interpreter from the start: only the import rule can keep those out.)
 NEVER_LOADED = (
     "asyncio", "socket", "_socket", "ssl", "sqlite3", "apsw", "logging", "random", "secrets", "subprocess",
-    "threading", "tempfile", "selectors", "datetime", "msgspec", "structlog", "click",
+    "threading", "tempfile", "selectors", "datetime", "msgspec", "click",
 )  # fmt: skip
 
 # In the pure layers nobody calls these: the world, or randomness that is not a parameter.

@@ -1,6 +1,38 @@
 """What is written of events, and how much of it."""
 
-from openline.station.log import Few
+import io
+import json
+from datetime import UTC, datetime
+
+from openline.station.log import Few, Log
+
+
+def test_an_event_is_one_line_of_json_with_names_and_numbers_and_nothing_else() -> None:
+    target = io.StringIO()
+    log = Log(target)
+    before = datetime.now(UTC)
+    log.event("line.stopped", line="relay", size=3, part=0.5, simulated=True, kind=None, why="said: \n{hello}")
+    log.event("station.stopped")
+    first, second = (json.loads(line) for line in target.getvalue().splitlines())
+    moment = datetime.fromisoformat(first.pop("timestamp"))
+    assert before <= moment <= datetime.now(UTC)
+    assert moment.tzinfo is not None
+    assert first == {
+        "event": "line.stopped",
+        "line": "relay",
+        "size": 3,
+        "part": 0.5,
+        "simulated": True,
+        "kind": None,
+        "why": "?",
+    }
+    assert second["event"] == "station.stopped"
+
+
+def test_a_log_that_cannot_be_written_stops_nothing() -> None:
+    target = io.StringIO()
+    target.close()
+    Log(target).event("line.stopped", line="relay")
 
 
 def test_few_of_a_sort_pass_in_a_minute_and_the_rest_is_counted() -> None:

@@ -9,6 +9,7 @@ Spec: spec/06-entries.md, 6.60 to 6.63.
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import islice
 
 from openline.kernel.codec import Fields, Value, decode, encode
@@ -31,6 +32,18 @@ SUPERSEDED, REFUSED, CLOCKED = 0x01, 0x02, 0x10
 
 MAX_CONTACT_WORDS = 1_024
 """Words about contacts of one lane generation that are kept whole: ten a day for a quarter; the rest are in the lane."""
+
+_OTHERS = [
+    bytes(flags & (SUPERSEDED | REFUSED) or flags >> 2 & 3 != precedence for flags in range(256))
+    for precedence in Precedence
+]
+"""For each precedence: which author's bytes are of another, of a refused message, or of a superseded one."""
+
+
+@cache
+def _any_of(marks: int) -> bytes:
+    """Which bytes of a party hold any of these marks."""
+    return bytes(bool(mark & marks) for mark in range(256))
 
 
 class Rows:
@@ -166,9 +179,8 @@ class Ledger:
         """
         author, count, marks = self.number // 2, self.messages.parties, self.messages.marks
         own, length = marks[author::count], len(self.messages)
-        handled_or_not = bytes(bool(mark & handled) for mark in range(256))
-        for precedence in Precedence:
-            others = bytes(flags & (SUPERSEDED | REFUSED) or flags >> 2 & 3 != precedence for flags in range(256))
+        handled_or_not = _any_of(int(handled))
+        for others in _OTHERS:
             passed = int.from_bytes(own.translate(others), "big")
             for party in range(count):
                 if party == author:

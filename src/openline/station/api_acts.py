@@ -13,7 +13,6 @@ from openline.protocol.facts import Place as CallPlace
 from openline.protocol.fields import Ref
 from openline.station.answers import AuditView, BackupView, Placed, ProofView
 from openline.station.api_entries import lane_of_place, placed_ref
-from openline.station.archiving import back_up, exported, proof
 from openline.station.calling.standing import SEATED
 from openline.station.calls import BYTES, LINES, TEXT, Call, Reply, Route, decoded, reply
 from openline.station.files import private_folder
@@ -128,6 +127,8 @@ async def get_attachment(call: Call) -> Reply | None:
 
 async def export_line(call: Call) -> Reply | None:
     """Write the line as a folder that anybody can check."""
+    from openline.station.archiving import exported  # late, like the two below: seldom called, and not small
+
     request = decoded(_EXPORT, await call.body())
     line = call.line
     pieces = exported(call.station, line, _place(call, request.directory))
@@ -155,6 +156,8 @@ def _place(call: Call, text: str) -> Path:
 
 async def prove_entry(call: Call) -> Reply | None:
     """A proof of one entry that shows what was asked and hides the rest."""
+    from openline.station.archiving import proof
+
     request = decoded(_PROVE, await call.body())
     line = call.line
     lane = lane_of_place(line, request.lane, request.generation)
@@ -163,6 +166,8 @@ async def prove_entry(call: Call) -> Reply | None:
 
 async def backup(call: Call) -> Reply | None:
     """Write an encrypted backup."""
+    from openline.station.archiving import back_up
+
     request = decoded(_BACKUP, await call.body())
     if (request.passphrase is None) == (request.key_file is None):
         raise Malformed("a backup is sealed by a passphrase or by a key file: give one of the two")

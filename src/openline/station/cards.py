@@ -20,8 +20,6 @@ from functools import cache
 from importlib import resources
 from typing import Final
 
-import segno
-
 from openline.kernel.crypto import digest, same
 from openline.kernel.errors import Forged, Malformed, Refused
 from openline.kernel.keys import Card, read_card
@@ -190,6 +188,8 @@ def as_link(fingerprint: bytes) -> str:
 
 def as_terminal_qr(fingerprint: bytes) -> str:
     """The QR code in block characters, for a screen with light text on a dark ground or the reverse."""
+    import segno  # late: a station shows a card once in a year, and this stays in its memory
+
     drawn = io.StringIO()
     segno.make(as_link(fingerprint), error="m", micro=False).terminal(drawn, compact=True)
     return drawn.getvalue()
@@ -197,6 +197,8 @@ def as_terminal_qr(fingerprint: bytes) -> str:
 
 def as_svg_qr(fingerprint: bytes) -> str:
     """The QR code as an SVG document."""
+    import segno
+
     drawn = io.BytesIO()
     segno.make(as_link(fingerprint), error="m", micro=False).save(drawn, kind="svg", scale=8, light="#fff")
     return drawn.getvalue().decode()

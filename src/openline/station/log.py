@@ -7,13 +7,13 @@ written as "?", so that no text, key, address or message of an exception gets
 in through a mistake. What libraries log is reduced to who logged at which level.
 """
 
+import json
 import logging
 import re
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
-
-import structlog
 
 from openline.kernel.errors import Unavailable
 
@@ -26,16 +26,14 @@ class Log:
 
     def __init__(self, target: TextIO) -> None:
         self._target = target
-        self._logger = structlog.wrap_logger(
-            structlog.WriteLogger(target),
-            processors=[structlog.processors.TimeStamper(fmt="iso", utc=True), structlog.processors.JSONRenderer()],
-            wrapper_class=structlog.BoundLogger,
-        )
 
     def event(self, name: str, **values: Value) -> None:
         """Write one event. A full or closed log stops nothing."""
+        now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        line = {**{key: _plain(value) for key, value in values.items()}, "event": name, "timestamp": now}
         try:
-            self._logger.msg(name, **{key: _plain(value) for key, value in values.items()})
+            self._target.write(json.dumps(line) + "\n")
+            self._target.flush()
         except (OSError, ValueError):
             return
 

@@ -43,7 +43,7 @@ _PRAGMAS = (
     "PRAGMA cell_size_check=ON",
     "PRAGMA trusted_schema=OFF",
     "PRAGMA temp_store=MEMORY",  # nothing leaves the two files
-    "PRAGMA cache_size=-4096",  # 4 MB: an append touches few pages, and a station is to stay below 70
+    "PRAGMA cache_size=-2048",  # 2 MB: an append touches few pages, and a station is to stay below 70
     "PRAGMA wal_autocheckpoint=4000",  # 16 MB: a checkpoint costs one slow commit in about a thousand
 )
 _READING = (
