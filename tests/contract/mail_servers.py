@@ -187,6 +187,7 @@ class Dovecot:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+            shutil.rmtree(self.folder / "run", ignore_errors=True)  # its children may still be dying with their sockets
 
     def stop(self) -> None:
         """End it and forget its mailboxes."""

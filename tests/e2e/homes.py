@@ -150,6 +150,16 @@ class Running:
 
 
 @contextlib.contextmanager
+def hang_up(answer: signal.Handlers) -> Iterator[None]:
+    """What a process that is begun in the block does when its terminal is closed: SIG_DFL, or SIG_IGN as after nohup."""
+    before = signal.signal(signal.SIGHUP, answer)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@contextlib.contextmanager
 def running(*homes: Home, module: str = "openline.station") -> Iterator[list[Running]]:
     """Processes of these stations; killed at the end if they still run. `module`: what else is run in their place."""
     started: list[Running] = []

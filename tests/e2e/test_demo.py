@@ -18,7 +18,7 @@ from openline.kernel.keys import read_card
 from openline.station.cards import unarmoured
 from openline.station.unlock import KeyFile
 from tests.e2e.browser import floor
-from tests.e2e.homes import Home
+from tests.e2e.homes import Home, hang_up
 from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -223,7 +223,9 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 
 def test_when_the_terminal_is_closed_nothing_is_left_behind(tmp_path: Path) -> None:
     environment = dict(os.environ, TMPDIR=str(tmp_path), OPENLINE_LANG="en", PYTHONUNBUFFERED="1")
-    with subprocess.Popen([*RUN, "--fast"], cwd=ROOT, env=environment, stdout=subprocess.PIPE) as process:
+    with hang_up(signal.SIG_DFL):
+        process = subprocess.Popen([*RUN, "--fast"], cwd=ROOT, env=environment, stdout=subprocess.PIPE)
+    with process:
         assert process.stdout is not None
         process.stdout.readline()
         until(lambda: any(tmp_path.iterdir()))

@@ -11,7 +11,7 @@ import pytest
 from openline.kernel.errors import Unavailable
 from openline.station.client import Client, Event
 from openline.station.main import TEMPORARY, socket_path
-from tests.e2e.homes import Home, in_service, pair, running
+from tests.e2e.homes import Home, hang_up, in_service, pair, running
 from tests.waiting import until
 
 SECRET = "ZANZIBAR-PLANTED-CONTENT"
@@ -98,19 +98,14 @@ def test_it_stops_in_order_in_under_two_seconds_with_streams_open(homes: list[Ho
 
 
 def test_a_terminal_that_is_closed_ends_it_in_order_unless_it_was_told_not_to_care(homes: list[Home]) -> None:
-    with running(homes[0]) as (station,):
+    with hang_up(signal.SIG_DFL), running(homes[0]) as (station,):
         station.process.send_signal(signal.SIGHUP)
         assert station.process.wait(60) == 0
-    told = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
-    try:
-        with running(homes[0]) as (station,):
-            signal.signal(signal.SIGHUP, told)
-            station.process.send_signal(signal.SIGHUP)
-            with homes[0].client() as client:
-                assert client.get("status")
-            assert station.stop() == 0
-    finally:
-        signal.signal(signal.SIGHUP, told)
+    with hang_up(signal.SIG_IGN), running(homes[0]) as (station,):
+        station.process.send_signal(signal.SIGHUP)
+        with homes[0].client() as client:
+            assert client.get("status")
+        assert station.stop() == 0
 
 
 def test_one_process_a_home(homes: list[Home]) -> None:
