@@ -175,7 +175,7 @@ class Stage:
             seat.until(f"document.querySelector('{ready}')")
             seat.page.keyboard.press(key)
         seat.until(f"document.querySelector('{there}')")
-        seat.until("document.fonts.ready.then(() => document.getAnimations().length === 0)")
+        seat.until("document.fonts.ready.then(() => true)")
         return seat
 
     def _seat(self, who: str, *, phone: bool) -> Seat:
@@ -183,6 +183,7 @@ class Stage:
         name = f"{who} {phone}"
         if name not in self._seats:
             look: dict[str, Any] = {"viewport": PHONE, "is_mobile": True, "has_touch": True} if phone else {}
+            look["reduced_motion"] = "reduce"  # a page that is not in front may let what moves stand still half-way
             home = self.delta if who == "empty" else self.alpha
             if who in {"floor", "empty"}:
                 seat = self.room.seat(home, "A2" if who == "floor" else "D1", *ROLES, **look)
