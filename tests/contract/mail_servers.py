@@ -24,6 +24,7 @@ import subprocess
 import tempfile
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -187,7 +188,9 @@ class Dovecot:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            shutil.rmtree(self.folder / "run", ignore_errors=True)  # its children may still be dying with their sockets
+            until(lambda: not self._listens(), deadline_s=30)  # its children die a little later, with the sockets
+            for lock in (self.folder / "mail").rglob("*.lock"):  # Dovecot itself waits two minutes for a dead owner
+                lock.unlink(missing_ok=True)
 
     def stop(self) -> None:
         """End it and forget its mailboxes."""
@@ -202,6 +205,19 @@ class Dovecot:
     def files(self, user: str) -> list[Path]:
         """The mails in a mailbox."""
         return [path for part in ("new", "cur") for path in sorted((self.folder / "mail" / user / part).glob("*"))]
+
+    def _listens(self) -> bool:
+        """Whether any socket of it is still open."""
+        places: list[tuple[int, Any]] = [
+            (socket.AF_INET, ("127.0.0.1", port)) for port in (self.imap, self.imaps, self.lmtp_port)
+        ]
+        places += [(socket.AF_UNIX, str(path)) for path in (self.folder / "run").glob("*") if path.is_socket()]
+        for family, place in places:
+            with contextlib.suppress(OSError), socket.socket(family) as probe:
+                probe.settimeout(1)
+                probe.connect(place)
+                return True
+        return False
 
     def _answers(self) -> bool:
         if self._process is None or self._process.poll() is not None:
@@ -319,7 +335,7 @@ class PostOffice:
         if self.refuse_mail:
             return self.refuse_mail
         try:
-            with smtplib.LMTP(self._target.lmtp, 0, "office.example") as post:
+            with smtplib.LMTP(self._target.lmtp, 0, "office.example", timeout=5) as post:
                 post.sendmail(envelope.mail_from or "", envelope.rcpt_tos, envelope.content)
         except (OSError, smtplib.SMTPException):
             return "451 4.3.0 not now"
