@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +39,20 @@ def stations(folder: Path, policy: Policy) -> list[Home]:
     return homes
 
 
-@pytest.fixture(scope="module")
-def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Home]]:
-    made = stations(tmp_path_factory.mktemp("flash"), Policy(title="North strait"))
+@contextmanager
+def watched(folder: Path) -> Iterator[list[Home]]:
+    """Two stations with a line in service, whose floors are attended."""
+    made = stations(folder, Policy(title="North strait"))
     with running(*made):
         in_service(*made, deadline_s=60)
         for home in made:
             say(home, kind="watch", attended=True)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Home]]:
+    with watched(tmp_path_factory.mktemp("flash")) as made:
         yield made
 
 

@@ -11,8 +11,8 @@ from playwright.sync_api import Page, Request
 from openline.kernel.terms import Policy
 from tests.e2e.browser import Room, Seat, floor
 from tests.e2e.homes import Home, free_port, in_service, running
-from tests.e2e.test_console_flash import WALL, flash, read, stations
-from tests.e2e.test_console_pages import on_watch, say, status
+from tests.e2e.test_console_flash import WALL, flash, read, stations, watched
+from tests.e2e.test_console_pages import on_watch, status
 from tests.waiting import until
 
 pytestmark = pytest.mark.full
@@ -24,11 +24,7 @@ CONNECTED = "document.body.dataset.lost === undefined && document.querySelector(
 
 @pytest.fixture(scope="module")
 def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Home]]:
-    made = stations(tmp_path_factory.mktemp("tabs"), Policy(title="North strait"))
-    with running(*made):
-        in_service(*made, deadline_s=60)
-        for home in made:
-            say(home, kind="watch", attended=True)
+    with watched(tmp_path_factory.mktemp("tabs")) as made:
         yield made
 
 
