@@ -391,6 +391,10 @@ class Postfix:
         for name in ("conf", "queue", "data"):
             (self.folder / name).mkdir()
         shutil.chown(self.folder / "data", "postfix")
+        (self.folder / "log").touch()
+        shutil.chown(
+            self.folder / "log", "postfix"
+        )  # what is killed leaves half a mail, and what finds that writes as postfix
         main = MAIN_CF.format(folder=self.folder, lmtp=target.lmtp_port)
         (self.folder / "conf" / "main.cf").write_text(main)
         (self.folder / "conf" / "master.cf").write_text(MASTER_CF.format(port=self.port))

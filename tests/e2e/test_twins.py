@@ -42,6 +42,12 @@ def heard(two: Rig, text: str) -> bool:
     return any(entry["body"]["text"] == text for entry in two.bravo.entries())
 
 
+def told_of_a_copy(twin: Station) -> bool:
+    """Whether its people read that another copy of it runs."""
+    words = twin.command("status").out
+    return bool(re.search(r"shown a generation of its own that it did not know: .* a copy of it runs", words))
+
+
 def test_13_17_two_copies_run_at_once_and_one_is_left(two: Rig) -> None:
     record = Record()
     say(two, record, "before", 5)
@@ -59,8 +65,7 @@ def test_13_17_two_copies_run_at_once_and_one_is_left(two: Rig) -> None:
                 record.add([Sent("ALPHA", which, text, "flash", twin.send(text, "flash"))])
                 until(lambda text=text: heard(two, text), deadline_s=90)  # type: ignore[misc]
         assert 2 < len(generations(two.bravo, two.alpha)) < 40
-        words = twins[0].command("status").out
-        assert re.search(r"shown a generation of its own that it did not know: .* a copy of it runs", words), words
+        until(lambda: told_of_a_copy(twins[0]), deadline_s=120)  # it says so once the other side could show it
         twins[1].kill()
         two.alpha = twins[0]
         two.alpha.stop()

@@ -64,8 +64,10 @@ _RECORD = """
 ([seat, seconds]) => {
     window.heardSound ??= {};
     const element = () => document.querySelector(`audio[data-seat="${seat}"]`);
+    const played = element()?.srcObject?.getAudioTracks()[0];
+    if (!played) return false;
+    const track = played.clone();
     window.heardSound[seat] = (async () => {
-        const track = element().srcObject.getAudioTracks()[0].clone();
         const reader = new MediaStreamTrackProcessor({track}).readable.getReader();
         const parts = [];
         let length = 0, rate = 0;
@@ -92,7 +94,7 @@ _RECORD = """
         for (let from = 0; from < bytes.length; from += 32768) text += String.fromCharCode(...bytes.subarray(from, from + 32768));
         return {rate, data: btoa(text)};
     })();
-    return null;
+    return true;
 }
 """
 _STATS = """
@@ -160,8 +162,7 @@ def relayed(peer: dict[str, Any]) -> bool:
 def record(ears: Sequence[tuple[Listener, str]], seconds: float = RECORD_S) -> list[Samples]:
     """What each of these pages plays of that remote seat ("PARTY/SEAT"), all at the same time; at RATE."""
     for seat, of in ears:
-        seat.until(f"document.querySelector('audio[data-seat=\"{of}\"]')?.srcObject?.getAudioTracks().length")
-        seat.page.evaluate(_RECORD, [of, seconds])
+        until(lambda seat=seat, of=of: seat.page.evaluate(_RECORD, [of, seconds]), deadline_s=DEADLINE_S)  # type: ignore[misc]
     return [_recorded(seat, of, seconds) for seat, of in ears]
 
 
