@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import SKIPPED
 from tests.house.rules import ROOT
 
 sys.path.insert(0, str(ROOT / "tools"))
 
 import check
 import prepare
+import unsteady
 
 
 @pytest.mark.parametrize("name", ["demo", "check", "tools/launch.py"])
@@ -101,8 +103,8 @@ def outcome(folder: Path, *options: str, ci: str) -> tuple[int, str]:
 @pytest.mark.parametrize(
     "options, ci, status",
     [
-        (["--full"], "true", 1),
-        (["--full", "--numprocesses=1"], "true", 1),
+        (["--full"], "true", SKIPPED),
+        (["--full", "--numprocesses=1"], "true", SKIPPED),
         (["--full"], "", 0),
         ([], "true", 0),
     ],
@@ -117,3 +119,56 @@ def test_a_missing_real_part_is_loud_and_fails_continuous_integration(
     last = said.strip().splitlines()[-1]
     assert re.match(r"[12] passed, 1 skipped(, 1 deselected)? in", last)
     assert ("deselected" in last) == ("--full" not in options)
+
+
+FAILING = """
+from pathlib import Path
+
+import pytest
+
+@pytest.mark.xdist_group("some")
+@pytest.mark.parametrize("address", ["a@b", "c"])
+def test_that_fails_at_its_first_play(address):
+    mark = Path(__file__).with_name(f"{address}.played")
+    played = mark.exists()
+    mark.touch()
+    assert played
+
+def test_that_always_fails():
+    assert ALWAYS
+"""
+
+
+@pytest.mark.parametrize(
+    "folder, always, steady",
+    [("tests/e2e", "True", True), ("tests/e2e", "False", False), ("tests/spec", "True", False)],
+)
+def test_what_failed_beside_others_may_pass_alone_and_is_told_of(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], folder: str, always: str, steady: bool
+) -> None:
+    (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / folder / "test_once.py").write_text(FAILING.replace("ALWAYS", always))
+    command = [sys.executable, "-m", "pytest", "-q", "--numprocesses=2", "--dist=loadgroup", f"--rootdir={tmp_path}"]
+    unsteady.forget(tmp_path)
+    done = subprocess.run([*command, str(tmp_path)], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == check.TESTS_FAILED, done.stdout
+    assert f"{folder}/test_once.py::test_that_fails_at_its_first_play[a@b]" in unsteady.failed(tmp_path)
+    assert check.steadied([], tmp_path) == steady
+    said = capfd.readouterr().out
+    assert said.count("UNSTEADY: ") == (2 if folder == "tests/e2e" else 0)
+    assert ("UNSTEADY: tests/e2e/test_once.py::test_that_always_fails" in said) is False
+
+
+@pytest.mark.parametrize(
+    "failed, repeated",
+    [
+        (["tests/e2e/test_a.py::test_b", "tests/contract/test_c.py::test_d[1]"], True),
+        ([f"tests/e2e/test_a.py::test_{number}" for number in range(unsteady.MOST + 1)], False),
+        (["tests/e2e/test_a.py::test_b", "tests/sim/test_simulation.py::test_c"], False),
+        (["tests/e2e/test_a.py"], False),
+        ([], False),
+    ],
+)
+def test_many_failures_and_those_of_what_is_computed_are_no_accident(failed: list[str], repeated: bool) -> None:
+    assert unsteady.may_be_repeated(failed) == repeated
