@@ -4,7 +4,6 @@ import contextlib
 import functools
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from typing import Any
 
 from bench import verify
 from bench.pair import Home, two_homes
+from tests.ports import free_port
 
 _ROOT = Path(__file__).parent.parent
 INSTALLED = {"MALLOC_MMAP_THRESHOLD_": "131072"}
@@ -118,9 +118,8 @@ def two_stations(homes: tuple[Home, Home]) -> Iterator[tuple[Process, Process]]:
 
 
 def free_ports() -> tuple[int, int]:
-    """Two ports of loopback that were free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
-        return one.getsockname()[1], two.getsockname()[1]
+    """Two ports of loopback that are free, and stay so."""
+    return free_port(), free_port()
 
 
 def make_homes(

@@ -34,6 +34,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.ports import free_port
 from tests.waiting import until
 
 PASSWORD = "correct-horse-3"
@@ -41,12 +42,6 @@ NOBODY = "no~body"
 """A user whom Dovecot does not have, as no name of its has that sign: what Postfix takes for him comes back."""
 DOMAIN = "mail.example"
 MISSING = "dovecot (packages dovecot-imapd, dovecot-lmtpd) is not installed"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Certificate:

@@ -13,7 +13,7 @@ from openline.kernel.errors import Conflict, Forbidden, Malformed, TooLarge
 from tests.contract.bearer_contract import FAR, Recorder
 from tests.contract.mail_liars import FLOOD, HANG, Answer, Liar
 from tests.contract.mail_rig import QUICK, address_of, config, wall, written
-from tests.contract.mail_servers import free_port
+from tests.ports import free_port
 
 MAIL = written([b"an envelope"], sender=address_of("far"), recipient=address_of("near"))
 HASTY = replace(QUICK, command_s=0.3, connect_s=0.3)

@@ -7,7 +7,6 @@ import io
 import json
 import os
 import pty
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from openline.cli import main
+from tests.ports import free_port
 from tests.waiting import until
 
 COMMAND = (sys.executable, "-c", "import sys; from openline.cli import main; sys.exit(main())")
@@ -130,13 +130,6 @@ class Floor:
         finally:
             station.terminate()
             assert station.wait(timeout=60) == 0
-
-
-def free_port() -> int:
-    """A port that nobody listens at now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def founded(folder: Path, name: str, *words: str) -> Floor:

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from openline.station.places import Places
 from openline.station.setup import create_home
 from openline.station.unlock import KeyFile, make_key_file
 from openline.stores.sqlite import SqliteStore
+from tests.ports import free_port
 from tests.waiting import until
 
 POLICY = Policy(title="Test line")
@@ -54,13 +54,6 @@ class Home:
         text = path.read_text()
         assert old in text
         path.write_text(text.replace(old, new))
-
-
-def free_port() -> int:
-    """A port that nobody listens at now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def new_home(folder: Path, name: str, *, simulated_clock: bool = False, language: str = "en") -> Home:

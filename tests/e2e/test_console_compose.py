@@ -11,8 +11,9 @@ from playwright.sync_api import Route
 from openline.kernel.terms import Policy
 from tests.e2e.browser import Room, Seat, floor
 from tests.e2e.console_rig import with_console
-from tests.e2e.homes import Home, free_port, in_service, join, new_home, running
+from tests.e2e.homes import Home, in_service, join, new_home, running
 from tests.e2e.test_console_pages import HOSTILE, on_watch, say
+from tests.ports import free_port
 from tests.waiting import until
 
 pytestmark = pytest.mark.full

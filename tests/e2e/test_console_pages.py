@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from openline.cli import inert
 from tests.e2e.browser import Room, Seat, floor
 from tests.e2e.console_rig import link_for, with_console
-from tests.e2e.homes import Home, free_port, in_service, join, new_home, running
+from tests.e2e.homes import Home, in_service, join, new_home, running
+from tests.ports import free_port
 from tests.waiting import until
 
 pytestmark = pytest.mark.full

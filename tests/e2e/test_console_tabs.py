@@ -10,9 +10,10 @@ from playwright.sync_api import Page, Request
 
 from openline.kernel.terms import Policy
 from tests.e2e.browser import Room, Seat, floor
-from tests.e2e.homes import Home, free_port, in_service, running
+from tests.e2e.homes import Home, in_service, running
 from tests.e2e.test_console_flash import WALL, flash, read, stations, watched
 from tests.e2e.test_console_pages import on_watch, status
+from tests.ports import free_port
 from tests.waiting import until
 
 pytestmark = pytest.mark.full

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -30,18 +29,12 @@ from openline.station.meeting import Meeting, State
 from openline.station.runtime import Station
 from openline.station.setup import create_home
 from openline.station.unlock import KeyFile, make_key_file
+from tests.ports import free_port
 from tests.waiting import until
 
 DEADLINE_S = 60.0
 POLICY = Policy(title="Pairing in earnest")
 NAMES = ("ALPHA", "BRAVO")
-
-
-def free_port() -> int:
-    with socket.socket() as plain:
-        plain.bind(("127.0.0.1", 0))
-        port: int = plain.getsockname()[1]
-        return port
 
 
 @dataclass(frozen=True, slots=True)

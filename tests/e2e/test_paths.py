@@ -9,7 +9,8 @@ import pytest
 
 from openline.cli.failures import Exit
 from openline.station.files import MAX_PATH
-from tests.e2e.cli_rig import free_port, process
+from tests.e2e.cli_rig import process
+from tests.ports import free_port
 
 REFUSED = {
     "not UTF-8": b"caf\xe9",

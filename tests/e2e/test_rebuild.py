@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.cli_rig import Floor, founded, free_port, paired
+from tests.e2e.cli_rig import Floor, founded, paired
 from tests.e2e.test_keys import history, pairing_again, proved, said, speak
+from tests.ports import free_port
 from tests.waiting import until
 
 pytestmark = pytest.mark.full

@@ -10,8 +10,8 @@ import pytest
 from tests.e2e.chaos.checker import check_all
 from tests.e2e.chaos.load import CANARY, Record, Sent
 from tests.e2e.chaos.rig import Rig, Station, fingerprint_of, paired_template, rig, write_config
-from tests.e2e.cli_rig import free_port
 from tests.e2e.test_restore import Backup, back_up, generations, say
+from tests.ports import free_port
 from tests.waiting import until
 
 pytestmark = pytest.mark.full

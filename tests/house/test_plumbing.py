@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import SKIPPED
 from tests.house.rules import ROOT
+from tests.ports import FIRST, LAST, free_port
 
 sys.path.insert(0, str(ROOT / "tools"))
 
@@ -74,6 +75,15 @@ def test_a_package_that_the_tests_need_starts_no_service(tmp_path: Path) -> None
     with check.no_services(policy):
         pass
     assert policy.read_text() == "the machine's own"
+
+
+def test_no_port_is_handed_to_two_tests() -> None:
+    """Neither of one process nor of another beside it, and none that the system would give out."""
+    ours = [free_port() for _ in range(100)]
+    others = "from tests.ports import free_port; print(*[free_port() for _ in range(100)])"
+    done = subprocess.run([sys.executable, "-c", others], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert len({*ours, *map(int, done.stdout.split())}) == 200
+    assert FIRST <= min(ours) <= max(ours) < LAST + 64 <= 32_768
 
 
 SKIPPING = """

@@ -22,7 +22,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from tests.e2e.homes import free_port
+from tests.ports import free_port
 from tests.waiting import until
 
 _COOKIE = 0x2112A442

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.e2e.homes import free_port
+from tests.ports import free_port
 from tests.waiting import until
 
 _RELAYS = 200

@@ -25,8 +25,9 @@ from openline.kernel.errors import Refused, Unavailable
 from openline.station.client import Client
 from tests.e2e.chaos.proxy import Proxy
 from tests.e2e.chaos.shim import Machine
-from tests.e2e.cli_rig import Done, Floor, founded, free_port, paired, process
+from tests.e2e.cli_rig import Done, Floor, founded, paired, process
 from tests.e2e.everyones_python import everyones_python
+from tests.ports import free_port
 from tests.waiting import until
 
 TERMS = """
