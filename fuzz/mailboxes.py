@@ -49,7 +49,7 @@ def _mailbox(server: socket.socket, client: socket.socket, data: bytes) -> None:
     random.seed(1)  # imaplib draws its tags from here
     server.sendall(data.replace(b"TAG", _TAG))
     server.shutdown(socket.SHUT_WR)
-    conversation = imap.ImapConversation(client, _SERVER, MailPace(command_s=2.0))
+    conversation = imap.ImapConversation(client, _SERVER, MailPace(command_s=20.0))
     try:
         found = conversation.enter("INBOX")
         numbers = conversation.numbers(0, found.mails)

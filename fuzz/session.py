@@ -50,7 +50,8 @@ def _child(target: Target, options: Sequence[str], folders: Sequence[str], secon
     """Run it; what it writes is in a folder of its own, in memory where there is such a thing."""
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="openline-fuzz-", dir=memory, ignore_cleanup_errors=True) as scratch:
-        return _run(target, options, folders, seconds, {**os.environ, "TMPDIR": scratch})
+        # The order of sets is the same each time, or one seed gave several runs.
+        return _run(target, options, folders, seconds, {**os.environ, "TMPDIR": scratch, "PYTHONHASHSEED": "0"})
 
 
 def _run(
@@ -81,8 +82,10 @@ def _told(said: str) -> str:
     return said[begins : begins + 3_000].partition("INFO: ")[0] if begins >= 0 else said[-1_500:]
 
 
-def fuzz(target: Target, *, seconds: int = 0, runs: int = 0, keep: Path | None = None) -> Report:
+def fuzz(target: Target, *, seconds: int = 0, runs: int = 0, keep: Path | None = None, seed: int = 0) -> Report:
     """Fuzz one target for so long or so many inputs; what reaches something new is kept in `keep`.
+
+    The inputs follow from a seed; 0 draws one.
 
     Raises RuntimeError if it could not be fuzzed at all.
     """
@@ -93,6 +96,7 @@ def fuzz(target: Target, *, seconds: int = 0, runs: int = 0, keep: Path | None =
         options = [
             f"-max_total_time={seconds}" if seconds else "-max_total_time=0",
             *([f"-runs={runs}"] if runs else []),
+            f"-seed={seed}",
             f"-timeout={INPUT_S}",
             f"-rss_limit_mb={MEMORY_MB}",
             f"-max_len={target.largest}",

@@ -4,17 +4,39 @@ Hypothesis is derandomised: the same tree gives the same result. To search furth
     .venv/bin/python -m pytest --hypothesis-profile=search tests/...
 """
 
+import functools
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants, _constants_from_source
 
 from tests.house import clauses
+
+SOURCE = Path(__file__).resolve().parents[1] / "src" / "openline"
 
 settings.register_profile("check", derandomize=True, deadline=None, database=None)
 settings.register_profile("search", deadline=None, max_examples=2_000, print_blob=True)
 settings.load_profile("check")
+
+
+@functools.cache
+def _constants() -> Constants:
+    """Values that the program's own code names: Hypothesis tries them among what it draws.
+
+    Left to itself it takes those of the modules that are loaded, and so draws otherwise with each test that ran before in
+    the same process; thus it takes those of every module.
+    """
+    found = Constants()
+    for path in sorted(SOURCE.rglob("*.py")):
+        found |= _constants_from_source(path.read_bytes(), limit=True)
+    return found
+
+
+providers._get_local_constants = _constants
 
 
 SKIPPED = 6
