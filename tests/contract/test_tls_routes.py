@@ -13,8 +13,10 @@ import pytest
 
 from openline.bearers.tls import Pace, TlsBearer, TlsConfig
 from openline.kernel.errors import Unavailable
+from tests import steady
 from tests.contract.bearer_contract import FAR, NEAR, Recorder
 from tests.contract.tls_rig import QUICK, Identity, Path, Post, mute_server, play, running, split, works
+from tests.ports import free_port
 
 ASKED: list[object] = []
 """Hosts that this process has asked the system's resolver about."""
@@ -229,19 +231,17 @@ async def test_a_side_that_only_dials_is_reached_over_either_family() -> None:
 def test_both_families_may_listen_at_one_port() -> None:
     async def scene() -> None:
         identity = Identity(1)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         config = TlsConfig(
             listen=(f"0.0.0.0:{port}", f"[::]:{port}"), certificate=identity.certificate, key=identity.key
         )
         bearer = TlsBearer(config, Recorder(), os.urandom)
         task = asyncio.create_task(bearer.run())
-        assert await asyncio.wait_for(bearer.listening(), 5) == config.listen
+        assert await asyncio.wait_for(bearer.listening(), 30) == config.listen
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
-    asyncio.run(scene())
+    steady.run(scene())
 
 
 @play
@@ -249,7 +249,7 @@ async def test_an_address_that_is_not_there_yet_does_not_make_the_others_deaf() 
     """One provider's address is missing when the station starts, or its port is held; it is listened at when it comes."""
     near, far = Post(Identity(1)), Post(Identity(2))
     with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
+        holder.bind(("127.0.0.1", free_port()))
         holder.listen()
         held = "{}:{}".format(*holder.getsockname())
         config = TlsConfig(

@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.ports import free_port
+
 SECRET = "0123456789abcdef0123456789abcdef"
 FAR = 10.0
 
@@ -172,8 +174,7 @@ class Letterbox:
 
     def __init__(self, authority: Authority) -> None:
         self.mails: list[tuple[list[str], str]] = []
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         self._controller = Controller(self, "127.0.0.1", self.port, ssl_context=authority.context())
         self._controller.start()
 

@@ -17,6 +17,7 @@ import pytest
 from openline.station.people import ROLES
 from tests.e2e.console_rig import Browser, console_home, entered, link_for, token_of, with_console
 from tests.e2e.homes import Home, Running, in_service, pair, running
+from tests.ports import free_port
 from tests.waiting import until
 
 POLICY = (
@@ -546,8 +547,8 @@ def ended(stream: HTTPResponse) -> bool:
 
 def test_a_port_that_is_taken_stops_no_line(tmp_path: Path) -> None:
     """The console comes as soon as the port is free; the station says what is wrong meanwhile."""
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)):
         home = console_home(tmp_path)
         home.change("127.0.0.1:0", f"127.0.0.1:{port}")
         started = Running(home)

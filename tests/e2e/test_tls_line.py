@@ -7,13 +7,14 @@ import pytest
 
 from tests.e2e.chaos.proxy import Proxy
 from tests.e2e.homes import Home, in_service, join, new_home, running
+from tests.ports import free_port
 from tests.waiting import until
 
 
 def ipv6_port() -> int:
     """A free port of IPv6 loopback."""
     try:
-        with socket.create_server(("::1", 0), family=socket.AF_INET6) as probe:
+        with socket.create_server(("::1", free_port()), family=socket.AF_INET6) as probe:
             return int(probe.getsockname()[1])
     except OSError:
         pytest.skip("this machine has no IPv6 loopback (sysctl net.ipv6.conf.lo.disable_ipv6=0 gives it one)")
