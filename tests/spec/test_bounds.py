@@ -220,6 +220,14 @@ OTHERS = {
         "test_9_11_a_crash_skips_fewer_indexes_than_are_reserved_and_uses_none_twice",
     ),
     "MAX_FRAMES": ("tests/spec/test_limits.py", "test_12_1_an_envelope_has_at_most_253_frames"),
+    "MAX_KEY_GENERATIONS": (
+        "tests/spec/test_bounds.py",
+        "test_4_19_sixteen_more_generations_are_known_of_those_with_a_key_statement",
+    ),
+    "MAX_COUNTERS": (
+        "tests/spec/test_rotation.py",
+        "test_4_19_a_thief_of_a_lane_key_uses_up_no_counters_that_the_next_key_needs",
+    ),
     "PAIR_MESSAGE": ("tests/contract/test_tls_links.py", "test_a_pairing_conversation_goes_both_ways"),
 }
 # Below, in tests of their own: bounds from below, a choice of sizes, and times.
@@ -285,6 +293,23 @@ def test_12_1_sixty_four_generations_of_a_party_are_known_and_no_more() -> None:
     assert len(known.known(1)) == 64
     with pytest.raises(TooLarge):
         known.add(replace(put, generation=Generation(65, HASH[:8])), claim=False, stored=True)
+
+
+def test_4_19_sixteen_more_generations_are_known_of_those_with_a_key_statement() -> None:
+    known = Generations(2, lambda _party, _generation: True, own=0)
+    put = PutGeneration(party=1, generation=Generation(0, ZERO), seed=HASH)
+    most = ROWS["MAX_GENERATIONS"] + ROWS["MAX_KEY_GENERATIONS"]
+    for counter in range(1, most + 1):
+        stated = b"statement" if counter > ROWS["MAX_GENERATIONS"] else b""
+        known.add(
+            replace(put, generation=Generation(counter, HASH[:8]), statement=stated), claim=False, stored=bool(stated)
+        )
+    assert len(known.known(1)) == most == 80
+    for statement in (b"", b"statement"):
+        with pytest.raises(TooLarge):
+            known.add(
+                replace(put, generation=Generation(most + 1, HASH[:8]), statement=statement), claim=False, stored=False
+            )
 
 
 @pytest.mark.parametrize("room", [1, 0])

@@ -4,9 +4,10 @@ import pytest
 
 from openline.kernel.crypto import Signer
 from openline.kernel.errors import Refused
-from openline.kernel.lane import Lane, SignedHead
+from openline.kernel.lane import Generation, Head, Lane, SignedHead, sign_head
 from openline.kernel.units import Instant
-from openline.protocol.records import LineRecord
+from openline.protocol.generations import MAX_COUNTERS
+from openline.protocol.records import LineRecord, PutGeneration
 from openline.station.line_papers import BEGIN, make_papers, read_papers
 from tests.sim.memory_store import MemoryStore
 from tests.spec import parties
@@ -75,3 +76,32 @@ def test_15_27_a_head_that_its_owner_did_not_sign_makes_them_refused() -> None:
     bravo.store = lying
     with pytest.raises(Refused):
         read_papers(papers(line))
+
+
+class Carried(MemoryStore):
+    """The store of a thief of the first lane key, who would rather have a counter in the papers that nothing is above."""
+
+    counter = MAX_COUNTERS
+
+    def generations(self) -> list[PutGeneration]:
+        nobody = Generation(self.counter, b"\xff" * 8)
+        return [PutGeneration(party=0, generation=nobody, seed=bytes(32)), *super().generations()]
+
+    def size(self, lane: Lane) -> int:
+        return 1 if lane.number == 0 else super().size(lane)
+
+    def last_head(self, lane: Lane) -> SignedHead | None:
+        if lane.number or not lane.generation.counter:
+            return super().last_head(lane)
+        return sign_head(parties.LANES[parties.TERMS.parties[0].name], Head(lane=lane, size=1, root=bytes(32)))
+
+
+def test_4_19_papers_with_a_counter_that_no_key_may_reach_are_refused() -> None:
+    line = Line()
+    carried = Carried(line.terms.line)
+    carried.restore(line.hosts[1].store.backup())
+    line.hosts[1].store = carried
+    assert read_papers(papers(line)).above(0) == MAX_COUNTERS
+    for carried.counter in (MAX_COUNTERS + 1, 2**32 - 1):
+        with pytest.raises(Refused):
+            read_papers(papers(line))

@@ -9,11 +9,14 @@ from openline.kernel.codec import encode
 from openline.kernel.envelope import handshake_key, seal_handshake
 from openline.kernel.errors import Conflict, Foreign, Refused
 from openline.kernel.keys import make_statement
-from openline.kernel.lane import GENERATION_ZERO, Generation
+from openline.kernel.lane import GENERATION_ZERO, Entry, Generation, Lane, extend, leaf_of, leaf_secret
+from openline.kernel.merkle import Peaks
+from openline.protocol.bodies import encode_body
 from openline.protocol.entries import Attachment, Cause, EpochEntry, GenerationEntry, Mode
 from openline.protocol.epochs import NO_ROOT, Handshake
 from openline.protocol.events import Arrived, Renew, Rotate, Stow
-from openline.protocol.frames import GenerationSeed
+from openline.protocol.frames import FullEntries, GenerationSeed
+from openline.protocol.generations import MAX_COUNTERS, MAX_GENERATIONS
 from openline.protocol.records import Mark, PutGeneration
 from openline.protocol.statements import decode_contradiction, encode_contradiction
 from openline.protocol.vouching import disputed
@@ -388,6 +391,75 @@ def test_11_12_what_a_party_does_not_vouch_for_is_disputed_and_changes_no_state(
     bravo.boot()
     assert disputed(bravo.engine.fold, 1, Generation(0, bytes(8)), index)
     assert both_agree(line)
+
+
+def stolen(line: Line, generation: Generation) -> None:
+    """A thief of the first party's lane key and epoch opens a generation at the second."""
+    alpha, seed = line.hosts[0], parties.secret(f"seed of {generation}")
+    lane = Lane(line.terms.line, 0, generation)
+    opened = Entry(
+        kind=encode(2),
+        time=encode(1),
+        ack=encode([]),
+        body=encode_body(GenerationEntry(heads=(), cause=Cause.RESTORED)),
+        secret=leaf_secret(seed, 0, 0),
+    )
+    signature = alpha.signer.ed25519(extend(lane, Peaks(), [opened]).head(lane).text())
+    alpha.lie(
+        1,
+        GenerationSeed(party=0, generation=generation, seed=seed, statement=b""),
+        FullEntries(lane=lane, first=0, items=((leaf_of(lane, 0, opened), opened),), signature=signature),
+    )
+
+
+def test_4_19_a_thief_of_a_lane_key_uses_up_no_counters_that_the_next_key_needs() -> None:
+    line = Line()
+    alpha, bravo = line.hosts
+    highest = Generation(MAX_COUNTERS, b"\xff" * 8)
+    for generation in (highest, Generation(MAX_COUNTERS + 1, bytes(8)), Generation(2**32 - 1, b"\xff" * 8)):
+        stolen(line, generation)
+    assert bravo.engine.book.named.held(0) == [GENERATION_ZERO, highest]
+    line.settle()
+    line.pass_time(5_000)
+    alpha.rotate("second key", MAX_COUNTERS + 1, cause=Cause.COMPROMISED)
+    line.settle()
+    alpha.say(message("under the second"))
+    line.settle()
+    assert not alpha.rejected()
+    assert bravo.texts(0) == ["under the second"]
+    stolen_later = Generation(2 * MAX_COUNTERS + 2, bytes(8))
+    alpha.lie(1, GenerationSeed(party=0, generation=stolen_later, seed=bytes(32), statement=b""))
+    assert stolen_later not in bravo.engine.book.generations(0)
+    assert both_agree(line)
+
+
+def test_4_19_nobody_opens_a_generation_that_the_others_would_not_take() -> None:
+    """The station that is shown the highest counter of its key goes on where it is, and says that there is no room."""
+    line = Line()
+    alpha, bravo = line.hosts
+    stolen(line, Generation(MAX_COUNTERS, b"\xff" * 8))
+    alpha.give(Renew(1))
+    line.settle()
+    line.pass_time(5_000)
+    assert alpha.noticed("generations-exhausted")
+    assert {generation.counter for generation in bravo.engine.book.generations(0)} == {0, MAX_COUNTERS}
+
+
+def test_4_19_a_thief_of_a_lane_key_leaves_room_for_the_next_key() -> None:
+    line = Line()
+    alpha, bravo = line.hosts
+    for counter in range(1, MAX_GENERATIONS + 2):
+        stolen(line, Generation(counter, b"stolen--"))
+    assert len(bravo.engine.book.named.held(0)) == MAX_GENERATIONS
+    alpha.give(Renew(1))
+    line.settle(rounds=5_000)
+    line.pass_time(10_000)
+    alpha.rotate("second key", cause=Cause.COMPROMISED)
+    line.settle()
+    alpha.say(message("under the second"))
+    line.settle()
+    assert not alpha.rejected()
+    assert bravo.texts(0) == ["under the second"]
 
 
 def test_3_19_a_root_key_is_never_replaced_on_a_line() -> None:

@@ -15,6 +15,10 @@ from openline.protocol.records import PutGeneration
 
 MAX_GENERATIONS = 64
 """Generations of one party: a restore a week for a year; then terms for a new line are due."""
+MAX_KEY_GENERATIONS = 16
+"""So many more come in with a key statement, which no thief of a lane key can make: room for the key that replaces it."""
+MAX_COUNTERS = 65_536
+"""How far a counter may stand above that from which its key signs: a thief of the key leaves counters to its successor."""
 MAX_CLAIMS = 8
 """Of these, how many may rest on another member's word alone: more than one restore on the way is rare. One's own
 may all do so, as a rebuilt station knows none; they move no counter before their own signature has been seen."""
@@ -41,7 +45,10 @@ class Generations:
             if claim and place not in self._claims:
                 raise Conflict("the party itself has said otherwise")
         else:
-            gone = self._make_room(put.party, claim=claim)
+            most = MAX_GENERATIONS + (MAX_KEY_GENERATIONS if put.statement else 0)
+            if put.party == self._own:  # of one's own all that the others know, beside those they do not
+                most = 2 * (MAX_GENERATIONS + MAX_KEY_GENERATIONS)
+            gone = self._make_room(put.party, most, claim=claim)
             self._known[put.party] = sorted([*self._known[put.party], put.generation])
         self._puts[place] = put
         self._claims.pop(place, None)
@@ -51,12 +58,12 @@ class Generations:
             self._stored.add(place)
         return gone
 
-    def _make_room(self, party: int, *, claim: bool) -> list[Generation]:
+    def _make_room(self, party: int, most: int, *, claim: bool) -> list[Generation]:
         claims = [generation for of, generation in self._claims if of == party and not self._held(of, generation)]
         if claim and len(claims) >= MAX_CLAIMS and party != self._own:
             return self._forget(party, claims[0])
         known = self._known[party]
-        if len(known) < MAX_GENERATIONS:
+        if len(known) < most:
             return []
         empty = [generation for generation in known if not self._held(party, generation)]
         if not (claims or (empty and not claim)):
@@ -68,6 +75,11 @@ class Generations:
         del self._puts[party, generation]
         self._claims.pop((party, generation), None)
         return [generation]
+
+    def check_room(self, party: int) -> None:
+        """Raise TooLarge if no other member would take one more generation of that party without a key statement."""
+        if len(self.held(party)) >= MAX_GENERATIONS:
+            raise TooLarge("too many generations")
 
     def open_to(self, put: PutGeneration, said_by: int) -> bool:
         """Whether a known generation may still become this, on the word of that party (spec 7.15)."""

@@ -10,7 +10,7 @@ Spec: spec/04-lanes.md, spec/07-delivery.md.
 from collections.abc import Sequence
 
 from openline.kernel.crypto import Signer, Verifier
-from openline.kernel.errors import Conflict, Foreign, Forged, Malformed, Refused, Unknown
+from openline.kernel.errors import Conflict, Foreign, Forged, Malformed, Refused, TooLarge, Unknown
 from openline.kernel.keys import Keyring, read_statement
 from openline.kernel.lane import (
     GENERATION_ZERO,
@@ -33,7 +33,7 @@ from openline.protocol.bodies import decode_body
 from openline.protocol.entries import AnyEntry, Kind
 from openline.protocol.fields import decode_kind, decode_time, encode_kind, encode_time
 from openline.protocol.frames import Entries, FullAck, FullEntries, WireAck
-from openline.protocol.generations import Generations
+from openline.protocol.generations import MAX_COUNTERS, Generations
 from openline.protocol.lane_state import ROOTS, LaneState
 from openline.protocol.records import EntryRow, LineReader, PutGeneration
 
@@ -82,6 +82,8 @@ class LaneBook:
             after = [g for g in self.named.held(known.party) if ring.since(g) < known.generation <= g]
             if not stored and any(_differ(ring.lane(g), lane_key) for g in after):
                 raise Conflict("a key for a generation that is known under another")
+        elif not stored:
+            self.check_counter(known.party, known.generation)
         gone = [
             (number, generation)
             for generation in self.named.add(known, claim=claim, stored=stored)
@@ -93,6 +95,11 @@ class LaneBook:
         if lane_key is not None:
             ring.rotate(known.generation, lane_key)
         return gone
+
+    def check_counter(self, party: int, generation: Generation) -> None:
+        """Raise TooLarge if it is too far above the generation from which its key signs (spec 4.19)."""
+        if generation.counter > self.rings[party].since(generation).counter + MAX_COUNTERS:
+            raise TooLarge("a counter too far above that from which its key signs")
 
     def _holds(self, party: int, generation: Generation) -> bool:
         return any(self.state(self.lane(2 * party + low, generation)).size for low in (0, 1))

@@ -129,6 +129,8 @@ class Succession:
         book = self._book
         counter = max([above, *(generation.counter for generation in book.named.held(book.party))]) + 1
         successor = Generation(min(counter, MAX_GENERATION), self._entropy(8))
+        book.named.check_room(book.party)
+        book.check_counter(book.party, successor)
         self._learn(successor)
         self._open(successor, cause, now)
         self._gathering.notice("restored", book.party, successor.counter)
