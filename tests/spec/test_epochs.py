@@ -10,7 +10,7 @@ from openline.kernel.envelope import handshake_key, is_handshake, open_handshake
 from openline.kernel.errors import Refused
 from openline.kernel.units import BUCKETS, Instant
 from openline.protocol.entries import EpochEntry, Mode
-from openline.protocol.epochs import NO_ROOT, Handshake, Stage
+from openline.protocol.epochs import FREE_JUMP, MAX_JUMP, NO_ROOT, Handshake, Stage
 from openline.protocol.events import Arrived, Renew, Tick, Transmit
 from tests.spec import parties
 from tests.spec.line import Host, Line, message
@@ -300,12 +300,43 @@ def test_10_18_a_no_moves_the_attempt_number_in_bounded_steps() -> None:
     a, _ = pair()
     a.start([], 0, NO_ROOT, entropy)
     a.receive(encode([24, 1, 2**32 - 1, 1]), BRAVO_KEY, [], {}, entropy, yields=False)
-    assert a.attempt <= 2**17
+    assert a.attempt <= 2 * MAX_JUMP
+
+
+def test_10_18_who_has_the_pairing_secret_alone_uses_no_attempt_numbers_up() -> None:
+    """Somebody in the middle answers every init by a `no` of its own that names the highest number there is."""
+    line = Line(opened=False)
+    line.link_all()
+    began, alpha, said = line.steady, line.hosts[0], 0
+    while line.steady < began + 600_000:
+        for sender, frame, _ in calls(line):
+            if sender == 0 and frame[0] == 20:
+                said += 1
+                give_handshake(line, 1, 0, [24, frame[1], 2**32 - 1, 1])
+        line.under_way.clear()
+        line.steady += 500
+        alpha.give(Tick())
+    assert 4 < said <= 4 + 6 + 10
+    assert alpha.engine.peers[1].handshake.attempt < 2**20
+
+
+def test_10_17_who_has_the_keys_of_a_station_uses_up_no_attempt_numbers_by_inits() -> None:
+    """One far above is answered by a `no`, of which few pass; each of those lets one init come nearer."""
+    a, b = pair()
+    refused = 0
+    for _ in range(40):
+        a.attempt = max(a.attempt, b.attempt + MAX_JUMP - 1)
+        said = b.receive(a.start([], 0, NO_ROOT, entropy).messages[0], ALPHA_KEY, [], {}, entropy, yields=True)
+        refused += said.refused
+        assert said.refused or said.answered
+        a.abandon()
+    assert refused >= 20
+    assert b.attempt <= MAX_JUMP * refused + FREE_JUMP * 20
 
 
 def test_10_18_who_is_truly_far_ahead_is_followed() -> None:
     """A station that lost its numbers and one that did not find each other, whoever begins."""
-    for behind, ahead in ((0, 300_000), (300_000, 0)):
+    for behind, ahead in ((0, 50_000), (50_000, 0)):
         a, _ = pair(behind)
         _, b = pair(ahead)
         for _ in range(20):

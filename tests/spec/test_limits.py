@@ -128,6 +128,8 @@ COUNTS = {
     "SILENT_AFTER": bearer_state.SILENT_AFTER,
     "UNKNOWN_ENVELOPES": engine.MAX_UNKNOWN,
     "RENEW_ENVELOPES": rekeying.RENEW_ENVELOPES,
+    "MAX_JUMP": epochs.MAX_JUMP,
+    "FREE_JUMP": epochs.FREE_JUMP,
     "MAX_SIGNALS": call_rooms.MAX_SIGNALS,
     "SIGNALS_PER_HOUR": call_rooms.SIGNALS_PER_HOUR,
     "MAX_CANDIDATES": descriptions.MAX_CANDIDATES,

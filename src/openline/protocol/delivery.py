@@ -96,8 +96,9 @@ class Peer:
         self.base_ok = True
         self.streams, self.handshake_streams = Streams(), Streams()
         """Apart, as handshake envelopes can be replayed by anybody: that must not push out what an epoch carries."""
-        self.refuse_after = self.answer_after = self.rescue_at = 0
-        """Before the first two no further `no`, and no answer to a new init; when it last said that it has lost its keys."""
+        self.refuse_after = self.answer_after = self.rescue_at = self.refusals = 0
+        """Before the first two no further `no`, and no answer to a new init; when it last said that it has lost its keys; how
+        often it said `no` since an epoch was opened."""
         self.parts: deque[Part] = deque()
         self.unheard: set[tuple[int, Generation]] = set()
         """Lanes of which it acknowledged more than was held here then: to be looked at again when they have grown."""

@@ -39,9 +39,11 @@ from openline.protocol.entries import MAX_STATEMENT
 
 INIT, REPLY, FINISH, CONFIRM, NO = 20, 21, 22, 23, 24
 MAX_ATTEMPT = 2**32 - 1
-MAX_JUMP = 2**16
-"""How far one message may move the attempt number: a century of daily renewals. A `no` that names the last number there is
-would otherwise end all handshakes; whoever truly is further ahead is followed in a few steps."""
+MAX_JUMP = 4_096
+"""How far one `no` moves the attempt number: eleven years of daily renewals. One that names the last number there is would
+otherwise end all handshakes; whoever truly is further ahead is followed in a few steps."""
+FREE_JUMP = 64
+"""How far above the highest one known an init is answered at once; beyond, a `no` first, of which few pass (spec 10.17)."""
 RESEND_MS = (1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000)
 """When the last message is sent again: doubling to a minute, which a 300 bit/s link can still carry."""
 PATIENCE = 4
@@ -102,7 +104,7 @@ class Handshake:
         self.stage = Stage.IDLE
         self._completed = attempt
         self._tried = 0
-        self._reach = MAX_JUMP
+        self._reach = FREE_JUMP
         self._last: bytes = b""
         self._confirm: tuple[int, bytes] = (0, b"")
         self._init = self._reply = self._root = b""
@@ -249,7 +251,7 @@ class Handshake:
         context = EpochContext(line=self._line, attempt=attempt, initiator=self._peer, responder=self._own)
         heard = digest(message)
         sealed = seal_share(context, heard, offer, share)  # raises for a bad offer, before anything has changed
-        self.attempt, self._init, self._base = attempt, message, base
+        self.attempt, self._init, self._base, self._reach = attempt, message, base, FREE_JUMP
         self._base_root = roots[base] if base else NO_ROOT
         self._seed, self._share = seed, share
         named: list[Value] = [
@@ -306,7 +308,7 @@ class Handshake:
 
     def _open(self, root: bytes, transcript: bytes, messages: tuple[bytes, ...], *, initiator: bool) -> Said:
         opened = Opened(attempt=self.attempt, root=root, base=self._base, transcript=transcript, initiator=initiator)
-        self._completed, self._reach = self.attempt, MAX_JUMP
+        self._completed, self._reach = self.attempt, FREE_JUMP
         self.abandon()
         return Said(messages=messages, opened=opened)
 

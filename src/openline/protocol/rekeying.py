@@ -16,7 +16,7 @@ from openline.kernel.lane import Head
 from openline.kernel.units import BUCKETS, MAX_SEQ, Entropy
 from openline.protocol.delivery import OVERLAP_MS, Peer
 from openline.protocol.entries import EpochEntry, Mode
-from openline.protocol.epochs import NO_ROOT, Opened, Said, Stage, shown_statement
+from openline.protocol.epochs import NO_ROOT, RESEND_MS, Opened, Said, Stage, shown_statement
 from openline.protocol.events import Noticed, Now, Output, Transmit
 from openline.protocol.fragments import cut
 from openline.protocol.frames import FRAGMENT, Fragment, Last, frame_value, read_frames
@@ -208,7 +208,9 @@ class Rekeying:
         outputs: list[Output] = [*self._seal(peer, said.messages, now)]
         if was is Stage.CALLING and peer.handshake.stage is Stage.IDLE:
             peer.base_ok = not peer.handshake.base_refused
-            self._call_at(peer, now.steady)
+            peer.refusals += 1  # unsigned: who has no more than the pairing secret uses no numbers up (spec 10.18)
+            pause = RESEND_MS[min(peer.refusals - NO_AT_ONCE, len(RESEND_MS)) - 1] if peer.refusals > NO_AT_ONCE else 0
+            peer.handshake_due = now.steady + pause
         elif said.answered and peer.handshake_due is not None:
             # The caller repeats; we call only if it falls silent.
             peer.handshake_due = now.steady + peer.pace.long_patience(10 * FIRST_MS, now.steady)
@@ -243,6 +245,7 @@ class Rekeying:
     def _opened(self, peer: Peer, opened: Opened, said: Said, now: Now) -> Opening:
         mode = Mode.RENEWAL if opened.base else Mode.RESCUE if peer.party in self._known else Mode.FIRST
         self._known.add(peer.party)
+        peer.refusals = 0
         old = peer.epoch.attempt if peer.epoch else None
         left = peer.switch(Epoch.begin(opened, self._book.party, peer.party, now), now.steady)
         if peer.secrets.served():
