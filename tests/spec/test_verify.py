@@ -27,7 +27,7 @@ from openline.kernel.errors import Malformed
 from openline.kernel.lane import GENERATION_ZERO, Fork, Generation, Head, leaf_of, note, sign_head
 from openline.kernel.merkle import inclusion_proof, leaf_hash
 from openline.protocol.acknowledgements import AckItem, encode_ack
-from openline.protocol.entries import Ack, Cause, GenerationEntry, TermsEntry
+from openline.protocol.entries import Ack, AnyEntry, Cause, GenerationEntry, TermsEntry
 from openline.protocol.fields import NamedHead
 from openline.protocol.forks import encode_fork
 from tests.e2e.cli_rig import type_
@@ -216,28 +216,50 @@ def test_14_11_a_cut_end_is_told_if_another_party_acknowledged_it(tmp_path: Path
     assert verify(tmp_path / "whole").gaps == ()
 
 
-def lie(line: LineUnderTest, ack: bytes, tmp_path: Path) -> Problem:
+def lie(line: LineUnderTest, ack: bytes, tmp_path: Path) -> Verdict:
     """What is found if party 1 signs that acknowledgement."""
     line.write(3, ONE, ack=ack)
     write(line, tmp_path / "lie")
-    return broken(tmp_path / "lie")
+    return verify(tmp_path / "lie")
 
 
-def test_14_8_an_acknowledgement_of_another_history_breaks_it(tmp_path: Path) -> None:
+def contradicted(verdict: Verdict) -> str:
+    """The one contradiction of a verdict that must have one."""
+    assert verdict.outcome is Outcome.CONTRADICTED
+    assert not verdict.ok
+    assert not verdict.problems
+    assert verdict.lines()[0].startswith("CONTRADICTED")
+    (found,) = verdict.contradictions
+    assert any(line.startswith("AGAINST") and found in line for line in verdict.lines())
+    return found
+
+
+def test_14_16_an_acknowledgement_of_another_history_contradicts_it_and_breaks_nothing(tmp_path: Path) -> None:
+    """Either its owner showed two, or the author signed what it never held: no lie of one party makes this nobody's word."""
     line = talk(LineUnderTest())
     items = [AckItem(lane=n, generation=GENERATION_ZERO, size=7, root=line.head(n).root) for n in (0, 1)]
     blind = replace(items[1], root=digest(b"never seen"))
-    problem = lie(line, encode_ack([items[0], blind]), tmp_path)
-    assert problem == Problem(file="lanes/3.0/opened.jsonl", reason="entry 7: acknowledges another history of a lane")
+    verdict = lie(line, encode_ack([items[0], blind]), tmp_path)
+    alpha, bravo = (station.card for station in line.stations)
+    assert contradicted(verdict) == f"{bravo.name} signed another history of {alpha.name}'s lane 1.0, at size 7"
+    assert not verdict.identity_proved
+    known = verify(tmp_path / "lie", {alpha.fingerprint})
+    assert known.identity_proved
+    assert known.outcome is Outcome.CONTRADICTED
+    assert (bravo.name, 7) in next(lane for lane in known.lanes if lane.number == 1).held_by
 
 
 @pytest.mark.parametrize("keep", [0, 1])
-def test_14_8_an_acknowledgement_that_goes_back_breaks_it(tmp_path: Path, keep: int) -> None:
+def test_14_16_an_acknowledgement_that_goes_back_is_a_fault_of_its_author(tmp_path: Path, keep: int) -> None:
     line = talk(LineUnderTest())
     old = line.store.heads(line.lane(1), 2, 1)[0].head
     items = [AckItem(lane=0, generation=GENERATION_ZERO, size=7, root=line.head(0).root)]
     items += [AckItem(lane=1, generation=GENERATION_ZERO, size=old.size, root=old.root)][:keep]
-    assert "goes back" in lie(line, encode_ack(items), tmp_path).reason
+    verdict = lie(line, encode_ack(items), tmp_path)
+    assert verdict.ok
+    (fault,) = verdict.faults
+    assert fault.endswith("lane 3.0, entry 7: the acknowledgement goes back behind an earlier one")
+    assert any(line.startswith("FAULT") for line in verdict.lines())
 
 
 def test_14_8_an_acknowledgement_out_of_form_is_a_refused_entry_and_breaks_nothing(tmp_path: Path) -> None:
@@ -251,29 +273,42 @@ def test_14_8_an_acknowledgement_out_of_form_is_a_refused_entry_and_breaks_nothi
     assert [lane.refused for lane in verdict.lanes] == [0, 0, 0, 2]
 
 
-def test_14_8_a_lane_opens_with_the_terms_of_the_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "number, said, kind, what",
+    [
+        (1, ONE, 16, "does not open with the terms of the line"),
+        (3, TermsEntry(b"other terms"), 1, "does not open with the terms of the line"),
+        (3, ONE, 1, "opens with an entry that is refused"),
+    ],
+)
+def test_14_16_a_lane_that_opens_with_anything_else_than_the_terms_is_a_fault_of_its_owner(
+    tmp_path: Path, number: int, said: AnyEntry, kind: int, what: str
+) -> None:
     line = talk(LineUnderTest(), 0)
-    for number, said in ((1, ONE), (3, TermsEntry(b"other terms"))):
-        state = line.store.copy()
-        lane = line.lane(number)
-        del state.rows[lane], state.heads[lane]
-        kept, peaks = line.store.copy(), line.peaks.pop(lane)
-        line.store.restore(state)
-        line.write(number, said)
-        write(line, tmp_path / str(number))
-        assert broken(tmp_path / str(number)).reason == "entry 0: the lane does not open with the terms of the line"
-        line.store.restore(kept)
-        line.peaks[lane] = peaks
+    state, lane = line.store.copy(), line.lane(number)
+    del state.rows[lane], state.heads[lane], line.peaks[lane]
+    line.store.restore(state)
+    line.append(number, [replace(line.entry(number, 0, said), kind=encode(kind))])
+    write(line, tmp_path / "out")
+    verdict = verify(tmp_path / "out")
+    assert not verdict.problems
+    assert verdict.faults == (f"{line.stations[number // 2].card.name}, lane {number}.0, entry 0: the lane {what}",)
 
 
 @pytest.mark.parametrize("lane, size", [(1, 3), (3, 3)])
-def test_14_8_a_generation_follows_the_history_that_is_here(tmp_path: Path, lane: int, size: int) -> None:
+def test_14_16_a_generation_follows_the_history_that_is_here(tmp_path: Path, lane: int, size: int) -> None:
     line = talk(LineUnderTest())
     line.succeed(1)
     wrong = NamedHead(lane=lane, generation=GENERATION_ZERO, size=size, root=digest(b"another"))
     line.write(3, GenerationEntry(heads=(wrong,), cause=Cause.RESTORED))
     write(line, tmp_path / "out")
-    assert broken(tmp_path / "out").file == f"lanes/3.{NEXT}/opened.jsonl"
+    verdict = verify(tmp_path / "out")
+    bravo = line.stations[1].card.name
+    if lane == 3:
+        assert contradicted(verdict) == f"{bravo} signed another history of {bravo}'s lane 3.0, at size 3"
+    else:
+        reason = "entry 0: a generation that follows a lane which is not its own"
+        assert verdict.faults == (f"{bravo}, lane 3.{NEXT}, {reason}",)
 
 
 def test_14_8_later_generations_verify_and_must_open_as_such(
@@ -284,7 +319,8 @@ def test_14_8_later_generations_verify_and_must_open_as_such(
     other.succeed(1)
     other.write(3, ONE)
     write(other, tmp_path / "out")
-    assert broken(tmp_path / "out").reason == "entry 0: a later generation does not open as one"
+    (fault,) = verify(tmp_path / "out").faults
+    assert fault.endswith("entry 0: a later generation does not open as one")
 
 
 def test_acknowledgements_are_compared_across_the_runs_that_processes_take(tmp_path: Path) -> None:
@@ -295,7 +331,8 @@ def test_acknowledgements_are_compared_across_the_runs_that_processes_take(tmp_p
     assert verify(tmp_path / "fine").ok
     old = line.store.heads(line.lane(1), 0, 1)[0].head
     back = encode_ack([AckItem(lane=1, generation=GENERATION_ZERO, size=old.size, root=old.root)])
-    assert "goes back" in lie(line, back, tmp_path).reason
+    (fault,) = lie(line, back, tmp_path).faults
+    assert fault.endswith(f"entry {ENTRIES_A_TASK}: the acknowledgement goes back behind an earlier one")
 
 
 def test_other_processes_find_what_one_finds(line: LineUnderTest, copy: Path) -> None:
@@ -429,7 +466,7 @@ def test_14_8_who_acknowledged_the_other_history_of_a_proved_fork_breaks_nothing
         5, ONE, ack=encode_ack([*held, AckItem(lane=3, generation=GENERATION_ZERO, size=3, root=other.head.root)])
     )
     write(line, tmp_path / "unexplained")
-    assert broken(tmp_path / "unexplained").file == "lanes/5.0/opened.jsonl"
+    assert "lane" in contradicted(verify(tmp_path / "unexplained"))
     left, right = sorted((real, other), key=lambda signed: signed.head.root)
     line.fork(3, encode_fork(Fork(left=left, right=right)))
     write(line, tmp_path / "explained")
@@ -622,4 +659,4 @@ def test_4_18_what_is_said_of_ended_generations_is_checked_as_the_field_is(tmp_p
             (lane,) = (each for each in verify(folder).lanes if (each.number, each.generation) == (1, "0"))
             assert dict(lane.held_by)[line.stations[1].card.name] == head.size
         else:
-            assert broken(folder).reason.endswith("acknowledges another history of a lane")
+            assert contradicted(verify(folder)).endswith(f"lane 1.0, at size {head.size}")

@@ -10,7 +10,7 @@ from openline.archive.files import read_file
 from openline.archive.layout import LaneSize
 from openline.archive.tiles import TileTree
 from openline.kernel.codec import encode
-from openline.kernel.errors import Forged, Refused
+from openline.kernel.errors import Refused
 from openline.kernel.lane import Entry, Generation
 from openline.protocol.acknowledgements import AckItem, decode_ack
 from openline.protocol.bodies import decode_body
@@ -57,6 +57,13 @@ def regressed(author: int, before: Vector, after: Vector) -> bool:
     return False
 
 
+def joined(before: Vector | None, after: Vector | None) -> Vector | None:
+    """The most that two vectors of one author acknowledged: what goes back is not counted (spec 7.16)."""
+    if before is None or after is None:
+        return before or after
+    return before | {number: max(said, before.get(number, said)) for number, said in after.items()}
+
+
 def _ended(entry: Entry) -> tuple[AckItem, ...]:
     """What a pure acknowledgement says of ended generations (spec 4.18); nothing if it is malformed, as it was refused."""
     if entry.kind != _ACK or entry.body == _BARE:
@@ -83,13 +90,19 @@ class AckWalk:
         self.held: dict[Key, int] = {}
         self.beyond: dict[Key, int] = {}
         self.refusals: dict[Key, int] = {}
+        self.contradicts: dict[Key, int] = {}
+        """Lanes of which the author signed another history than stands here, and at which size first."""
+        self.went_back = False
+        """Whether some acknowledgement said less than one before it: the first such one is told."""
 
-    def see(self, entry: Entry) -> None:
-        """Take the next opened entry. Raises Forged if it names another history, or says less than before."""
+    def see(self, entry: Entry) -> bool:
+        """Take the next opened entry; whether it is the first that says less than one before it (spec 4.16)."""
+        told = self.went_back
         self._see_field(entry)
         for item in _ended(entry):
             if item.lane // 2 != self._lane.party and item.lane // 2 < self._archive.parties:
                 self._check(item)
+        return self.went_back and not told
 
     def _see_field(self, entry: Entry) -> None:
         if entry.ack == self._raw:
@@ -105,10 +118,10 @@ class AckWalk:
             return
         vector = {item.lane: (item.generation, item.size) for item in items}
         if self.last is not None and regressed(self._lane.party, self.last, vector):
-            raise Forged("the acknowledgement goes back behind an earlier one")
+            self.went_back = True
         if self.first is None:
             self.first = vector
-        self.last = {**(self.last or {}), **vector}
+        self.last = joined(self.last, vector)
         for item in items:
             self._check(item)
 
@@ -137,7 +150,7 @@ class AckWalk:
             return
         if self._tree(lane).root(item.size) != item.root:
             if key not in self._archive.forked:
-                raise Forged("acknowledges another history of a lane")
+                self.contradicts.setdefault(key, item.size)
             return
         self._checked[key] = item
         self.held[key] = max(item.size, self.held.get(key, 0))

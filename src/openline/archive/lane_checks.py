@@ -28,6 +28,7 @@ from openline.protocol.fields import decode_kind
 
 TILES_A_TASK = 32
 ENTRIES_A_TASK = 8_192
+WENT_BACK = "the acknowledgement goes back behind an earlier one"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +173,8 @@ class EntryResult:
     """What a run of entries said, for the runs beside it and for the verdict."""
 
     key: tuple[int, Generation]
+    first: int
+    """The index at which the run begins."""
     opened: int
     unopened: int
     malformed: int
@@ -182,6 +185,9 @@ class EntryResult:
     held: dict[tuple[int, Generation], int]
     beyond: dict[tuple[int, Generation], int]
     refusals: dict[tuple[int, Generation], int]
+    contradicts: dict[tuple[int, Generation], int]
+    faults: tuple[tuple[int, str], ...]
+    """Entries by which their author breaks a rule that its signature does not depend on, each with the rule."""
     problems: tuple[Problem, ...]
 
 
@@ -193,6 +199,7 @@ def check_entries(task: EntryTask) -> EntryResult:
     name, index = f"{size.folder}/{OPENED}", task.first
     opened = unopened = 0
     problems: list[Problem] = []
+    faults: list[tuple[int, str]] = []
     try:
         entries = opened_entries(archive.root, size, task.first, task.offset)
         leaves = _leaves(archive.root, size, lane, task.first)
@@ -205,14 +212,16 @@ def check_entries(task: EntryTask) -> EntryResult:
             if not opens(commitments_of(lane, index, leaf), entry):
                 raise Forged("the fields do not open the leaf")
             opened += 1
-            if index == 0:
-                _check_opening(archive, size, entry)
-            walk.see(entry)
+            if index == 0 and (fault := _opening_fault(archive, size, entry, walk)):
+                faults.append((0, fault))
+            if walk.see(entry):
+                faults.append((index, WENT_BACK))
     except Refused as refusal:
         problems.append(Problem(file=name, reason=f"entry {index}: {refusal}"))
     return EntryResult(
-        key=size.key, opened=opened, unopened=unopened, malformed=walk.malformed, before=walk.first, after=walk.last,
-        held=walk.held, beyond=walk.beyond, refusals=walk.refusals, problems=tuple(problems),
+        key=size.key, first=task.first, opened=opened, unopened=unopened, malformed=walk.malformed, before=walk.first, after=walk.last,
+        held=walk.held, beyond=walk.beyond, refusals=walk.refusals, contradicts=walk.contradicts,
+        faults=tuple(faults), problems=tuple(problems),
     )  # fmt: skip
 
 
@@ -223,24 +232,32 @@ def _leaves(root: Path, size: LaneSize, lane: Lane, first: int) -> Iterator[byte
         yield from cut_bundle(data, width)
 
 
-def _check_opening(archive: Archive, lane: LaneSize, entry: Entry) -> None:
-    """Entry 0 says which line, or which generation of what, this lane is. Raises Forged or Malformed."""
-    said = decode_body(decode_kind(entry.kind), entry.body)
+def _opening_fault(archive: Archive, lane: LaneSize, entry: Entry, walk: AckWalk) -> str:
+    """What is wrong with entry 0, which says which line, or which generation of what, this lane is; empty if nothing.
+
+    It is its author's fault alone: every member takes such a lane (spec 6.24, 7.7), and its signatures stand.
+    A head that it names of another history is a contradiction, as in an acknowledgement.
+    """
+    try:
+        said = decode_body(decode_kind(entry.kind), entry.body)
+    except Refused:
+        return "the lane opens with an entry that is refused"
     if lane.generation == GENERATION_ZERO:
         if not isinstance(said, TermsEntry) or said.terms != archive.terms:
-            raise Forged("the lane does not open with the terms of the line")
-        return
+            return "the lane does not open with the terms of the line"
+        return ""
     if not isinstance(said, GenerationEntry):
-        raise Forged("a later generation does not open as one")
+        return "a later generation does not open as one"
     stated = {(party, generation): raw for party, generation, raw in archive.statements}
     if said.statement != stated.get((lane.party, lane.generation), b""):
-        raise Forged("the key statement is not the one the generation opens with")
+        return "the key statement is not the one the generation opens with"
     here = {known.key: known for known in archive.lanes}
     for head in said.heads:
         if head.lane // 2 != lane.party or head.generation >= lane.generation:
-            raise Forged("a generation that follows a lane which is not its own")
+            return "a generation that follows a lane which is not its own"
         known = here.get((head.lane, head.generation))
         if known is None or head.size > known.size or head.size == 0 or known.key in archive.forked:
             continue
         if lane_tree(archive.root, known).root(head.size) != head.root:
-            raise Forged("a generation that follows another history")
+            walk.contradicts.setdefault(known.key, head.size)
+    return ""

@@ -6,10 +6,11 @@ Spec: spec/14-export.md (14.8).
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from openline.archive.acks import Vector, lane_tree, regressed
+from openline.archive.acks import Vector, joined, lane_tree, regressed
 from openline.archive.lane_checks import (
     ENTRIES_A_TASK,
     TILES_A_TASK,
+    WENT_BACK,
     Archive,
     EntryResult,
     EntryTask,
@@ -55,6 +56,9 @@ class LaneStages:
         self._refused: dict[Key, int] = {}
         self._offsets: dict[Key, tuple[int, ...]] = {}
         self.problems: list[Problem] = []
+        self._faults: dict[Key, list[tuple[int, str]]] = {lane.key: [] for lane in archive.lanes}
+        self._contradicts: dict[tuple[int, Key], int] = {}
+        """(party, lane of another) -> the first size of which that party signed another history."""
 
     def run(self, milestones: Mapping[Key, tuple[int, bytes]]) -> None:
         """All stages."""
@@ -150,14 +154,16 @@ class LaneStages:
     def _count(self, result: EntryResult) -> None:
         tally = self._tallies[result.key]
         self.problems += result.problems
-        author = result.key[0] // 2
+        author, faults = result.key[0] // 2, self._faults[result.key]
         if tally.last is not None and result.before is not None and regressed(author, tally.last, result.before):
-            name = f"lanes/{result.key[0]}.{result.key[1]}/{OPENED}"
-            self.problems.append(Problem(file=name, reason="an acknowledgement goes back behind an earlier one"))
+            faults.append((result.first, WENT_BACK))
         tally.opened += result.opened
         tally.unopened += result.unopened
         tally.malformed += result.malformed
-        tally.last = {**(tally.last or {}), **(result.after or {})} or None
+        tally.last = joined(tally.last, result.after)
+        faults += result.faults
+        for key, size in result.contradicts.items():
+            self._contradicts.setdefault((author, key), size)
         for mine, theirs in ((tally.held, result.held), (tally.beyond, result.beyond)):
             for key, size in theirs.items():
                 mine[key] = max(size, mine.get(key, 0))
@@ -181,6 +187,24 @@ class LaneStages:
                     f"{who} signed that it holds {size} entries of {whose}'s lane {number}.{generation}; here are {here}"
                 )
         return verdicts, tuple(dict.fromkeys(gaps))
+
+    def faults(self, name: Callable[[int], str]) -> tuple[str, ...]:
+        """What the parties' own entries break; the first of each rule and lane."""
+        found: list[str] = []
+        for (number, generation), faults in self._faults.items():
+            first = {reason: index for index, reason in reversed(faults)}
+            found += [
+                f"{name(number // 2)}, lane {number}.{generation}, entry {index}: {reason}"
+                for reason, index in first.items()
+            ]
+        return tuple(found)
+
+    def contradictions(self, name: Callable[[int], str]) -> tuple[str, ...]:
+        """Where a party signed that there is another history of a lane than the one its owner signed here."""
+        return tuple(
+            f"{name(author)} signed another history of {name(number // 2)}'s lane {number}.{generation}, at size {size}"
+            for (author, (number, generation)), size in self._contradicts.items()
+        )
 
     def _lane(self, lane: LaneSize, name: Callable[[int], str], both_to: int) -> LaneVerdict:
         held: dict[str, int] = {}

@@ -22,6 +22,7 @@ class Outcome(Enum):
     CONSISTENT = "consistent"
     BROKEN = "broken"
     FOREIGN = "foreign"
+    CONTRADICTED = "contradicted"
 
 
 def summary(outcome: Outcome, names: str) -> str:
@@ -33,6 +34,8 @@ def summary(outcome: Outcome, names: str) -> str:
             return "CONSISTENT, IDENTITY NOT PROVED"
         case Outcome.FOREIGN:
             return "FOREIGN: consistent, but an expected fingerprint is no party's"
+        case Outcome.CONTRADICTED:
+            return "CONTRADICTED: every signature checks, and a party signed another history of a lane than stands here"
         case Outcome.BROKEN:
             return "BROKEN: something does not check"
         case _:
@@ -98,6 +101,10 @@ class Verdict:
     """Forks that the parties' own signatures prove."""
     gaps: tuple[str, ...] = ()
     """What signed statements in the archive say exists and the archive does not have."""
+    contradictions: tuple[str, ...] = ()
+    """Where a party signed another history of a lane than its owner signed here: one of the two lies, or both are one."""
+    faults: tuple[str, ...] = ()
+    """Rules that a party's own entries break, to which nobody else's word is subject."""
     problems: tuple[Problem, ...] = field(default=())
     foreign: bool = False
     """Whether a fingerprint was expected that is no party's."""
@@ -109,8 +116,9 @@ class Verdict:
 
     @property
     def identity_proved(self) -> bool:
-        """Whether all checks, and every expected fingerprint is a party's, and one at least was expected."""
-        return self.outcome is Outcome.PROVED
+        """Whether all signatures check, and every expected fingerprint is a party's, and one at least was expected."""
+        sound = self.outcome in {Outcome.PROVED, Outcome.CONTRADICTED}
+        return sound and any(party.expected for party in self.parties)
 
     @property
     def outcome(self) -> Outcome:
@@ -119,6 +127,8 @@ class Verdict:
             return Outcome.BROKEN
         if self.foreign:
             return Outcome.FOREIGN
+        if self.contradictions:
+            return Outcome.CONTRADICTED
         return Outcome.PROVED if any(party.expected for party in self.parties) else Outcome.CONSISTENT
 
     def summary(self) -> str:
@@ -144,7 +154,9 @@ class Verdict:
             out += _lane_lines(lane)
         out += [f"FORK      {fork}" for fork in self.forks]
         out += [f"MISSING   {gap}" for gap in self.gaps]
-        if self.ok:
+        out += [f"AGAINST   {contradiction}" for contradiction in self.contradictions]
+        out += [f"FAULT     {fault}" for fault in self.faults]
+        if self.ok or self.outcome is Outcome.CONTRADICTED:
             out += ["", "Proved:", *(f"  {line}" for line in self.proved())]
             out += ["Not proved:", *(f"  {line}" for line in self.not_proved())]
         return out
@@ -158,8 +170,14 @@ class Verdict:
             "Every opened entry is the one its leaf commits to, at its place, on this line.",
             "Every acknowledgement names the history that stands here, and none goes back within its lane.",
         ]
+        if self.faults:
+            out[3] = (
+                "Every acknowledgement names the history that stands here. Faults of their authors are named above."
+            )
         if self.forks:
             out[3] = "Acknowledgements of lanes that were forked may name the other history; the others name this one."
+        if self.contradictions:
+            out[3] = "Acknowledgements name the history that stands here, but for those named above (AGAINST)."
         names = [party.name for party in self.parties if party.expected]
         if names:
             out.append(f"The lane keys of {', '.join(names)} are certified by the root keys that were expected.")
@@ -169,6 +187,10 @@ class Verdict:
         """What this verdict does not say."""
         strangers = [party.name for party in self.parties if not party.expected]
         out: list[str] = []
+        if self.contradictions:
+            out.append(
+                "Who is to be believed (AGAINST): the owner showed two histories, or the other signed what it never held."
+            )
         if strangers:
             out.append(f"Who {', '.join(strangers)} is: compare the fingerprint with one from elsewhere (--expect).")
         out += [
@@ -188,7 +210,7 @@ class Verdict:
         """The verdict as one JSON object."""
         whole = asdict(self)
         whole |= {"outcome": self.outcome.value, "ok": self.ok, "identity_proved": self.identity_proved}
-        if self.ok:
+        if self.ok or self.outcome is Outcome.CONTRADICTED:
             whole |= {"proved": self.proved(), "not_proved": self.not_proved()}
         return json.dumps(whole, ensure_ascii=False)
 

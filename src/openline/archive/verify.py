@@ -115,6 +115,8 @@ def _verdict(
         lanes=lanes,
         forks=tuple(fixed.forks),
         gaps=gaps,
+        contradictions=stages.contradictions(fixed.members.name),
+        faults=stages.faults(fixed.members.name),
         problems=tuple(stages.problems[:MOST_PROBLEMS]),
         foreign=not all(any(is_expected(one, wanted) for one in prints) for wanted in expected),
     )

@@ -144,7 +144,7 @@ def tell_verdict(out: Output, verdict: "Verdict | ProofVerdict") -> None:
 
     lines = [inert_line(line) for line in verdict.lines()]
     if lines:
-        lines[0] = out.paint(lines[0], "work" if verdict.identity_proved else "look" if verdict.ok else "act")
+        lines[0] = out.paint(lines[0], "act" if not verdict.ok else "work" if verdict.identity_proved else "look")
     out.answer(json.loads(verdict.to_json()), lines)
     if not verdict.ok:
         leave(Exit.NOT_VERIFIED)
