@@ -1,13 +1,26 @@
 """What stands inside envelopes: spec 8, and what a station makes of frames it should never have been sent."""
 
+from dataclasses import replace
+
 import pytest
 
 from openline.kernel.codec import Value, encode
 from openline.kernel.errors import Malformed, TooLarge
-from openline.kernel.lane import GENERATION_ZERO, Generation
+from openline.kernel.lane import GENERATION_ZERO, Generation, extend
 from openline.protocol.events import Renew
+from openline.protocol.fitting import LEAF_BYTES, MOST_HANDED_ON
 from openline.protocol.fragments import Streams
-from openline.protocol.frames import Cosignature, Fragment, GenerationSeed, HeadNote, Last, Want, decode_content
+from openline.protocol.frames import (
+    Cosignature,
+    Entries,
+    Fragment,
+    GenerationSeed,
+    HeadNote,
+    Last,
+    Want,
+    WireEntry,
+    decode_content,
+)
 from openline.protocol.under_way import WANT_ANSWER_MS
 from tests.spec import parties
 from tests.spec.line import Host, Line, message, watch
@@ -66,6 +79,39 @@ def test_7_24_a_member_hands_a_long_backlog_on_in_the_full_form() -> None:
     charlie = line.hosts[2]
     assert len([shown for shown in charlie.shown() if shown.lane.party == 0]) > 600
     assert not any(peer.suspected for host in line.hosts for peer in host.engine.peers.values())
+
+
+def burst(line: Line, count: int) -> Entries:
+    """Entries of an unknown kind of the first party, all under one signature, as the second one would expand them."""
+    alpha, book = line.hosts[0], line.hosts[1].engine.book
+    state = book.state(book.lane(1, GENERATION_ZERO))
+    items = (WireEntry(kind=200, delta=0, ack=None, body=b""),) * count
+    frame = Entries(lane=1, counter=0, first=state.size, items=items, signature=bytes(64))
+    head = extend(state.lane, state.peaks, book.opened(state, frame)).head(state.lane)
+    return replace(frame, signature=alpha.signer.ed25519(head.text()))
+
+
+def test_8_14_nobody_takes_more_under_one_signature_than_can_be_handed_on() -> None:
+    """Else one envelope of a hostile member keeps two others busy with frames that no one can join."""
+    for members, taken in ((3, False), (2, True)):
+        line = Line(members)
+        alpha, bravo = line.hosts[:2]
+        each = LEAF_BYTES + len(bravo.engine.book.state(bravo.engine.book.lane(1, GENERATION_ZERO)).last_ack)
+        before = bravo.store.size(alpha.engine.book.own(urgent=False).lane)
+        alpha.lie(1, burst(line, MOST_HANDED_ON // each + 1))
+        assert (bravo.store.size(alpha.engine.book.own(urgent=False).lane) > before) is taken
+        assert bool(bravo.noticed("frame-refused")) is not taken
+
+
+def test_8_14_what_is_taken_under_one_signature_is_handed_on() -> None:
+    line = Line(3)
+    alpha, bravo, charlie = line.hosts
+    lane = alpha.engine.book.own(urgent=False).lane
+    each = LEAF_BYTES + len(bravo.engine.book.state(lane).last_ack)
+    alpha.lie(1, burst(line, MOST_HANDED_ON // each))
+    line.settle(rounds=2_000)
+    line.pass_time(20_000)
+    assert charlie.store.size(lane) == bravo.store.size(lane) > MOST_HANDED_ON // each
 
 
 def test_8_2_a_short_acknowledgement_stands_for_the_root_that_the_receiver_knows() -> None:

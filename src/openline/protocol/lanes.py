@@ -32,6 +32,7 @@ from openline.protocol.acknowledgements import MAX_ENDED, NOTHING, AckItem, deco
 from openline.protocol.bodies import decode_body
 from openline.protocol.entries import AnyEntry, Kind
 from openline.protocol.fields import decode_kind, decode_time, encode_kind, encode_time
+from openline.protocol.fitting import check_handed_on
 from openline.protocol.frames import Entries, FullAck, FullEntries, WireAck
 from openline.protocol.generations import MAX_COUNTERS, Generations
 from openline.protocol.lane_state import ROOTS, LaneState
@@ -339,6 +340,8 @@ class LaneBook:
         Forged or Unknown, nothing changed: then the sender owes the full form.
         """
         entries = self.opened(state, frame)
+        if len(self.terms.parties) > 2:
+            check_handed_on(entries)
         extension = accept(state.lane, state.peaks, entries, frame.signature, self.owner(state.lane))
         bodies = [read_body(entry) for entry in entries]
         return state.grow(extension, entries, [body is None for body in bodies]), bodies

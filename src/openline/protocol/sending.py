@@ -14,12 +14,12 @@ from openline.kernel.codec import encode
 from openline.kernel.crypto import Signer
 from openline.kernel.errors import Unknown
 from openline.kernel.lane import Generation, Head, Lane, SignedHead, leaf_of
-from openline.kernel.units import MAX_VALUE, WINDOW, Entropy
+from openline.kernel.units import WINDOW, Entropy
 from openline.protocol.attachments import IN_TRIP
 from openline.protocol.delivery import Peer
 from openline.protocol.entries import Kind
 from openline.protocol.events import Link, Output
-from openline.protocol.fitting import MOST_ITEMS, costs, fitting, whole
+from openline.protocol.fitting import MOST_HANDED_ON, MOST_ITEMS, costs, fitting, whole
 from openline.protocol.frames import Entries, FullEntries, HeadNote, frame_value
 from openline.protocol.haste import travels_as
 from openline.protocol.introducing import generation_frame, introductions
@@ -43,8 +43,6 @@ CONTROL_ITEMS = 5 * 64 + 8
 """Items of the largest control frame, a `held` of 64 lane generations."""
 WANT_ITEMS = 16
 """Items of a want, and some to spare."""
-MOST_HANDED_ON = MAX_VALUE - 1_024
-"""Bytes of a frame in full that can be cut into fragments and joined again (spec 8.11)."""
 _ACK_KIND, _BARE = encode(int(Kind.ACK)), encode({})
 
 
