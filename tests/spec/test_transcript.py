@@ -11,7 +11,7 @@ from openline.kernel.codec import Value, encode
 from openline.kernel.errors import Bug, Malformed, Unknown
 from openline.kernel.lane import GENERATION_ZERO, Generation, Lane
 from openline.kernel.terms import Policy
-from openline.kernel.units import Instant
+from openline.kernel.units import MAX_ITEMS, Instant
 from openline.protocol import entries as k
 from openline.protocol.entries import AnyEntry, Precedence, Role, Step, fits, kind_of, lane_of
 from openline.protocol.facts import Adopted, Came, Mark, Marked, Standing, Superseded, Voided, standing_of
@@ -541,6 +541,16 @@ def test_6_63_a_damaged_or_foreign_snapshot_is_refused() -> None:
             restore(data[:length], LINE, 2, POLICY)
     with pytest.raises(Malformed):
         restore(data, bytes(32), 2, POLICY)
+
+
+def test_6_63_a_lane_of_thousands_of_unknown_kinds_leaves_a_state_that_is_read_again() -> None:
+    """Else one member makes the station of another fold its whole transcript at each start."""
+    world = World()
+    for kind in range(1_000, 1_000 + MAX_ITEMS):
+        world.write(1, k.Unknown(kind=kind, raw=b""))
+    fold = world.fold()
+    assert max(len(ledger.kinds) for ledger in fold.ledgers()) >= MAX_ITEMS
+    assert restore(snapshot(fold), LINE, 2, POLICY).digest() == fold.digest()
 
 
 def test_16_8_a_state_saved_by_another_version_of_the_fold_is_not_read() -> None:

@@ -66,7 +66,7 @@ from openline.protocol.fields import Ref
 from openline.protocol.ledgers import CLOCKED, REFUSED, SUPERSEDED, TAG, Ledger, status_of
 from openline.protocol.vouching import key_slot
 
-FOLD_VERSION = 5
+FOLD_VERSION = 6
 """Changes with anything that changes a state, its digest or its snapshot."""
 
 QUERY_ANSWERED = 1
