@@ -1,22 +1,26 @@
 """Adjacent versions: what a newer one may add, and what the first one wrote. Spec 16."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from openline.kernel.codec import decode, encode
+from openline.kernel.codec import Value, decode, encode
 from openline.kernel.errors import Malformed, Refused
 from openline.kernel.keys import Keyring, read_card
 from openline.kernel.lane import Entry, Head, Lane, SignedHead, leaf_of, parse_generation
 from openline.kernel.merkle import leaf_hash
 from openline.kernel.terms import Policy, parse_terms
 from openline.kernel.units import Instant
+from openline.protocol.acknowledgements import decode_ack
+from openline.protocol.bodies import decode_body
 from openline.protocol.entries import Unknown
 from openline.protocol.folding import load_fold
 from openline.protocol.frames import Entries, decode_content
 from openline.protocol.lanes import LaneBook
+from openline.protocol.pairing_messages import decode_message
 from openline.protocol.quotas import quotas_of
 from openline.protocol.records import Append, EntryRow, PutGeneration, PutHead
 from openline.protocol.transfers import Transfers
@@ -69,6 +73,41 @@ def test_16_4_unknown_members_of_the_policy_are_kept_and_signed() -> None:
     line.hosts[0].say(message("works"))
     line.settle()
     assert line.hosts[1].texts() == ["works"]
+
+
+def test_2_8_arrays_in_bodies_and_frames_grow_and_identities_do_not() -> None:
+    """And 2.9: what one implementation takes for longer and another refuses would part their states."""
+    ref: list[Value] = [0, 0, bytes(8), 0, bytes(32)]
+    protection: list[Value] = ["DTLS 1.3", "AES", "SRTP", 0, 1, 0]
+    seat: dict[int, Value] = {0: ref, 1: 5, 2: 0, 3: 0, 4: "W1"}
+    word: dict[int, Value] = {0: ref, 2: 0, 3: "W1"}
+    query: dict[int, Value] = {0: ref, 1: "what", 2: "en", 3: 0, 4: "W1", 6: "ab"}
+    entry: list[Value] = [3, 0, None, encode({})]
+    held: list[Value] = [0, 0, bytes(8), 1]
+    item: list[Value] = [2, 0, bytes(8), 1, bytes(32), []]
+    grown: list[Callable[[], object]] = [
+        lambda: decode_body(28, encode({**seat, 8: [*protection, *range(10)]})),
+        lambda: decode_body(32, encode({**word, 1: [[True, "so", 7]]})),
+        lambda: decode_content(bytes(32), encode([0, 0, [0, 0, 0, 0, [[*entry, 7]], bytes(64), 7]])),
+        lambda: decode_content(bytes(32), encode([0, 0, [5, [[*held, 7]], 7]])),
+        lambda: decode_content(bytes(32), encode([0, 0, [0, 0, 0, 0, [[3, 0, [item], b""]], bytes(64)]])),
+    ]
+    for take in grown:
+        take()
+    exact: list[Callable[[], object]] = [
+        lambda: decode_body(28, encode({**seat, 8: [*protection, *range(11)]})),
+        lambda: decode_body(22, encode({**query, 5: [0, 2, 7]})),
+        lambda: decode_body(23, encode({**query, 0: [*ref, 7]})),
+        lambda: decode_content(bytes(32), encode([0, 0, [0, 0, 0, 0, [[3, 0, [[*item, 7]], b""]], bytes(64)]])),
+        lambda: decode_ack(encode([[*item, 7]])),
+        lambda: decode_message(encode([30, bytes(32), 7])),
+    ]
+    decode_body(22, encode({**query, 5: [0, 2]}))
+    decode_ack(encode([item]))
+    decode_message(encode([30, bytes(32)]))
+    for refused in exact:
+        with pytest.raises(Refused):
+            refused()
 
 
 def test_16_7_a_number_that_a_place_does_not_list_is_refused_visibly() -> None:

@@ -340,6 +340,8 @@ def _read_ack(line: bytes, value: Value) -> WireAck | None:
             )
             items.append(short)
             continue
+        if len(members) != 6:
+            raise Malformed("an acknowledgement item has six members")
         refused = Fields(members.list(5, 256))
         items.append(
             FullAck(
