@@ -13,7 +13,7 @@ from openline.kernel.lane import GENERATION_ZERO, Entry, Generation, Head, Signe
 from openline.kernel.terms import Policy
 from openline.kernel.units import MAX_GENERATION, MAX_REFUSED
 from openline.protocol.acknowledgements import decode_ack
-from openline.protocol.events import Arrived, Shown, Tick, Transmit
+from openline.protocol.events import Arrived, Committed, Shown, Tick, Transmit
 from openline.protocol.frames import Chunk, ChunkWant, Entries, FullAck, GenerationSeed, HeadNote, Held, Want, WireEntry
 from tests.spec import parties
 from tests.spec.line import Line, message, watch
@@ -163,6 +163,44 @@ def test_7_7_more_refused_entries_than_one_acknowledgement_names_follow_at_once(
     alpha.say(message("not stopped"))
     line.settle()
     assert bravo.texts() == ["not stopped"]
+
+
+def test_4_15_a_crash_loses_no_name_of_a_refused_entry() -> None:
+    """After it nothing here knows which were named: whoever acknowledges says in the same commit which it could not open."""
+    line = Line()
+    alpha, bravo = line.hosts
+    line.cut(0, 1)
+    for _ in range(400):
+        bravo.write(16, b"\xff", urgent=False)
+    lane = bravo.engine.book.own(urgent=False).lane
+    alpha.held = deque()
+    line.join(0, 1)
+    while alpha.store.size(lane) < 100:
+        line.deliver()
+        bravo.give(Tick())
+        if alpha.held:
+            commit = alpha.held.popleft()
+            alpha.store.commit(commit.writes)
+            alpha.mark = commit.mark or alpha.mark
+            if alpha.store.size(lane) < 100:
+                alpha.give(Committed(commit.token))
+        else:
+            line.steady += 250
+    alpha.held = None
+    alpha.boot()  # as after kill -9 between this commit and the next
+    line.link_all()
+    line.settle(rounds=2_000)
+    line.pass_time(30_000)
+    named: list[int] = []
+    held_to = 0
+    for row in alpha.store.entries(alpha.engine.book.own(urgent=True).lane, 0, 10_000):
+        for item in decode_ack(row.entry.ack):
+            if item.lane == lane.number:
+                named.extend(item.refused)
+                held_to = item.size
+    refused = [row.index for row in alpha.store.entries(lane, 0, held_to) if row.refused]
+    assert len(refused) > 300
+    assert sorted(named) == refused
 
 
 def test_9_6_bytes_of_strangers_stop_nothing() -> None:

@@ -59,8 +59,6 @@ class Drafts:
         """`held_by_all`: whether every other party has acknowledged all of that lane."""
         self._book, self._suspended, self._held_by_all = book, suspended, held_by_all
         self._waiting: list[Draft] = []
-        self.more_refused = False
-        """More entries were refused than the last acknowledgement could name: another is due at once (spec 4.15)."""
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
@@ -116,13 +114,14 @@ class Drafts:
         before all else that waits, so that it leaves alone and small (spec 7.5). What is to be said of ended
         generations stands in one of its own (spec 4.18).
         """
-        ended = self._book.ended_items()
+        ended: list[Ack] = []
+        while self._book.unsaid:  # all of it in this commit: after a crash nothing here knows what is still to be said
+            ended.append(Ack(self._book.ended_items()))
         pure = [Ack()] if haste or not (self._waiting or ended) else []
         time = Instant(self._book.own(urgent=True).last_time)
         openings = sum(isinstance(draft.entry, TermsEntry | GenerationEntry) for draft in self._waiting)
         self._waiting[openings:openings] = [
-            Draft(token=None, urgent=True, entry=ack, body=encode_body(ack), time=time)
-            for ack in [*pure, *([Ack(ended)] if ended else [])]
+            Draft(token=None, urgent=True, entry=ack, body=encode_body(ack), time=time) for ack in [*pure, *ended]
         ]
 
     def write(self, *, haste: bool = False) -> tuple[list[Written], list[Write]]:
@@ -133,19 +132,28 @@ class Drafts:
         drafts, self._waiting = self._waiting[:MAX_DRAFTS], self._waiting[MAX_DRAFTS:]
         own: list[Written] = []
         writes: list[Write] = []
+        more = False
         for urgent in (False, True):
             mine = [draft for draft in drafts if draft.urgent is urgent]
-            if not mine:
-                continue
-            state = self._book.own(urgent=urgent)
-            before = state.size
-            items = self._book.ack_items(urgent=urgent)
-            hasty = haste or any(in_haste(draft.entry) for draft in mine)
-            if hasty and not self._held_by_all(self._book.own(urgent=False)):
-                items = tuple(item for item in items if item.lane // 2 != self._book.party)
-            ack = encode_ack(items)
-            rows = self._book.append_own(state, [(kind_of(d.entry), d.time, d.body) for d in mine], ack)
-            own.extend((draft, state, row) for draft, row in zip(mine, rows, strict=True))
-            writes.append(Append(lane=state.lane, size=before, rows=rows))
-            self.more_refused = self._book.refused_named(items)
+            if mine:
+                more = self._write(mine, own, writes, haste=haste)
+        while more:  # the rest is named in this commit too: after a crash nothing here knows what was (spec 4.15)
+            ack, time = Ack(), Instant(self._book.own(urgent=True).last_time)
+            rest = Draft(token=None, urgent=True, entry=ack, body=encode_body(ack), time=time)
+            more = self._write([rest], own, writes, haste=False)
         return own, writes
+
+    def _write(self, mine: list[Draft], own: list[Written], writes: list[Write], *, haste: bool) -> bool:
+        """Append to one own lane, with one acknowledgement; whether more was refused than it could name."""
+        urgent = mine[0].urgent
+        state = self._book.own(urgent=urgent)
+        before = state.size
+        items = self._book.ack_items(urgent=urgent)
+        hasty = haste or any(in_haste(draft.entry) for draft in mine)
+        if hasty and not self._held_by_all(self._book.own(urgent=False)):
+            items = tuple(item for item in items if item.lane // 2 != self._book.party)
+        ack = encode_ack(items)
+        rows = self._book.append_own(state, [(kind_of(d.entry), d.time, d.body) for d in mine], ack)
+        own.extend((draft, state, row) for draft, row in zip(mine, rows, strict=True))
+        writes.append(Append(lane=state.lane, size=before, rows=rows))
+        return self._book.refused_named(items)

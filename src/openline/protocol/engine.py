@@ -305,7 +305,6 @@ class Engine:
         self.intake.gathering.take()
         own, appends = self._drafts.write(haste=bool(gathered.hasty))
         self._answer(gathered.hasty, own)
-        self.intake.gathered.acknowledge = bool(own) and self._drafts.more_refused
         fresh = []
         for peer, epoch in reserved:
             state, keys = epoch.outgoing.reserve()
