@@ -158,6 +158,7 @@ async def _unopened(calling: "Calling", room: Room, call: Call) -> None:
 
 async def _consoles(calling: "Calling", room: Room, call: Call) -> None:
     """Those that do not report themselves are lost; if nobody takes the call over, it ends."""
+    calling.awake()
     running, now = room.running[call.place], calling.station.clock.steady()
     if not is_open(call) or not may_end(call, room.line.party) or call.opening is None:
         return  # until it is opened, the caller's console does not know that somebody picked up

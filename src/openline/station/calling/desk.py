@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from openline.station.runtime import Station
 
 LOOK_S = 0.5
+STILL_MS = 1_000
+"""So long after the last look, which was due much sooner, the station itself had stood still."""
 TOLD = 16
 """Refused signals of a call that are logged and pushed; all are counted."""
 NOBODY = -(2**63)
@@ -63,6 +65,7 @@ class Calling:
     def __init__(self, station: "Station", pace: CallPace | None = None) -> None:
         self.station, self.pace = station, pace or CallPace()
         self._rooms: dict[bytes, Room] = {}
+        self._awake = station.clock.steady()
         self._main: asyncio.Task[None] | None = None
         self._looking: dict[bytes, asyncio.Task[None]] = {}
         self._reading: dict[bytes, asyncio.Task[None]] = {}
@@ -81,9 +84,21 @@ class Calling:
 
     async def _run(self) -> None:
         while True:
+            self.awake()
             for line in list(self.station.lines.values()):
                 self.stir(line)
             await asyncio.sleep(LOOK_S)
+
+    def awake(self) -> None:
+        """Time in which this station itself stood still is no console's silence: nobody read what they reported (spec 17.13)."""
+        now = self.station.clock.steady()
+        stood, self._awake = now - self._awake, now
+        if stood < STILL_MS:
+            return
+        for room in self._rooms.values():
+            for running in room.running.values():
+                for sitting in running.sitting.values():
+                    sitting.heard += stood
 
     def stir(self, line: LineRunner) -> None:
         """Look soon at what is to be done about a line's calls."""
