@@ -1,15 +1,14 @@
 """A session in a call: what belongs to another call of another line, or to two other parties of its own, is not its own (spec 17.4)."""
 
-from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.e2e.browser import Room, floor
-from tests.e2e.console_rig import with_console
-from tests.e2e.homes import Home, in_service, join, new_home, running
-from tests.e2e.test_console_calls import OFFICER, sit
+from tests.e2e.browser import floor
+from tests.e2e.console_rig import console_home
+from tests.e2e.homes import running
 
-pytestmark = [pytest.mark.full, pytest.mark.xdist_group("console-calls")]
+pytestmark = pytest.mark.full
 _TWO_LINES = """async () => {
     const calls = await import("/static/js/call/calls.js?alone");
     const heard = {}, taken = [], fetched = window.fetch;
@@ -38,27 +37,10 @@ _TWO_LINES = """async () => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Home]]:
-    """Two stations, of which one has its console open."""
-    folder = tmp_path_factory.mktemp("lines")
-    made = [with_console(new_home(folder, name)) for name in ("ALPHA", "BRAVO")]
-    join(made)
-    with running(*made):
-        in_service(*made, deadline_s=90)
-        yield made
-
-
-@pytest.fixture
-def room(homes: list[Home]) -> Iterator[Room]:
-    """A browser before the consoles."""
-    with floor(*homes) as opened:
-        yield opened
-
-
 def test_a_signal_of_another_lines_call_at_the_same_place_reaches_no_session_and_no_claimed_time_orders_calls(
-    room: Room, homes: list[Home]
+    tmp_path: Path,
 ) -> None:
-    seat = sit(room, homes[0], "A2", *OFFICER)
-    found = seat.page.evaluate(_TWO_LINES)
+    home = console_home(tmp_path)
+    with running(home), floor(home) as room:
+        found = room.seat(home, "A2", "watch-officer").page.evaluate(_TWO_LINES)
     assert found == {"taken": ["of this one"], "order": ["0/0/3", "0/0/7"], "why": "", "before": True, "after": False}
