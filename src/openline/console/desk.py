@@ -59,6 +59,11 @@ class Desk:
             )
         return self.entry(officer)
 
+    def roles_of(self, uid: int) -> frozenset[str]:
+        """See station.console.ConsoleDesk."""
+        officer = self.officers.numbered(-uid)
+        return frozenset() if officer is None or officer.disabled else officer.actor.roles
+
     def known(self) -> list[Known]:
         """All officers."""
         return [self.known_as(each) for each in self.officers.all()]

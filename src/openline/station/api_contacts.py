@@ -8,7 +8,7 @@ from openline.kernel.errors import Malformed, TooLarge
 from openline.kernel.units import MAX_INSTANT, Instant
 from openline.protocol.contact_states import words_of
 from openline.station.answers import Done
-from openline.station.calendar_feed import calendars, give_out, revoke
+from openline.station.calendar_feed import OWNERS, calendars, give_out, revoke
 from openline.station.calls import Call, Reply, Route, decoded, reply
 from openline.station.contact_answers import (
     CalendarsView,
@@ -30,7 +30,6 @@ MAX_SPAN_MS = 400 * DAY_MS
 """What is looked at in one call: more than a year's calendar."""
 MAX_SHOWN = 2_000
 _READERS = frozenset({WATCH, PRINCIPAL, INTERPRETER, AUDITOR, TECHNICIAN, ADMINISTRATOR})
-_CALENDAR = frozenset({WATCH, PRINCIPAL, INTERPRETER, ADMINISTRATOR})
 _Moment = Annotated[int, msgspec.Meta(ge=0, le=MAX_INSTANT // 4)]
 
 
@@ -155,7 +154,7 @@ ROUTES = (
         path="/calendars",
         handler=calendar_list,
         summary="Calendar addresses in force",
-        roles=_CALENDAR,
+        roles=OWNERS,
         answers={200: CalendarsView},
     ),
     Route(
@@ -163,7 +162,7 @@ ROUTES = (
         path="/calendars",
         handler=calendar_new,
         summary="Make a calendar address, protected by a token",
-        roles=_CALENDAR,
+        roles=OWNERS,
         body=CalendarRequest,
         answers={201: NewCalendar},
         act="calendar",
@@ -173,7 +172,7 @@ ROUTES = (
         path="/calendars/{calendar}/revoke",
         handler=calendar_revoke,
         summary="End a calendar address",
-        roles=_CALENDAR,
+        roles=OWNERS,
         answers={200: Done},
         act="calendar-revoke",
     ),

@@ -2,7 +2,8 @@
 
 A calendar program cannot sign in: it has an address with a token of 256 bits
 in it. Only the token's hash is kept, so that nobody reads addresses out of the
-store; each is revoked by its number. What a feed tells is when contacts are
+store; each is revoked by its number, and is not in force while whoever made it
+may make none. What a feed tells is when contacts are
 due, with which stations and by what: nothing that anybody said.
 
 Every occurrence is one event in UTC, not a rule: what a calendar does with a
@@ -13,18 +14,21 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
 import msgspec
 
-from openline.kernel.errors import Conflict, Unavailable, Unknown
+from openline.kernel.errors import Conflict, Forbidden, Unavailable, Unknown
 from openline.kernel.units import Entropy, Instant
 from openline.ports import Store
 from openline.station.clock import StationClock
+from openline.station.console import ConsoleDesk
 from openline.station.contacts import Contacts
 from openline.station.line_runner import LineRunner
 from openline.station.occurrences import Occurrence
+from openline.station.people import ADMINISTRATOR, INTERPRETER, PRINCIPAL, WATCH, People
 
 MAX_CALENDARS: Final = 64
 """Addresses in force: two for everybody of a large floor."""
@@ -32,6 +36,9 @@ BACK_MS, AHEAD_MS = 30 * 86_400_000, 120 * 86_400_000
 """What a feed shows: a month back, and a quarter ahead."""
 MAX_EVENTS: Final = 1_000
 """A tenth of a second of the loop where this was measured, and more than a person keeps."""
+FRESH_MS: Final = 10_000
+"""A calendar program asks every few minutes."""
+OWNERS: Final = frozenset({WATCH, PRINCIPAL, INTERPRETER, ADMINISTRATOR})
 MEDIA: Final = "text/calendar; charset=utf-8"
 _PATH = re.compile(r"/calendar/([0-9a-f]{64})\.ics", re.ASCII)
 _SETTING = "calendars"
@@ -57,6 +64,17 @@ class Floor(Protocol):
     entropy: Entropy
     contacts: Contacts
     lines: dict[bytes, LineRunner]
+    people: People
+    console: ConsoleDesk | None
+
+
+@dataclass(slots=True)
+class Last:
+    """The calendar as it was made last: who asks again and again costs the loop nothing."""
+
+    at: int = 0
+    """Ms, steady."""
+    data: bytes = b""
 
 
 _CALENDARS = msgspec.json.Decoder(list[Calendar])
@@ -91,18 +109,35 @@ def revoke(floor: Floor, number: str) -> None:
     _keep(floor, left)
 
 
-def feed(floor: Floor, path: str) -> bytes | None:
+def feed(floor: Floor, path: str, last: Last | None = None) -> bytes | None:
     """What stands at `/calendar/TOKEN.ics`; None if the path is another, or its token is not in force.
 
-    Raises Unavailable (disk).
+    With `last`, as it stood FRESH_MS ago at most. Raises Unavailable (disk).
     """
     found = _PATH.fullmatch(path)
     if found is None:
         return None
     hashed = _hash(found[1])
-    if not any(hmac.compare_digest(each.hash, hashed) for each in calendars(floor)):
+    made = [each for each in calendars(floor) if hmac.compare_digest(each.hash, hashed)]
+    if not made or not _may(floor, made[0].uid):
         return None
-    return calendar_of(floor.contacts, floor.lines, floor.clock.wall())
+    now = floor.clock.steady()
+    if last is not None and last.data and now - last.at < FRESH_MS:
+        return last.data
+    data = calendar_of(floor.contacts, floor.lines, floor.clock.wall())
+    if last is not None:
+        last.at, last.data = now, data
+    return data
+
+
+def _may(floor: Floor, uid: int) -> bool:
+    """Whether that officer or user may have calendar addresses now."""
+    if uid < 0:
+        return floor.console is not None and bool(OWNERS & floor.console.roles_of(uid))
+    try:
+        return bool(OWNERS & floor.people.actor(uid).roles)
+    except Forbidden:
+        return False
 
 
 def _keep(floor: Floor, known: list[Calendar]) -> None:

@@ -54,6 +54,10 @@ class ConsoleDesk(Protocol):
         """
         ...
 
+    def roles_of(self, uid: int) -> frozenset[str]:
+        """Of the officer for whom the station acts under that number; none of one who is disabled or unknown."""
+        ...
+
     def known(self) -> list[Known]:
         """All officers."""
         ...
