@@ -206,7 +206,7 @@ def offer(station: "Station", actor: Actor, request: OfferRequest) -> None:
     """Offer the watch to the next officer. Raises Conflict if it is offered already."""
     _, sign = station.people.speaking(actor, None, request.sign, frozenset({WATCH}))
     kept = last(station)
-    if kept is not None and kept.state == OFFERED:
+    if station.handing.locked() or (kept is not None and kept.state == OFFERED):
         raise Conflict("the watch is offered already: withdraw that, or let it be accepted")
     station.audit.write(actor, HANDED, "", request.note, sign)
     now = int(station.clock.wall())
@@ -216,7 +216,7 @@ def offer(station: "Station", actor: Actor, request: OfferRequest) -> None:
 def withdraw(station: "Station", actor: Actor) -> None:
     """Keep the watch after all. Raises Conflict if none is offered, Forbidden unless by who offered it."""
     kept = last(station)
-    if kept is None or kept.state != OFFERED:
+    if kept is None or kept.state != OFFERED or station.handing.locked():
         raise Conflict("no handover waits")
     if not _same(actor, kept):
         raise Forbidden("only the officer who offered the watch withdraws that")
@@ -225,9 +225,19 @@ def withdraw(station: "Station", actor: Actor) -> None:
 
 
 async def accept(station: "Station", actor: Actor, request: AcceptRequest) -> TakenView:
-    """Take the watch, with every clock that is open. Raises Conflict (one is not named), Forbidden (one's own offer)."""
+    """Take the watch, with every clock that is open.
+
+    Raises Conflict (one is not named; another officer was quicker), Forbidden (one's own offer).
+    """
     _, sign = station.people.speaking(actor, None, request.sign, frozenset({WATCH}))
     kept = last(station)
+    async with station.handing:  # it takes until all lines have heard of it
+        if last(station) != kept:
+            raise Conflict("no handover waits")
+        return await _take(station, actor, sign, request, kept)
+
+
+async def _take(station: "Station", actor: Actor, sign: str, request: AcceptRequest, kept: Kept | None) -> TakenView:
     offered = kept is not None and kept.state == OFFERED
     if kept is not None and offered and _same(actor, kept):
         raise Forbidden("the incoming officer accepts the watch: not the one who offers it")
@@ -252,8 +262,9 @@ async def accept(station: "Station", actor: Actor, request: AcceptRequest) -> Ta
 async def leave(station: "Station", actor: Actor, request: LeaveRequest) -> TakenView:
     """Say on every line that nobody is on watch."""
     _, sign = station.people.speaking(actor, None, request.sign, frozenset({WATCH}))
-    station.audit.write(actor, LEFT, "", request.note, sign)
-    view = await _say(station, actor, sign, attended=False)
+    async with station.handing:
+        station.audit.write(actor, LEFT, "", request.note, sign)
+        view = await _say(station, actor, sign, attended=False)
     station.feed.publish(Published(line=b"", name="watch", seq=0, data=encoded({"handover": "left"})))
     return view
 

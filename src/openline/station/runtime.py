@@ -110,6 +110,8 @@ class Station:
         self.counters: Counter[str] = Counter()
         self.uploads = asyncio.Semaphore(1)
         """One file in memory at a time."""
+        self.handing = asyncio.Lock()
+        """Held while the watch is taken or left."""
         self.rhythm = Rhythm(self, parts.pace)
         self.pairings = Pairings(self)
         self.tls: TlsBearer | None = None
