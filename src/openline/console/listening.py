@@ -3,7 +3,8 @@
 The loop also carries the lines, so nobody may hold it: connections that are
 shaking hands count as connections, a head has a size and a time, and a
 connection beyond the limit is closed before a byte of it is read. Strangers
-make room for newer ones; whoever has shown a session never has to.
+make room for newer ones; whoever has shown a session never has to, until that
+session ends.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -34,7 +36,8 @@ _IDLE_S = 75
 _BACKLOG = 128
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 PEER, KNOWN = "peer", "known"
-"""Where a call's scope["state"] holds the address of the caller, and what to call once it has shown a session."""
+"""Where a call's scope["state"] holds the address of the caller, and what to call once it has shown a session: with
+what tells whether that still stands."""
 
 
 class _Protocol(HttpToolsProtocol):
@@ -43,8 +46,9 @@ class _Protocol(HttpToolsProtocol):
     _in_head = False
     _head_bytes = 0
     _limit: asyncio.TimerHandle | None = None
-    known: Callable[[], None]
-    """No stranger any more."""
+    known: Callable[[Callable[[], bool]], None]
+    """No stranger any more, as long as that holds."""
+    lost: Callable[[], None]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The first head is awaited from now on."""
@@ -56,7 +60,7 @@ class _Protocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing more to wait for."""
         self._no_limit()
-        self.known()
+        self.lost()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -97,6 +101,20 @@ class _Protocol(HttpToolsProtocol):
             self._limit = None
 
 
+@dataclass(slots=True, kw_only=True)
+class _Caller:
+    """A connection that was taken."""
+
+    address: str
+    end: Callable[[], object]
+    stands: Callable[[], bool] | None = None
+    """Whether the session that it has shown is still one."""
+
+    @property
+    def is_stranger(self) -> bool:
+        return self.stands is None or not self.stands()
+
+
 class HttpsServer:
     """Listens at one address."""
 
@@ -107,8 +125,8 @@ class HttpsServer:
         self._socket: socket.socket | None = None
         self._accepting: asyncio.Task[None] | None = None
         self._shaking: dict[asyncio.Task[None], socket.socket] = {}
-        self._strangers: dict[socket.socket, tuple[str, Callable[[], object]]] = {}
-        """Connections that have shown no session, the oldest first: from where, and how to end it."""
+        self._callers: dict[socket.socket, _Caller] = {}
+        """The oldest first."""
 
     def start(self, host: str, port: int) -> int:
         """Listen; the port that was taken. Raises Unavailable."""
@@ -160,30 +178,34 @@ class HttpsServer:
             else:
                 connection.setblocking(False)
                 task = asyncio.create_task(self._shake_hands(connection))
-                self._strangers[connection] = str(address[0]), partial(_hang_up, connection)
+                self._callers[connection] = _Caller(address=str(address[0]), end=partial(_hang_up, connection))
                 self._shaking[task] = connection
                 task.add_done_callback(self._shaking.pop)
             await asyncio.sleep(0)  # who calls without end leaves others their turn
 
     def _make_room(self) -> bool:
         """End the oldest stranger of the address that has the most of them; whether there was one."""
-        if not self._strangers:
+        strangers = {each: caller for each, caller in self._callers.items() if caller.is_stranger}
+        if not strangers:
             return False
-        ((most, _),) = Counter(address for address, _ in self._strangers.values()).most_common(1)
-        oldest = next(each for each, (address, _) in self._strangers.items() if address == most)
-        _, end = self._strangers.pop(oldest)
-        end()
+        ((most, _),) = Counter(caller.address for caller in strangers.values()).most_common(1)
+        oldest = next(each for each, caller in strangers.items() if caller.address == most)
+        self._callers.pop(oldest).end()
         return True
 
     async def _shake_hands(self, connection: socket.socket) -> None:
         loop = asyncio.get_running_loop()
 
         def forget() -> None:
-            self._strangers.pop(connection, None)
+            self._callers.pop(connection, None)
+
+        def know(stands: Callable[[], bool]) -> None:
+            if connection in self._callers:
+                self._callers[connection].stands = stands
 
         def made() -> asyncio.Protocol:
             protocol = _Protocol(config=self._config, server_state=self._state, app_state={}, _loop=loop)
-            protocol.known = forget
+            protocol.known, protocol.lost = know, forget
             return protocol
 
         try:
@@ -200,8 +222,8 @@ class HttpsServer:
             with contextlib.suppress(OSError):
                 connection.close()
         else:
-            if connection in self._strangers:
-                self._strangers[connection] = self._strangers[connection][0], partial(_cut, transport)
+            if connection in self._callers:
+                self._callers[connection].end = partial(_cut, transport)
 
 
 async def _readable(plain: socket.socket) -> None:

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -230,9 +231,13 @@ def signed_in(desk: Desk, scope: Scope, headers: Mapping[bytes, bytes]) -> tuple
         if name == COOKIE:
             found = desk.sessions.of_token(token, headers.get(PAGE, b"").decode("latin-1"))
             if found is not None:
-                scope["state"][KNOWN]()
+                scope["state"][KNOWN](partial(_stands, found[0]))
             return found or (None, None)
     return None, None
+
+
+def _stands(session: Session) -> bool:
+    return not session.ended
 
 
 def _allow(visit: Visit, operation: Operation) -> None:
