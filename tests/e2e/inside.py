@@ -48,7 +48,9 @@ async def call(
     given = [{"type": "http.request", "body": sent, "more_body": False}]
 
     async def receive() -> dict[str, Any]:
-        return given.pop() if given else {"type": "http.disconnect"}
+        if not given:
+            await asyncio.Event().wait()  # whoever called waits for the answer
+        return given.pop()
 
     async def send(message: dict[str, Any]) -> None:
         messages.append(message)

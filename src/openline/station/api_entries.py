@@ -95,8 +95,7 @@ async def submit(call: Call) -> Reply | None:
     """Say one thing; answered once it is durable and signed."""
     request = decoded(_ENTRY, await call.body())
     line, station = call.line, call.station
-    if call.actor.at_console and isinstance(request, ReceiptRequest) and request.step == "presented":
-        raise Malformed("a console says that messages are presented by the call for that")
+    _check_presented(call, request)
     if isinstance(request, MessageRequest):
         waits = _waits(call, request)
         if waits is not None:
@@ -105,6 +104,12 @@ async def submit(call: Call) -> Reply | None:
     entry = entry_of(request, line, station.people, call.actor, language=station.config.language, now=now)
     accepted = await line.submit(entry, now if request.time is None else Instant(request.time))
     return reply(Placed(ref=placed_ref(line, accepted, is_message=isinstance(entry, Message))), 201)
+
+
+def _check_presented(call: Call, request: EntryRequest) -> None:
+    """A console says it only where it is true, and once: api_receipts (spec 6.105). Raises Malformed."""
+    if call.actor.at_console and isinstance(request, ReceiptRequest) and request.step == "presented":
+        raise Malformed("a console says that messages are presented by the call for that")
 
 
 def _waits(call: Call, request: MessageRequest) -> DraftNumber | None:
@@ -139,6 +144,8 @@ async def submit_batch(call: Call) -> Reply | None:
         raise Malformed("MINIMIZE stands: messages go one by one")
     if call.actor.at_console and any(isinstance(each, MessageRequest) for each in request.entries):
         raise Malformed("from the console messages go one by one")
+    for each in request.entries:
+        _check_presented(call, each)
     now, language = station.clock.wall(), station.config.language
     entries = [entry_of(each, line, station.people, call.actor, language=language, now=now) for each in request.entries]
     times = [now if each.time is None else Instant(each.time) for each in request.entries]
@@ -293,7 +300,7 @@ async def wait(call: Call) -> Reply | None:
     lane = lane_of_place(line, query.lane, query.generation)
     if query.index >= line.history.size(lane):
         raise Unknown("no such entry is held here")
-    await line.when(lambda: _reached(line, lane, query), query.timeout_ms / 1_000)
+    await call.unless_left(line.when(lambda: _reached(line, lane, query), query.timeout_ms / 1_000))
     return reply(_wait_view(line, lane, query))
 
 

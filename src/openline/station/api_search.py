@@ -1,7 +1,6 @@
 """Search over the transcripts of all lines."""
 
 import asyncio
-import contextlib
 import itertools
 from collections.abc import Iterator
 from typing import Annotated
@@ -172,9 +171,7 @@ def _found(line: LineRunner, arrival: Arrival, sought: Sought) -> FoundView:
 
 
 async def _until_left(call: Call, gone: asyncio.Event) -> None:
-    with contextlib.suppress(Unavailable):
-        while (await call.receive())["type"] != "http.disconnect":
-            pass
+    await call.left()
     gone.set()
 
 

@@ -82,7 +82,7 @@ async def _stream(call: Call, lines: list[LineRunner], marks: dict[bytes, int], 
         await call.piece(b": openline\n\n")
         if marks:
             for line in lines:
-                await _past(call, line, told)
+                await _past(call, line, told, subscriber)
         await _present(call, subscriber, told)
         await call.end_stream()
     finally:
@@ -113,10 +113,10 @@ class _Told:
         return ",".join(f"{line.hex()[:_SHORT]}:{last}" for line, last in self.seqs.items()).encode()
 
 
-async def _past(call: Call, line: LineRunner, told: _Told) -> None:
-    """What arrived before, out of the store."""
+async def _past(call: Call, line: LineRunner, told: _Told, subscriber: Subscriber) -> None:
+    """What arrived before, out of the store: as long as somebody listens who may."""
     at = told.seqs[line.line]
-    while arrivals := line.history.since(at, PAGE):
+    while not subscriber.ended and (arrivals := line.history.since(at, PAGE)):
         pieces = []
         for arrival in arrivals:
             at, row = arrival.seq, arrival.row
@@ -127,6 +127,9 @@ async def _past(call: Call, line: LineRunner, told: _Told) -> None:
             await call.piece(b"".join(pieces))
         if len(arrivals) < PAGE:
             return
+        await asyncio.sleep(
+            0
+        )  # who takes it all at once, or has left, is not waited for: let everybody else have a turn
 
 
 async def _present(call: Call, subscriber: Subscriber, told: _Told) -> None:
@@ -143,8 +146,7 @@ async def _present(call: Call, subscriber: Subscriber, told: _Told) -> None:
 
 
 async def _until_left(call: Call, subscriber: Subscriber) -> None:
-    while (await call.receive())["type"] != "http.disconnect":
-        pass
+    await call.left()
     subscriber.end()
 
 

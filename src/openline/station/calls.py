@@ -5,7 +5,8 @@ answers; from the same table the API's document is made. A handler returns a
 Reply, or None if it has streamed its answer itself.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -35,6 +36,7 @@ JSON, TEXT, STREAM, LINES, BYTES = (
 )
 
 S = TypeVar("S", bound=msgspec.Struct)
+W = TypeVar("W")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +107,23 @@ class Call:
             parts.append(part)
             if not message.get("more_body", False):
                 return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def left(self) -> None:
+        """Returns once the caller has left, or may see nothing more."""
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
+
+    async def unless_left(self, work: Coroutine[Any, Any, W]) -> W:
+        """What that gives. Ended when the caller leaves: whoever has left keeps no place among those who wait. Raises Unavailable."""
+        working, leaving = asyncio.create_task(work), asyncio.create_task(self.left())
+        try:
+            await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                raise Unavailable("the caller has left")
+            return working.result()
+        finally:
+            working.cancel()
+            leaving.cancel()
 
     async def json(self, decoder: "msgspec.json.Decoder[S]") -> S:
         """The body as a request. Raises Malformed or TooLarge."""
