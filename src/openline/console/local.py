@@ -7,6 +7,7 @@ in which a locked page's own console sits goes on (in_call.py).
 """
 
 import asyncio
+import re
 from dataclasses import replace
 from typing import Any, Final
 
@@ -34,6 +35,8 @@ _READABLE: Final = frozenset({"/v1/status", "/v1/lines", "/v1/alarms"})
 """Of a locked page."""
 _IN_THE_OPEN: Final = frozenset({"state", "alarm"})
 """Events that a locked page gets as they are."""
+_BY_ITSELF: Final = re.compile(r"/v1/lines/[^/]+/presented")
+"""What a page says with nobody at it: what the other side sends must keep no session open."""
 _PAGE_PAIR: Final = b"page="
 
 
@@ -97,7 +100,7 @@ class LocalApi:
             if method == "GET" and scope["path"] == _EVENTS and blind:
                 await self._states(session, officer, receive, send)
             elif not session.locked:
-                if method not in _SAFE:
+                if method not in _SAFE and not _BY_ITSELF.fullmatch(scope["path"]):
                     desk.sessions.touch(session)
                 actor = officer.actor
                 inner = {**scope, "state": {**scope["state"], ACTOR: actor, UID: actor.uid}}
@@ -108,8 +111,8 @@ class LocalApi:
             elif (act := in_call.act_of(method, scope["path"])) is not None:
                 actor = officer.actor
                 inner = {**scope, "state": {**scope["state"], ACTOR: actor, UID: actor.uid}}
-                asked = await in_call.narrowed(act, officer.preferences.language, receive)
-                await self._api(inner, _until_changed(session, asked), in_call.blinded(act, send))
+                asked = await in_call.narrowed(act, officer.preferences.language, _until_changed(session, receive))
+                await self._api(inner, asked, in_call.blinded(act, send))
             else:
                 raise Locked("the console is locked: unlock it with your passkey")
         except (Refused, Unavailable) as error:

@@ -11,6 +11,7 @@ Whatever changes a session stirs those who stream on it: they end and look anew.
 
 import asyncio
 import base64
+import contextlib
 import hmac
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -94,6 +95,8 @@ class Sessions:
         self._rows, self._entropy = station.store.console, station.entropy
         self._officers, self._now, self._lock_ms = officers, now, lock_ms
         self._all: dict[bytes, Session] = {}
+        self._ended: set[bytes] = set()
+        """What the disk has still to hear of: else a restart would bring them back."""
         try:
             kept = [_DECODER.decode(row) for row in self._rows.all(SESSION)]
         except msgspec.MsgspecError:
@@ -160,7 +163,12 @@ class Sessions:
         session.ended = True
         self._all.pop(session.hash, None)
         session.stir()
-        self._rows.drop(SESSION, session.hash)
+        self._ended.add(session.hash)
+        self._forget(session.hash)
+
+    def _forget(self, ended: bytes) -> None:
+        self._rows.drop(SESSION, ended)
+        self._ended.discard(ended)
 
     def stir(self, officer: Officer) -> None:
         """The officer's roles changed: their streams look anew; who may not sign in is signed out."""
@@ -179,7 +187,10 @@ class Sessions:
                 try:
                     self._look(session)
                 except Unavailable:
-                    continue  # it is locked or ended in memory; the disk hears of it at the next change
+                    continue  # it is locked or ended in memory
+            with contextlib.suppress(Unavailable):
+                for ended in tuple(self._ended):
+                    self._forget(ended)
 
     def _look(self, session: Session) -> bool:
         """Lock a session that is idle; whether it has ended."""
