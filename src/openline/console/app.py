@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from openline.console.pages import INDEX, Page
-from openline.kernel.errors import Refused, Unknown
+from openline.kernel.errors import Refused, Unavailable, Unknown
 from openline.station.calls import NotAllowed, Receive, Reply, Scope, Send, failure
 
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -89,8 +89,8 @@ class Application:
                 await inner(scope, receive, send)
                 return
             await self._page(scope, path, send)
-        except Refused as refusal:
-            await answer(send, failure(refusal))
+        except (Refused, Unavailable) as error:
+            await answer(send, failure(error))
 
     async def _page(self, scope: Scope, path: str, send: Send) -> None:
         name = INDEX if path == "/" else path.removeprefix("/static/") if path.startswith("/static/") else ""

@@ -60,8 +60,7 @@ class Passkeys:
             UserVerificationRequirement,
         )
 
-        if len(officer.passkeys) >= MAX_PASSKEYS:
-            raise Conflict("there are as many passkeys as one officer may have: forget one")
+        _check_room(officer)
         options = generate_registration_options(
             rp_id=self._host,
             rp_name=self._name,
@@ -95,6 +94,7 @@ class Passkeys:
             )
         )
         self._use(ceremony)
+        _check_room(officer)  # several may have been begun while there was room for one
         if self._officers.of_passkey(made.credential_id) is not None:
             raise Conflict("this passkey is registered already")
         response = credential.get("response")
@@ -182,6 +182,12 @@ class Passkeys:
         now = self._now()
         self._used = {challenge: until for challenge, until in self._used.items() if now < until}
         self._used[ceremony.challenge] = ceremony.until
+
+
+def _check_room(officer: Officer) -> None:
+    """Raises Conflict."""
+    if len(officer.passkeys) >= MAX_PASSKEYS:
+        raise Conflict("there are as many passkeys as one officer may have: forget one")
 
 
 def key_name(key: Passkey) -> str:
