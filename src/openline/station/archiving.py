@@ -1,13 +1,17 @@
 """Export, proof and backup beside the running lines.
 
 An export reads a whole line, which may take minutes: it runs in a thread and
-takes its turns at the store, page by page, between the commits.
+takes its turns at the store, page by page, between the commits. The threads
+are its own: in those of the loop names are looked up and signs of life
+written, and neither may wait until a few exports are over.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from openline.archive.export import ExportReport, export
 from openline.archive.prove import prove
@@ -23,6 +27,8 @@ from openline.station.unlock import KeyFile, Passphrase
 
 _TELL_EVERY = 4_096
 """Entries between two lines of progress."""
+_THREADS: Final = ThreadPoolExecutor(2, "openline-archive")
+"""What is asked for beyond that waits for its turn."""
 
 
 async def exported(station: Station, line: LineRunner, folder: Path) -> AsyncIterator[bytes]:
@@ -41,8 +47,9 @@ async def exported(station: Station, line: LineRunner, folder: Path) -> AsyncIte
             line_of_json = encoded({"stage": stage, "done": done, "total": total}) + b"\n"
             loop.call_soon_threadsafe(told.put_nowait, line_of_json)
 
-    work = asyncio.ensure_future(
-        asyncio.to_thread(
+    work = loop.run_in_executor(
+        _THREADS,
+        partial(
             export,
             reader=line.history,
             record=line.record,
@@ -51,7 +58,7 @@ async def exported(station: Station, line: LineRunner, folder: Path) -> AsyncIte
             folder=folder,
             made=station.clock.wall(),
             progress=progress,
-        )
+        ),
     )
     work.add_done_callback(lambda _: told.put_nowait(None))
     begun = False
@@ -93,4 +100,4 @@ async def back_up(station: Station, target: Path, *, passphrase: str | None, key
     seal = Passphrase(passphrase) if passphrase is not None else KeyFile(key_file or Path())
     small = {name: (station.home / name).read_bytes() for name in (CONFIG, CARD)}
     work = partial(write_backup, target, station.places, station.unlock, seal, station.entropy, files=small)
-    return await asyncio.to_thread(work)
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, work)
