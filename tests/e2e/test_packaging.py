@@ -7,11 +7,14 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
+from openline.station.main import notify
 from tests.e2e.homes import Home, Running, pair
 from tests.house.rules import ROOT
+from tests.waiting import until
 
 UNIT = ROOT / "packaging" / "openline.service"
 
@@ -52,18 +55,37 @@ def test_systemd_rates_it_as_hardened(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout[-200:]
 
 
+def test_a_systemd_that_does_not_listen_holds_no_station_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as deaf:
+        place = tmp_path / "notify"
+        deaf.bind(os.path.relpath(place))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(place))
+        for _ in range(2_000):  # more than any socket has room for
+            notify("WATCHDOG=1")
+        deaf.setblocking(False)
+        assert deaf.recv(100) == b"WATCHDOG=1"
+
+
 def test_it_tells_systemd_that_it_is_ready_alive_and_stopping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     homes: list[Home] = pair(tmp_path)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
         place = tmp_path / "notify"
         heard.bind(os.path.relpath(place))
-        heard.settimeout(20)
+        heard.settimeout(120)
         monkeypatch.setenv("NOTIFY_SOCKET", str(place))
         monkeypatch.setenv("WATCHDOG_USEC", "300000")
+        said: list[bytes] = []
+
+        def listen() -> None:
+            while b"STOPPING=1" not in said:
+                said.append(heard.recv(100))
+
+        listening = Thread(target=listen, daemon=True)  # what nobody takes fills the socket, and the station waits
+        listening.start()
         station = Running(homes[0])
-        said = [heard.recv(100) for _ in range(3)]
+        until(lambda: len(said) >= 3)
         assert station.stop() == 0
-        while said[-1] != b"STOPPING=1":
-            said.append(heard.recv(100))
+        listening.join(120)
+    assert said[-1] == b"STOPPING=1"
     assert set(said[:2]) == {b"READY=1", b"WATCHDOG=1"}
     assert said.count(b"READY=1") == 1

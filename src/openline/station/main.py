@@ -28,6 +28,8 @@ from openline.station.stopping import told_by_signals
 from openline.station.unlock import Unlock
 
 SOCKET = Path("run") / "api.sock"
+_PATIENCE_S = 5.0
+"""For a systemd that has other work to hear that a station is up; nothing else is held up for it."""
 _WATCHDOG_PART = 3
 """Alive is said so many times within what systemd allows."""
 
@@ -64,7 +66,7 @@ async def serve(home: Path, unlock: Unlock, config: Config, *, ready: Callable[[
             try:
                 async with _console(station):
                     _settle()
-                    notify("READY=1")
+                    notify("READY=1", patience_s=_PATIENCE_S)
                     if ready is not None:
                         ready(station)
                     await station.wait_stopped()
@@ -129,13 +131,14 @@ def told_twice(error: object) -> bool:
 # --- systemd ---------------------------------------------------------------------------------------------------
 
 
-def notify(state: str) -> None:
-    """Tell systemd; nothing happens without it."""
+def notify(state: str, *, patience_s: float = 0) -> None:
+    """Tell systemd; nothing happens without it. Where it does not listen, that is waited for so long and then left unsaid."""
     place = os.environ.get("NOTIFY_SOCKET", "")
     if not place:
         return
     address = "\0" + place[1:] if place.startswith("@") else place
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as plain:
+        plain.settimeout(patience_s)
         plain.connect(address)
         plain.send(state.encode())
 
