@@ -46,7 +46,7 @@ class Home:
 
     def client(self) -> Client:
         """Its local API."""
-        return Client(socket_path(self.folder), timeout_s=20)
+        return Client(socket_path(self.folder), timeout_s=60)
 
     def change(self, old: str, new: str) -> None:
         """Change its configuration."""
@@ -120,7 +120,11 @@ class Running:
         self.home = home
         with home.log.open("ab") as log:
             self.process = subprocess.Popen([sys.executable, "-m", module, str(home.folder)], stdout=log, stderr=log)
-        until(self._answers, deadline_s=90)
+        try:
+            until(self._answers, deadline_s=120)
+        except BaseException:  # nobody is handed it, so nobody would end it
+            self.kill()
+            raise
 
     def _answers(self) -> bool:
         if self.process.poll() is not None:
@@ -134,7 +138,7 @@ class Running:
     def stop(self) -> int:
         """SIGTERM; the exit status."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(60)
+        return self.process.wait(120)
 
     def kill(self) -> None:
         """SIGKILL: what a power cut is to the process."""
@@ -166,7 +170,7 @@ def running(*homes: Home, module: str = "openline.station") -> Iterator[list[Run
                 each.kill()
 
 
-def in_service(*homes: Home, deadline_s: float = 60) -> None:
+def in_service(*homes: Home, deadline_s: float = 120) -> None:
     """Wait until the line of all of them works."""
     for home in homes:
         with home.client() as station:

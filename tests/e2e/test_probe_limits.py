@@ -125,7 +125,7 @@ def test_9_28_a_delay_that_is_long_for_the_first_time_is_measured_again_soon(tmp
 
         state, clock = alpha.links.state(NAME, line.stations[1 - line.party]), alpha.clock
         slow, began = await eventually(partial(asked, 0)), clock.steady()
-        await eventually(partial(passed, clock, began + 600))
+        await eventually(partial(passed, clock, began + 1_500))
         line.envelope(from_peer(bravo, Sort.ECHO, nonce=slow.nonce), NAME)
         quick = await eventually(partial(asked, 1))
         line.envelope(from_peer(bravo, Sort.ECHO, nonce=quick.nonce), NAME)
@@ -135,7 +135,7 @@ def test_9_28_a_delay_that_is_long_for_the_first_time_is_measured_again_soon(tmp
         return clock.steady() >= end or None
 
     async def short(state: BearerState) -> bool | None:
-        return (state.delay_ms is not None and len(state.probes) == 2 and state.delay_ms < 300) or None
+        return (state.delay_ms is not None and len(state.probes) == 2 and state.delay_ms < 700) or None
 
     played(tmp_path, echoes, first_s=0.01)
 
@@ -166,7 +166,7 @@ def test_9_28_what_is_said_again_makes_no_silent_station_heard(tmp_path: Path) -
         bravo.links.tell(line.stations[line.party])
         [other] = bravo.lines.values()
         await other.submit(Service(text="new", language="en", sign="W1"), bravo.clock.wall())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not there.taken:  # noqa: ASYNC110 - a bearer of the test's own
                 await asyncio.sleep(0)
         said = [there.taken[-1], from_peer(bravo, Sort.PROBE, time=bravo.clock.wall() + 60_000)]
@@ -186,7 +186,7 @@ def test_9_28_an_echo_that_comes_over_another_bearer_says_nothing_of_this_one(tm
         station = line.stations[1 - line.party]
         for number, (bearer, most_s, answered) in enumerate((("tls", 0.2, False), (NAME, 60.0, True))):
             testing = asyncio.create_task(alpha.probes.test(station, NAME, most_s=most_s))
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while len(given(bravo, wire, Sort.PROBE)) <= number:  # noqa: ASYNC110 - a bearer of the test's own
                     await asyncio.sleep(0)
             line.envelope(from_peer(bravo, Sort.ECHO, nonce=given(bravo, wire, Sort.PROBE)[-1].nonce), bearer)
