@@ -133,11 +133,11 @@ def test_a_message_is_presented_by_being_seen_and_read_by_being_said_so(room: Ro
     seat.until("location.hash.startsWith('#/line/')")
     until(lambda: status(alpha, ref, "BRAVO")["presented"], deadline_s=60)
     assert not status(alpha, ref, "BRAVO")["read"]
-    seat.until("document.activeElement.matches('.message')")
+    seat.until("document.activeElement?.matches('.message')")
     seat.page.keyboard.press("r")
     until(lambda: status(alpha, ref, "BRAVO")["read"], deadline_s=60)
     seat.until(
-        "[...document.querySelectorAll('.message')].at(-1).querySelectorAll('.ladder > span:not(.not)').length === 3"
+        "[...document.querySelectorAll('.message')].at(-1)?.querySelectorAll('.ladder > span:not(.not)').length === 3"
     )
     seat.page.keyboard.press("i")
     seat.page.get_by_label("In how many minutes").fill("20")
@@ -197,7 +197,8 @@ def test_each_officer_chooses_a_language(room: Room, homes: list[Home], language
 def test_the_watch_is_taken_with_every_clock_by_its_own_tick(room: Room, homes: list[Home]) -> None:
     watches(homes)
     alpha, bravo = homes
-    say(alpha, kind="message", text="Whose tug is it?", precedence="immediate")
+    ref = say(alpha, kind="message", text="Whose tug is it?", precedence="immediate")
+    until(lambda: status(alpha, ref, "BRAVO")["held"], deadline_s=60)  # from here on its clock is open over there
     say(bravo, kind="watch", attended=False)
     seat = on_watch(room, bravo, "T2")
     seat.shows("Nobody here is on watch")
@@ -244,23 +245,41 @@ def test_a_part_that_did_not_load_is_tried_again_until_it_does(room: Room, homes
     seat.until("!document.body.innerText.includes('did not load')")
 
 
+TRANSCRIPT_LATE = """() => {
+    const fetched = fetch;
+    const gate = new Promise((resolve) => Object.assign(window, {letThrough: resolve}));
+    window.fetch = async (path, ...more) => {
+        const answer = await fetched(path, ...more);
+        if (!/\\/entries\\?.*before=/.test(path)) return answer;
+        window.held = true;
+        await gate;
+        return answer;
+    };
+}"""
+"""The station's answer with a transcript is held, until letThrough()."""
+
+
+def test_a_transcript_stands_there_until_the_station_that_was_away_has_answered(room: Room, homes: list[Home]) -> None:
+    say(homes[1], kind="message", text="Before the gap.")
+    seat = on_watch(room, homes[0], "G9", "#/line/relay")
+    seat.allow(r"Failed to load resource|net::ERR")
+    seat.shows("Before the gap.")
+    seat.context.set_offline(True)
+    seat.shows("The console has lost its station")
+    seat.page.evaluate(TRANSCRIPT_LATE)
+    seat.context.set_offline(False)
+    seat.until("window.held")
+    assert "Before the gap." in seat.text()
+    seat.page.evaluate("letThrough()")
+    seat.until("!document.body.innerText.includes('lost its station')")
+    assert "Before the gap." in seat.text()
+
+
 def test_what_comes_while_the_transcript_is_on_its_way_is_shown(room: Room, homes: list[Home]) -> None:
     """The station's answer is from before, and its event comes first: a transcript without that message would stay so."""
     seat = on_watch(room, homes[0], "K9", "#/floor")
-    seat.page.evaluate(
-        """() => {
-            const fetched = fetch;
-            const gate = new Promise((resolve) => Object.assign(window, {letThrough: resolve}));
-            window.fetch = async (path, ...more) => {
-                const answer = await fetched(path, ...more);
-                if (!/\\/entries\\?.*before=/.test(path)) return answer;
-                window.held = true;
-                await gate;
-                return answer;
-            };
-            location.hash = '#/line/relay';
-        }"""
-    )
+    seat.page.evaluate(TRANSCRIPT_LATE)
+    seat.page.evaluate("location.hash = '#/line/relay'")
     seat.until("window.held")
     say(homes[1], kind="message", text="Between the answer and the page.")
     seat.shows("A message has come")
@@ -276,7 +295,7 @@ def test_what_is_copied_carries_reference_precedence_receipts_and_the_word_copy(
     seat.shows("Two tugs at buoy 12.")
     until(lambda: status(bravo, ref, "ALPHA")["presented"], deadline_s=60)
     seat.until(
-        "[...document.querySelectorAll('.message')].at(-1).querySelectorAll('.ladder > span:not(.not)').length === 2"
+        "[...document.querySelectorAll('.message')].at(-1)?.querySelectorAll('.ladder > span:not(.not)').length === 2"
     )
     copied = seat.page.evaluate(
         """() => {
@@ -316,7 +335,8 @@ def test_a_flash_rings_on_a_locked_page_and_is_not_shown_there(room: Room, homes
     watches(homes)
     alpha, bravo = homes
     seat = on_watch(room, alpha, "F7")
-    seat.page.keyboard.press("l")
+    with seat.page.expect_response(lambda answer: "/v1/events" in answer.url):  # from here on the locked page hears
+        seat.page.keyboard.press("l")
     seat.shows("F7 has locked this console")
     seat.until("document.querySelector('.lockline') !== null")
     words = "Stop the second tug."
@@ -327,6 +347,7 @@ def test_a_flash_rings_on_a_locked_page_and_is_not_shown_there(room: Room, homes
     assert "FLASH" in text
     assert not status(bravo, ref, "ALPHA")["presented"]
     later = say(bravo, kind="message", text="And the third.", precedence="flash")
+    until(lambda: status(bravo, later, "ALPHA")["held"], deadline_s=60)  # and so it rings for both
     for each in (ref, later):
         assert seat.page.evaluate("!document.querySelector('.alarm').hidden"), "it rings until the last is read"
         say(alpha, kind="receipt", of={name: each[name] for name in ("lane", "generation", "index")}, step="read")

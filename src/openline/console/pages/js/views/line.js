@@ -200,10 +200,11 @@ class Line {
     });
   }
 
+  /** Everything anew. What stands there stands until the station has answered. */
   async again() {
+    await this.window.open(0).catch(() => {});
     this.rows.forEach((row) => row.remove());
     this.rows.clear();
-    await this.window.open(0).catch(() => {});
     this.draw();
   }
 
