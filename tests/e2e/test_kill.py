@@ -2,9 +2,9 @@
 
 import contextlib
 import random
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
@@ -12,11 +12,11 @@ import pytest
 
 from openline.kernel.errors import Refused, Unavailable
 from openline.stores.sqlite.schema import MIGRATIONS
-from tests.e2e.chaos.campaign import Campaign
+from tests.e2e.chaos.campaign import RECOVER_S, Campaign
 from tests.e2e.chaos.checker import check_all, check_fallen, check_log, claims, kept
 from tests.e2e.chaos.load import Record, Sent, under_load
 from tests.e2e.chaos.moments import let_pass, strike_within
-from tests.e2e.chaos.rig import NAMES, TERMS, Rig, Station, paired_template, rig
+from tests.e2e.chaos.rig import NAMES, TERMS, Rig, Station
 from tests.e2e.cli_rig import founded, pairing_words
 from tests.waiting import until
 
@@ -24,16 +24,11 @@ pytestmark = pytest.mark.full
 MIB = 1 << 20
 
 
-@pytest.fixture
-def two(tmp_path: Path) -> Iterator[Rig]:
-    with rig(paired_template(), tmp_path) as made:
-        yield made
-
-
 def test_killed_at_random_under_load_nothing_is_lost_doubled_or_out_of_order(two: Rig) -> None:
     report = Campaign(two, seed=20_250_311).run(kills=12)
     assert report.counts["accepted"] > 100
-    assert max(report.recover_ms) < 30_000
+    assert report.recover_ms
+    assert max(report.recover_ms) < RECOVER_S * 1_000
 
 
 def test_killed_while_it_starts_many_times_it_starts_all_the_same(two: Rig) -> None:
@@ -56,7 +51,7 @@ def test_both_killed_with_a_backlog_that_nobody_had_taken_yet(two: Rig) -> None:
     for proxy in two.proxies:
         proxy.cut()
     with under_load(two.both, record, senders=2, pause_s=0.005):
-        until(lambda: len(record.accepted()) > 600, deadline_s=30)
+        until(lambda: len(record.accepted()) > 600, deadline_s=120)
         before = {station.name: record.accepted(station.name) for station in two.both}
         for station in two.both:
             station.kill()
@@ -70,7 +65,7 @@ def test_killed_during_a_backup_no_half_backup_is_left_to_be_trusted(two: Rig) -
     record, dice = Record(), random.Random(8)
     two.start()
     with under_load(two.both, record, pause_s=0.02):
-        until(lambda: len(record.accepted()) > 200)
+        until(lambda: len(record.accepted()) > 200, deadline_s=120)
         for number in range(2):
             target = two.folder / f"{number}.backup"
             process = _command(two.alpha, "backup", str(target), "--key-file", str(two.folder / "backup.key"))
@@ -95,14 +90,14 @@ def test_killed_during_an_export_what_is_left_is_not_taken_for_one(two: Rig) -> 
     record, dice = Record(), random.Random(9)
     two.start()
     with under_load(two.both, record, pause_s=0.005, senders=2):
-        until(lambda: len(record.accepted()) > 1_500, deadline_s=60)
+        until(lambda: len(record.accepted()) > 1_500, deadline_s=150)
     for number in range(3):
         target = two.folder / f"export-{number}"
         process = _command(two.alpha, "export", "BRAVO", str(target))
         until(lambda: any(two.folder.glob(f"*export-{number}*")) or process.poll() is not None)  # noqa: B023
         strike_within(dice, 0, 0.1)
         two.alpha.kill()
-        process.wait(20)
+        process.wait(90)
         if process.returncode == 0:
             assert two.alpha.command("verify", str(target)).code == 0
         elif target.exists():
@@ -112,7 +107,7 @@ def test_killed_during_an_export_what_is_left_is_not_taken_for_one(two: Rig) -> 
 
 
 MIGRATE = """
-import os, sys
+import os, signal, sys
 from pathlib import Path
 from openline.station.keystore import Keystore
 from openline.station.unlock import KeyFile
@@ -122,30 +117,31 @@ home = Path(sys.argv[1])
 latest = MIGRATIONS[-1].version + 1
 slow = "CREATE TABLE more (a BLOB) STRICT; " + "INSERT INTO more SELECT sealed FROM entries; " * 40
 keys = Keystore.open(home / "keys", KeyFile(home / "unlock.key"), os.urandom)
-print("opens", flush=True)
+signal.setitimer(signal.ITIMER_PROF, float(sys.argv[2]))
 SqliteStore.open(home / "store" / "store.db", keys.data_key, (*MIGRATIONS, Migration(version=latest, sql=slow))).close()
 print("done", flush=True)
 """
 
 
 def test_killed_while_the_store_is_migrated_it_is_whole_before_or_after(two: Rig) -> None:
-    """The version after this one, tried until it is not killed before it is done."""
+    """The version after this one, tried until it is not killed before it is done.
+
+    The moment is one of the program's own processor time, so that a machine that does other things strikes in its middle
+    too. SIGPROF ends it as SIGKILL does: nothing of it hears of it.
+    """
     record, dice = Record(), random.Random(6)
     two.start()
     with under_load(two.both, record, pause_s=0.01):
-        until(lambda: len(record.accepted()) > 500, deadline_s=30)
+        until(lambda: len(record.accepted()) > 500, deadline_s=120)
     two.alpha.kill()
     before, killed = kept(two.alpha), 0
-    for last in (0.01, 0.02, 0.05, 0.1, 0.2, 30.0):
-        with subprocess.Popen(
-            [sys.executable, "-c", MIGRATE, str(two.alpha.home)], stdout=subprocess.PIPE, text=True
-        ) as migrates:
-            assert migrates.stdout is not None
-            assert migrates.stdout.readline() == "opens\n"
-            if last < 1:
-                strike_within(dice, 0, last)
-                migrates.kill()
-            killed += migrates.stdout.readline() != "done\n"
+    for last in (0.01, 0.02, 0.05, 0.1, 0.2, 0):
+        moment = str(dice.uniform(last / 10, last))  # 0: never
+        migrates = subprocess.run(
+            [sys.executable, "-c", MIGRATE, str(two.alpha.home), moment], capture_output=True, text=True, timeout=120
+        )
+        assert migrates.returncode in {0, -signal.SIGPROF}, migrates.stderr
+        killed += migrates.stdout != "done\n"
         if _version(two.alpha) == MIGRATIONS[-1].version:
             assert kept(two.alpha) == before
         else:
@@ -189,7 +185,7 @@ def test_killed_while_they_pair_the_line_opens_once_and_works(tmp_path: Path) ->
             victim.start()
         _pair_at_last(stations, words)
         for station in stations:
-            until(lambda station=station: station.line()["state"] == "in service", deadline_s=30)  # type: ignore[misc]
+            until(lambda station=station: station.line()["state"] == "in service", deadline_s=120)  # type: ignore[misc]
         here, there = (station.line() for station in stations)
         assert here["line"] == there["line"]
         for station in stations:
@@ -208,7 +204,7 @@ def _pair_at_last(stations: list[Station], words: list[list[str]]) -> None:
         typed = _type_pair(stations, words)
         for process in typed:
             try:
-                process.wait(20)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -229,10 +225,10 @@ def _has_line(station: Station) -> bool:
 
 
 def test_every_flash_is_held_before_a_ten_megabyte_file_that_set_out_first(two: Rig) -> None:
-    """On a wire of 2 MB a second, where the file alone takes five seconds; and the file arrives whole."""
+    """On a wire of 512 KiB a second, where the file alone takes 20 s; and it arrives whole when the wire is good."""
     two.start()
     for proxy in two.proxies:
-        proxy.throttle(2 * MIB)
+        proxy.throttle(MIB // 2)
     file = random.Random(3).randbytes(10 * MIB)
     ref = two.alpha.client.post_bytes("lines/BRAVO/attachments", file, name="map.bin")["ref"]
     for number in range(5):

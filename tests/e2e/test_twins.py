@@ -1,27 +1,18 @@
 """A backup that was restored on two machines, which both run: what either says arrives once, and neither silences the line (13.17)."""
 
 import re
-from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
 from tests.e2e.chaos.checker import check_all
 from tests.e2e.chaos.load import CANARY, Record, Sent
-from tests.e2e.chaos.rig import Rig, Station, fingerprint_of, paired_template, rig, write_config
+from tests.e2e.chaos.rig import Rig, Station, fingerprint_of, paired_template, write_config
 from tests.e2e.test_restore import Backup, back_up, generations, say
 from tests.ports import free_port
 from tests.waiting import until
 
 pytestmark = pytest.mark.full
-
-
-@pytest.fixture
-def two(tmp_path: Path) -> Iterator[Rig]:
-    with rig(paired_template(), tmp_path) as made:
-        made.start()
-        yield made
 
 
 def another(two: Rig, backup: Backup, name: str) -> Station:
@@ -50,6 +41,7 @@ def told_of_a_copy(twin: Station) -> bool:
 
 def test_13_17_two_copies_run_at_once_and_one_is_left(two: Rig) -> None:
     record = Record()
+    two.start()
     say(two, record, "before", 5)
     backup = back_up(two, two.alpha)
     say(two, record, "after", 5)

@@ -128,5 +128,5 @@ def under_load(
         for thread in threads:
             thread.end()
         for thread in threads:
-            thread.join(30)
+            thread.join(120)
             assert not thread.is_alive()

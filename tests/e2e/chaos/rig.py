@@ -41,7 +41,7 @@ traffic_per_hour = 4000000000
 attachment_mib_per_day = 100000
 """
 NAMES = ("ALPHA", "BRAVO")
-START_S = 60.0
+START_S = 120.0
 UP = ["-m", "openline", "up"]
 
 
@@ -76,7 +76,7 @@ class Station:
     def __post_init__(self) -> None:
         self.client = self.caller()
 
-    def caller(self, timeout_s: float = 20.0) -> Client:
+    def caller(self, timeout_s: float = 60.0) -> Client:
         """A client of one's own."""
         return Client(self.home / "run" / "api.sock", timeout_s=timeout_s)
 
@@ -220,11 +220,12 @@ class Station:
         refs: list[dict[str, Any]] = (client or self.client).post(f"lines/{self.peer}/entries:batch", body)["refs"]
         return refs
 
-    def held(self, ref: dict[str, Any], timeout_ms: int = 15_000) -> bool:
+    def held(self, ref: dict[str, Any], timeout_ms: int = 60_000) -> bool:
         """Wait until the other party holds it."""
         query: dict[str, object] = {"lane": ref["lane"], "generation": ref["generation"], "index": ref["index"]}
         path = f"lines/{self.peer}/wait"
-        return bool(self.client.get(path, **query, **{"for": "held"}, timeout_ms=timeout_ms)["done"])
+        with self.caller(timeout_ms / 1_000 + 60.0) as client:
+            return bool(client.get(path, **query, **{"for": "held"}, timeout_ms=timeout_ms)["done"])
 
     def shows_up(self, bearer: str) -> bool:
         """Whether that bearer is up, as it is shown here."""
@@ -276,7 +277,7 @@ class Rig:
             station.wait_ready()
         self.wait_service()
 
-    def wait_service(self, deadline_s: float = 60.0) -> None:
+    def wait_service(self, deadline_s: float = 120.0) -> None:
         """Until both show the line in service."""
         for station in self.both:
             until(lambda station=station: station.line()["state"] == "in service", deadline_s=deadline_s)  # type: ignore[misc]
