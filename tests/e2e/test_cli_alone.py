@@ -1,18 +1,29 @@
 """Commands without a line: making a station, cards, a passphrase, pairing by voice, release, archive, and no station at all."""
 
 import grp
+import json
 import os
 import pwd
+import socketserver
 import subprocess
 import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from threading import Thread
+from urllib.parse import parse_qsl
 
 import pytest
 
+from openline import __version__
+from openline.cli.comparing import follow
+from openline.cli.local import Local
+from openline.cli.output import Output
 from openline.cli.terms import members_of, read_terms, terms_lines
 from openline.kernel.terms import Policy
 from openline.station.terms_file import read_terms_file
-from tests.e2e.cli_rig import COMMAND, TERMS, Floor, founded, paired, type_
+from tests.e2e.cli_rig import COMMAND, TERMS, Floor, at_terminal, founded, paired, pairing_words, type_
 from tests.e2e.everyones_python import everyones_python
 from tests.waiting import until
 
@@ -101,6 +112,101 @@ def test_without_a_station_a_command_says_so(tmp_path: Path, words: list[str]) -
     assert done.err.splitlines() == ["The station is not running.", "Start it with openline up."]
 
 
+@contextmanager
+def answering(home: Path, answers: Mapping[str, object]) -> Iterator[None]:
+    """A station of another release: it answers these paths, and knows no other. A function is asked with the query."""
+
+    class Answers(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"  # a connection is kept, as a station keeps it
+
+        def do_GET(self) -> None:
+            path, _, query = self.path.partition("?")
+            found = answers.get(path)
+            found = found(dict(parse_qsl(query))) if callable(found) else found
+            none = {"error": "unknown", "message": "there is no such path", "do": "list what there is", "own": False}
+            data = json.dumps(none if found is None else found).encode()
+            self.send_response(404 if found is None else 200)
+            self.send_header("content-length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"] or 0))
+            self.do_GET()
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    (home / "run").mkdir()
+    with socketserver.ThreadingUnixStreamServer(str(home / "run" / "api.sock"), Answers) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize("words", [("calendar",), ("log",), ("log", "a note")], ids=["path", "member", "posted"])
+def test_a_station_of_another_release_is_named_with_both_versions(words: tuple[str, ...]) -> None:
+    """Whether it knows no such operation, or leaves out a member that the command shows: restart it."""
+    with tempfile.TemporaryDirectory() as folder:  # short enough for the name of a socket
+        home = Floor("ALPHA", Path(folder))
+        answers = {"/v1/status": {"version": "0.0.7"}} | ({"/v1/log": {}} if words == ("log",) else {})
+        with answering(home.home, answers):
+            done, told = home(*words), home(*words, "--json")
+    assert done.code == 3, done
+    what, to_do = done.err.splitlines()
+    assert what.startswith(
+        f"The station that runs is of version 0.0.7, this command of version {__version__}: one lacks"
+    )
+    assert to_do.startswith("Stop the station and start it again with the newer program: openline up")
+    assert told.json["error"] == "station-version"
+
+
+def test_what_a_station_of_the_same_version_does_not_know_is_no_matter_of_versions() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        home = Floor("ALPHA", Path(folder))
+        with answering(home.home, {"/v1/status": {"version": __version__}, "/v1/log": {}}):
+            done = home("calendar")
+            assert (done.code, done.err.splitlines()[0]) == (1, "There is no such path.")
+            with pytest.raises(KeyError):
+                home("log")
+
+
+def searched(query: Mapping[str, str]) -> object:
+    """A long line, of which 40 of 90 entries are looked at a time: what is sought stands in the first and in the last part."""
+    begin = int(query.get("at") or "90")
+    end = max(0, begin - 40)
+    one = {
+        "line": "BRAVO", "time": 1_795_271_400_000, "author": "BRAVO", "kind": "service", "before": "the ", "match": "bridge",
+        "after": "", "ref": {"lane": 0, "generation": "0", "index": 1, "leaf": "00"},
+    }  # fmt: skip
+    found = [{**one, "seq": seq} for seq in (85, 84, 3, 2, 1) if end <= seq < begin][: int(query["limit"])]
+    shown = {"found": found, "searched": begin - end, "complete": end == 0, "left": end}
+    return {**shown, "next": str(end) if end else ""}
+
+
+@pytest.mark.parametrize("limit, seqs", [("20", [85, 84, 3, 2, 1]), ("4", [85, 84, 3, 2]), ("1", [85])])
+def test_a_search_goes_on_to_the_beginning_of_a_long_line_and_says_nothing_of_it_to_a_pipe(
+    limit: str, seqs: list[int]
+) -> None:
+    """It ended where the time of one call was over, and said that nothing was found."""
+    with tempfile.TemporaryDirectory() as folder:
+        alpha = Floor("ALPHA", Path(folder))
+        with answering(alpha.home, {"/v1/status": {"version": __version__, "now": 1}, "/v1/search": searched}):
+            told = alpha("search", "bridge", "--limit", limit, "--json")
+            piped = alpha("search", "bridge", "--limit", limit)
+            seen = at_terminal("search", "bridge", "--home", folder, "--limit", limit, typed=b"")
+    assert [each["seq"] for each in told.json["found"]] == seqs
+    assert (told.err, piped.err, piped.out.count("bridge")) == ("", "", len(seqs))
+    parts = ["Looked at 40 of 90 entries.", "Looked at 80 of 90 entries."] if len(seqs) > 1 else []
+    assert [part for part in parts if part not in seen.out] == []
+    assert ("Looked at" in seen.out) == bool(parts)
+    assert seen.out.count("bridge") == len(seqs)
+
+
 def test_the_version(tmp_path: Path) -> None:
     done = Floor("ALPHA", tmp_path)("version", "--json")
     assert set(done.json) == {"version", "suite", "python"}
@@ -138,6 +244,52 @@ def test_a_fingerprint_that_does_not_fit_the_card_ends_the_pairing(tmp_path: Pat
     assert "Somebody may be between you." in done.err
 
 
+@pytest.mark.parametrize("given", ["nothing", "fingerprint", "yes", "again"])
+def test_a_pairing_that_nobody_can_answer_is_refused_before_it_begins(tmp_path: Path, given: str) -> None:
+    """It waited an hour for the other floor, and then for nobody. Closed or at its end, it is the same."""
+    alpha, bravo = founded(tmp_path, "ALPHA"), founded(tmp_path, "BRAVO")
+    *card, _, fingerprint, _ = pairing_words(tmp_path, bravo)
+    words = {
+        "nothing": card,
+        "fingerprint": [*card, "--fingerprint", fingerprint],
+        "yes": [*card, "--yes"],
+        "again": ["--again", "BRAVO"],
+    }[given]
+    for close in (False, True):
+        done = subprocess.run(
+            [*COMMAND, "pair", "--home", str(alpha.home), *words],
+            stdin=subprocess.DEVNULL,
+            preexec_fn=(lambda: os.close(0)) if close else None,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert (done.returncode, done.stderr.splitlines()) == (
+            1,
+            [
+                "To compare and to sign, somebody must be at a terminal, and the standard input has ended.",
+                "Type it at a terminal. For scripts: --fingerprint FP, got in person, and --yes.",
+            ],
+        )
+
+
+def test_whoever_waits_in_a_pairing_is_told_that_it_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    states = ("waiting", "waiting", "comparing", "confirming", "confirming", "open")
+    told = [{"state": state, "sas": "", "peer": {"name": "BRAVO"}} for state in states]
+    later = iter(told[1:])
+    answers = {"/v1/pairings/1": lambda _: next(later), "/v1/pairings/1/confirm": {}}
+    with tempfile.TemporaryDirectory() as folder, answering(Path(folder), answers):
+        station = Local(Path(folder))
+        done = follow(Output(), station, "pairings/1", told[0], fingerprint="00001", signed=True, say_every_ms=0)
+        station.client.close()
+    assert done["state"] == "open"
+    assert [line.partition(",")[0] for line in capsys.readouterr().err.splitlines()] == [
+        "Still waiting for BRAVO",
+        "This floor has signed. Waiting until BRAVO has compared and signed too.",
+        "Still waiting for BRAVO",
+    ]
+
+
 def test_two_floors_pair_by_voice_while_no_station_runs(tmp_path: Path) -> None:
     """Each reads its digits aloud and types what it hears; the stations run only for the pairing.
 
@@ -154,15 +306,16 @@ def test_two_floors_pair_by_voice_while_no_station_runs(tmp_path: Path) -> None:
         talks.append((talk, tmp_path / f"{floor.name}.log"))
 
     def aloud(log: Path) -> str:
-        return log.read_text().partition("other floor:   ")[2].partition("\n")[0]
+        half, end, _rest = log.read_text().partition("other floor:   ")[2].partition("\n")
+        return half if end else ""
 
-    halves = [until(lambda log=log: aloud(log), deadline_s=30) for _talk, log in talks]  # type: ignore[misc]
+    halves = [until(lambda log=log: aloud(log), deadline_s=120) for _talk, log in talks]  # type: ignore[misc]
     for (talk, _log), heard in zip(talks, halves[::-1], strict=True):
         assert talk.stdin is not None
         talk.stdin.write(f"{heard}\nyes\n".encode())
         talk.stdin.close()
     for talk, log in talks:
-        assert talk.wait(timeout=30) == 0, log.read_text()
+        assert talk.wait(timeout=120) == 0, log.read_text()
         assert "The line is open" in log.read_text()
         above = log.read_text().partition("other floor:")[0].splitlines()
         assert set(terms_lines(members_of(read_terms(terms)))) <= set(above)

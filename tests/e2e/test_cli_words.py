@@ -10,15 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openline.cli import failures, inert, language, moments, output, sending
+from openline import station
+from openline.cli import failures, inert, language, moments, output, problems, sending
 from openline.cli.contents import CONTENTS, Entry
 from openline.cli.local import of_house
 from openline.cli.reading import KINDS as READABLE
 from openline.kernel.errors import Malformed, Unavailable
 from openline.kernel.units import Instant
 from openline.protocol import entries
-from openline.station.catalogues import read_catalogue
+from openline.station.alarms.duty import MISFIT
+from openline.station.catalogues import read_catalogue, said_by_the_station
 from openline.station.entry_view import KINDS
+from openline.station.restores import COPY_WRITES
 from tests.e2e import pages
 from tests.e2e.cli_rig import process, type_
 
@@ -229,6 +232,52 @@ def test_what_the_station_says_is_in_the_language_too(name: str, said: str) -> N
     assert what == said
     assert to_do.endswith(".")
     assert (to_do == "Nothing was written.") is (name == "en")
+
+
+def wrongs() -> set[str]:
+    """All that a station says is wrong with it, without the names: taken from its code, so that none is forgotten."""
+    saying = {"api_lines": "problems", "line_view": "state_of", "alarms/duty": "problems", "alarms/calls": "problems"}
+    found = {MISFIT, COPY_WRITES}
+    for module, function in saying.items():
+        tree = ast.parse((Path(station.__file__).parent / f"{module}.py").read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef) and node.name == function:
+                said = [
+                    each.value for part in node.body[1:] for each in ast.walk(part) if isinstance(each, ast.Constant)
+                ]
+                found |= {text.strip(":; ") for text in said if isinstance(text, str) and " " in text}
+    # The clock has a sentence of its own; a line that opens is not at fault.
+    return {
+        text for text in found - {""} if not text.startswith(("SIMULATED", "in service", "linked;", "never linked"))
+    }
+
+
+@pytest.mark.parametrize("name", ["fr", "ru"])
+def test_what_a_station_says_is_wrong_with_it_is_in_the_language(name: str) -> None:
+    texts = said_by_the_station(name) | read_catalogue(language.FOLDER / f"{name}.po")
+    named = {form.removesuffix(" {name}"): form for form in problems.NAMED}
+    assert len(wrongs()) > 15
+    assert sorted(text for text in wrongs() if named.get(text, text) not in texts) == []
+
+
+@pytest.mark.parametrize(
+    "problem, said",
+    [
+        ("the disk of the store is slow", "Le disque du registre est lent."),
+        ("BRAVO: no link to any party; suspended: only FLASH passes", "BRAVO: aucun lien avec aucune partie; suspendue : seul FLASH passe."),
+        ("BRAVO: stopped", "BRAVO: arrêtée."),
+        ("alarm path night: smtp-deferred", "Chemin d'alarme night: smtp-deferred."),
+        ("the roster has hours without watch: everybody is called then", "Le tableau de service a des heures sans watch: tous sont appelés alors."),
+        (MISFIT, "Le tableau de service qui a été établi ne va plus avec config.toml : celui de config.toml vaut."),
+    ],
+)  # fmt: skip
+def test_a_problem_is_said_with_its_names(problem: str, said: str) -> None:
+    language.choose("fr")
+    try:
+        assert problems.in_words(problem) == said
+    finally:
+        language.choose("en")
+    assert problems.in_words(problem) == problem[:1].upper() + problem[1:] + "."
 
 
 def test_help_and_errors_speak_the_language() -> None:

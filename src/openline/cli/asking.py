@@ -15,6 +15,8 @@ from openline.cli.moments import clock
 from openline.cli.output import table
 from openline.cli.sending import PRECEDENCES, moment_of, text_of
 
+PART_MS = 1_000
+"""At a terminal a search says so often how far it is."""
 GRADES = ("sight", "rough", "official", "machine")
 
 
@@ -164,7 +166,7 @@ def search_(
     now = station.now()
     asked |= {name: moment_of(text, now, past=True) for name, text in (("from", since), ("to", until)) if text}
     asked |= {name: text for name, text in (("line", line), ("precedence", precedence and precedence.lower())) if text}
-    answer = station.client.get("search", **asked)
+    answer = _searched(desk, asked)
     rows = [
         [
             inert_line(str(each["line"])),
@@ -184,3 +186,21 @@ def search_(
     lines = [said if answer["complete"] else _("{said} There are more.").format(said=said), ""]
     headings = [_("line"), _("when"), _("author"), _("entry"), _("passage")]
     out.answer(answer, [*lines, *table(out, headings, rows)])
+
+
+def _searched(desk: Desk, asked: Json) -> Json:
+    """All that is found, of as many parts as it takes: a station answers a part before a long line is looked through."""
+    out, client = desk.out, desk.station.client
+    part_ms = {"within": PART_MS} if out.terminal else {}
+    answer: Json = client.get("search", **asked, **part_ms)
+    found, searched = list(answer["found"]), int(answer["searched"])
+    while answer["next"] and len(found) < asked["limit"]:
+        total = searched + int(answer["left"])
+        out.passing(_("Looked at {number} of {total} entries.").format(number=searched, total=total))
+        rest = {**asked, **part_ms, "limit": asked["limit"] - len(found), "at": answer["next"]}
+        answer = client.get("search", **rest)
+        out.passing()
+        searched += int(answer["searched"])
+        known = {(each["line"], each["seq"]) for each in found}
+        found += [each for each in answer["found"] if (each["line"], each["seq"]) not in known]
+    return {**answer, "found": found, "searched": searched}

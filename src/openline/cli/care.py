@@ -11,6 +11,7 @@ from openline.cli.inert import inert_line
 from openline.cli.language import _, _n
 from openline.cli.local import Json, Local
 from openline.cli.output import Cell, table
+from openline.cli.problems import in_words
 from openline.kernel.errors import Refused, Unavailable
 
 
@@ -30,6 +31,7 @@ def doctor_(desk: Desk, *, sealed: bool) -> None:
     from openline.station.config import load_config, marks_folder
     from openline.station.doctor import Finding, Severity, examine
     from openline.station.places import Places
+    from openline.station.restores import COPY_WRITES
 
     out = desk.out
     places, unlock, found = Places(desk.home), None, list[Finding]()
@@ -41,15 +43,13 @@ def doctor_(desk: Desk, *, sealed: bool) -> None:
         said = inert_line(str(error)[:1].upper() + str(error)[1:])
         found.append(Finding(severity=Severity.FAULT, code="configuration", what=said + ".", do="Mend config.toml."))
     found += examine(places, unlock, now_ms(), os.urandom)
-    found += [
-        Finding(
-            severity=Severity.WARNING,
-            code="bearer-down",
-            what=inert_line(f"{problem[:1].upper()}{problem[1:]}."),
-            do=_("Look closer: openline bearers"),
-        )
-        for problem in _bearer_problems(desk)
-    ]
+    for problem in _told(desk):
+        if problem.startswith("bearer "):
+            do = _("Look closer: openline bearers")
+            found.append(Finding(severity=Severity.WARNING, code="bearer-down", what=in_words(problem), do=do))
+        elif problem.endswith(COPY_WRITES):
+            what, _stop, do = in_words(problem).partition(". ")
+            found.append(Finding(severity=Severity.FAULT, code="copy-writes", what=what + ".", do=do))
     bad = [one for one in found if one.severity in {Severity.WARNING, Severity.FAULT}]
     signs = {
         Severity.GOOD: Cell(out.sign("✓", "+") + " " + _("good"), "work"),
@@ -72,10 +72,10 @@ def doctor_(desk: Desk, *, sealed: bool) -> None:
         leave(Exit.ATTENTION)
 
 
-def _bearer_problems(desk: Desk) -> list[str]:
-    """What a running station says of its bearers; nothing of one that does not run."""
+def _told(desk: Desk) -> list[str]:
+    """What a running station says is wrong with it; nothing of one that does not run."""
     with contextlib.suppress(Refused, Unavailable, Failure):
-        return [str(each) for each in desk.station.status()["problems"] if str(each).startswith("bearer ")]
+        return [str(each) for each in desk.station.status()["problems"]]
     return []
 
 

@@ -18,6 +18,7 @@ from openline.cli.failures import usage
 from openline.cli.inert import inert_line
 from openline.cli.language import LANGUAGES, _
 from openline.cli.output import Output, output_for
+from openline.kernel.errors import Refused
 
 if TYPE_CHECKING:
     from openline.cli.local import Local
@@ -38,6 +39,11 @@ class Desk:
         from openline.cli.local import Local
 
         return Local(self.home)
+
+    def judge_version(self, error: Exception) -> None:
+        """Raise Failure if that came of a running station that is not of this command's version."""
+        if "station" in self.__dict__:
+            self.station.judge_version(error)
 
     def close(self) -> None:
         """Leave the station, if it was spoken to."""
@@ -169,6 +175,10 @@ def command(name: str, text: str, *, examples: Sequence[str], more: Sequence[str
             except BrokenPipeError:
                 # The reader of a pipe has what it wanted: nothing more is said, not even at exit.
                 sys.stdout = None
+            except (Refused, LookupError, TypeError, ValueError, AttributeError) as error:
+                # What a station of another release does not know, or does not say, is no mistake of anybody's.
+                desk.judge_version(error)
+                raise
             finally:
                 desk.close()
 

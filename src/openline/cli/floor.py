@@ -13,6 +13,7 @@ from openline.cli.language import _, _n
 from openline.cli.local import Json, Local, peers_of
 from openline.cli.moments import clock, until
 from openline.cli.output import Cell, Output, table
+from openline.cli.problems import in_words
 from openline.cli.restores import sentences
 from openline.cli.signs import state_word, wire
 from openline.cli.waiting import READERS, RELEASERS, drafts_of, first_clock_first, has_role, sentence, waiting_on
@@ -91,8 +92,7 @@ def _minimized(lines: list[Json]) -> list[str]:
 
 def _problems(problems: list[str]) -> list[str]:
     """What the station itself says is wrong; the clock has its own sentence."""
-    said = [_(text) for text in problems if not text.startswith("SIMULATED CLOCK")]
-    return [inert_line(text[:1].upper() + text[1:]) + "." for text in said]
+    return [in_words(text) for text in problems if not text.startswith("SIMULATED CLOCK")]
 
 
 def _row(out: Output, line: Json, now: int) -> list[Cell | str]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from openline import __version__
 from openline.cli.failures import Exit, Failure, refused, unavailable
 from openline.cli.inert import inert_line
 from openline.cli.language import _
@@ -23,6 +24,13 @@ _WAIT_SLICE_MS = 20_000
 """One long poll; below the client's own limit."""
 _NAMING = ("of", "answers", "supersedes")
 """Fields by which an entry names a message."""
+_NOT_KNOWN = (
+    "there is no such path",
+    "the path has no such method",
+    "a field is unknown, missing or not allowed",
+    "a parameter is unknown, missing or not allowed",
+)
+"""How a station refuses an operation, or a member of one, that its release does not have."""
 _POSITION = re.compile(r"(\d{1,2})\.([0-9a-f-]{1,27}):(\d{1,15})", re.ASCII)
 _SERIAL = re.compile(r"Z?\s?[0-9]{1,15}(?:/[0-9]{1,10})?", re.ASCII | re.IGNORECASE)
 
@@ -75,6 +83,29 @@ class Local:
         if self._status is None:
             self._status = self.client.get("status")
         return self._status
+
+    def judge_version(self, error: Exception) -> None:
+        """Raise Failure if that may have come of the station being of another version than this command.
+
+        A station refuses what its release does not know; what it does not say is missed here, as a mistake of ours.
+        """
+        if isinstance(error, Refused) and not str(error).startswith(_NOT_KNOWN):
+            return
+        try:
+            there = str(self.client.get("status")["version"])
+        except (Refused, Unavailable, LookupError, TypeError, ValueError):
+            return
+        if there == __version__:
+            return
+        raise unavailable(
+            _(
+                "The station that runs is of version {there}, this command of version {here}: one lacks what the other asks for."
+            ).format(there=inert_line(there), here=__version__),
+            _(
+                "Stop the station and start it again with the newer program: openline up (as a service: systemctl restart openline)."
+            ),
+            name="station-version",
+        ) from None
 
     def now(self) -> Instant:
         """The station's clock: the machine's, or the simulated one."""

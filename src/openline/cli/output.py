@@ -66,6 +66,13 @@ class Output:
         """A shape, or its stand-in where the terminal has none."""
         return shape if self.unicode else plain
 
+    def passing(self, text: str = "") -> None:
+        """What will not stay, on one line of a terminal: how far something is. It is replaced by the next, or wiped."""
+        if self.terminal and not self.json and sys.stderr.isatty():
+            shown = text[: max(1, self.columns - 1)]
+            sys.stderr.write("\r" + " " * (self.columns - 1) + "\r" + shown)
+            sys.stderr.flush()
+
     def _write(self, text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()

@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING
 import click
 
 from openline.cli.command import Desk, command, read_stdin_text
-from openline.cli.failures import Failure, refused, unavailable, usage
+from openline.cli.comparing import follow, give_up, somebody_answers
+from openline.cli.failures import refused, unavailable, usage
 from openline.cli.inert import inert_line
 from openline.cli.language import _
 from openline.cli.local import Json, Local
 from openline.cli.output import Output
 from openline.cli.record import fingerprint_of
-from openline.cli.terms import members_of, read_terms, sign_by_word, terms_lines
-from openline.kernel.errors import Conflict, Refused, Unavailable
+from openline.cli.terms import members_of, read_terms, terms_lines
+from openline.kernel.errors import Conflict, Refused
 
 if TYPE_CHECKING:
     from openline.kernel.keys import Card
+    from openline.kernel.terms import Policy
 
 
 @command(
@@ -171,6 +173,8 @@ def card_lines(out: Output, card: "Card") -> list[str]:
         _("Then either compare the whole fingerprint (--fingerprint, got in person), or read the two halves of a short"
           " code to each other by voice: your half aloud, theirs typed here. Your people sign the terms as shown."),
         _("If the station does not run, it is started here for as long as the pairing takes."),
+        _("For scripts: with --fingerprint and --yes nothing is asked. It waits for the other floor, says so each minute,"
+          " and ends with 1 after an hour."),
     ),
     examples=(
         "openline pair bravo.card --terms terms.toml",
@@ -207,8 +211,6 @@ def pair_(
     yes: bool,
 ) -> None:
     """Pair with another station."""
-    import msgspec
-
     if end is not None:
         _end(desk, end)
         return
@@ -220,6 +222,7 @@ def pair_(
             _("To pair, a card and terms are needed."), _("Type: openline pair CARD --terms FILE, or --again LINE")
         )
 
+    somebody_answers(fingerprint is None or not yes)
     policy = read_terms(terms)
     theirs = _read_card(desk.home, card)
     if fingerprint is not None:
@@ -227,22 +230,19 @@ def pair_(
     out = desk.out
     out.note(_("Terms of the line with {name}:").format(name=inert_line(theirs.name)), *terms_lines(members_of(policy)))
     from openline.cli.running import with_station
-    from openline.station.cards import armoured
-    from openline.station.terms_file import proposal_of
 
-    body = {
-        "card": armoured(theirs),
-        "terms": msgspec.json.decode(msgspec.json.encode(proposal_of(policy))),
-        "label": label or theirs.name,
-    }
+    body = _proposed(theirs, policy, label)
 
     def work(station: Local) -> None:
         begun = _begin(station, body, theirs)
         place = f"pairings/{begun['pairing']}"
         try:
-            done = _converse(desk, station, place, begun, theirs=theirs, fingerprint=fingerprint, yes=yes)
+            out.note(
+                _("Waiting for {name}. Its people must pair with our card now.").format(name=inert_line(theirs.name))
+            )
+            done = follow(out, station, place, begun, fingerprint=fingerprint, signed=yes)
         except BaseException:
-            _give_up(station, place)
+            give_up(station, place)
             raise
         named = inert_line(label or theirs.name)
         out.answer(
@@ -256,10 +256,22 @@ def pair_(
     with_station(desk, work)
 
 
+def _proposed(theirs: "Card", policy: "Policy", label: str | None) -> Json:
+    """With whom, and about what."""
+    import msgspec
+
+    from openline.station.cards import armoured
+    from openline.station.terms_file import proposal_of
+
+    terms = msgspec.json.decode(msgspec.json.encode(proposal_of(policy)))
+    return {"card": armoured(theirs), "terms": terms, "label": label or theirs.name}
+
+
 def pair_again(desk: Desk, line: str, card: Path | None, fingerprint: str | None) -> None:
     """A new pairing key for a line that stands, by the spoken code or a fingerprint."""
     from openline.cli.running import with_station
 
+    somebody_answers(fingerprint is None)
     out, text = desk.out, "" if card is None else _card_text(card)
 
     def work(station: Local) -> None:
@@ -268,9 +280,9 @@ def pair_again(desk: Desk, line: str, card: Path | None, fingerprint: str | None
         name, place = inert_line(str(begun["peer"]["name"])), f"pairings/{begun['pairing']}"
         out.note(_("Waiting for {name}. Its people must do the same now: openline pair --again LINE").format(name=name))
         try:
-            done = _follow(desk, station, place, begun, fingerprint=fingerprint, signed=True)
+            done = follow(out, station, place, begun, fingerprint=fingerprint, signed=True)
         except BaseException:
-            _give_up(station, place)
+            give_up(station, place)
             raise
         out.answer(
             done,
@@ -320,69 +332,3 @@ def _end(desk: Desk, name: str) -> None:
     for pairing in found:
         client.delete(f"pairings/{pairing}")
     desk.out.answer({"ended": found}, [_("Ended: the pairing with {name}.").format(name=inert_line(name))])
-
-
-def _give_up(station: Local, place: str) -> None:
-    try:
-        station.client.delete(place)
-    except (Refused, Unavailable):
-        return  # it is over on that side already
-
-
-def _converse(
-    desk: Desk, station: Local, place: str, told: Json, *, theirs: "Card", fingerprint: str | None, yes: bool
-) -> Json:
-    """Follow a pairing until the line is open. Raises Failure if it ends otherwise."""
-    desk.out.note(_("Waiting for {name}. Its people must pair with our card now.").format(name=inert_line(theirs.name)))
-    return _follow(desk, station, place, told, fingerprint=fingerprint, signed=yes)
-
-
-def _follow(desk: Desk, station: Local, place: str, told: Json, *, fingerprint: str | None, signed: bool) -> Json:
-    answered = ""
-    while True:
-        match str(told["state"]):
-            case "open":
-                return told
-            case "refused":
-                raise _ended(told)
-            case "comparing" if fingerprint is not None:
-                if not answered:
-                    signed = signed or sign_by_word(_("To sign these terms, type yes"))
-                    answered = fingerprint
-                    station.client.post(f"{place}/confirm", {"fingerprint": fingerprint})
-            case "comparing" if told["sas"] != answered or not answered:
-                answered = str(told["sas"])
-                heard = _spoken(desk, answered)
-                signed = signed or sign_by_word(_("To sign these terms, type yes"))
-                station.client.post(f"{place}/confirm", {"sas": heard})
-            case _:
-                pass
-        told = station.client.get(place, state=told["state"])
-
-
-def _ended(told: Json) -> Failure:
-    """Why there is no line, and what to do."""
-    reason, do = (inert_line(_(str(told[name]))) for name in ("reason", "do"))
-    lines = [_("The pairing has ended: {reason}.").format(reason=reason)]
-    for each in told["differs"]:
-        ours, theirs = inert_line(str(each["ours"])), inert_line(str(each["theirs"]))
-        member = inert_line(str(each["member"]))
-        lines.append(_("  {member}: here {ours}, there {theirs}").format(member=member, ours=ours, theirs=theirs))
-    return refused("\n".join(lines), do[:1].upper() + do[1:] + ".", name=f"pairing-{told['code']}")
-
-
-def _spoken(desk: Desk, ours: str) -> str:
-    """Show our half of the code, ask for theirs."""
-    if not ours:
-        raise refused(
-            _("Codes were entered wrongly too often: today only whole fingerprints may be compared."),
-            _("Get the other's fingerprint in person, and give it: --fingerprint FP"),
-            name="pairing-fingerprint-only",
-        )
-    desk.out.note(
-        "",
-        _("Read this aloud to the other floor:   {half}").format(half=ours),
-        _("They read you theirs. Do not say it for them: if both sides hear the right half, nobody is between you."),
-    )
-    heard = str(click.prompt(_("Type the digits that you hear"), default="", show_default=False, err=True))
-    return " ".join(heard.split())

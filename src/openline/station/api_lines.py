@@ -27,6 +27,7 @@ from openline.station.line_runner import LineRunner
 from openline.station.line_view import line_view, state_of, test_view
 from openline.station.people import ADMINISTRATOR, TECHNICIAN, WATCH
 from openline.station.requests import Request
+from openline.station.restores import COPY_WRITES, is_passed
 from openline.station.runtime import Station
 
 MAX_TESTS = 1_000
@@ -104,6 +105,8 @@ def problems(station: Station) -> list[str]:
         state, words = state_of(station, line)
         if state in {"fault", "stopped", "degraded"}:
             found.append(f"{line.label}: {words}")
+        if line.engine is not None and is_passed(line.engine):
+            found.append(f"{line.label}: {COPY_WRITES}")
     return found
 
 

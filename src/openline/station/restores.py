@@ -30,6 +30,12 @@ from openline.station.answers import GenerationView, MissingView
 MOST = 8
 """Generations shown of each party, the latest: more restores than that are a trouble of their own."""
 
+COPY_WRITES = (
+    "a copy of this station writes too: for at most a day what is acknowledged here does not count there."
+    " End the copy for good, then restart this station: it goes on at once"
+)
+"""What it means for a line that it is passed, and what people do."""
+
 FoundMarks = Mapping[Generation, Mark]
 """By the own generation that a restore opened: the mark that was found then."""
 
@@ -83,6 +89,12 @@ def decode_marks(data: bytes | None) -> dict[Generation, Mark]:
 
 def _members(generation: Generation) -> list[Value]:
     return [generation.counter, generation.nonce]
+
+
+def is_passed(engine: Engine) -> bool:
+    """Whether a copy of this station has opened a later generation, and this one waits before it opens another (spec 13.17)."""
+    held, mine = engine.book.named.held(engine.party), engine.book.mine
+    return any(generation.counter >= mine.counter > 0 for generation in held if generation != mine)
 
 
 def generation_views(engine: Engine, names: list[str], marks: FoundMarks) -> list[GenerationView]:
