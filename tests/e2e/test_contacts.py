@@ -244,6 +244,11 @@ def test_6_90_a_telephone_call_outside_the_schedule_is_recorded_and_countersigne
                 "at": ms("2026-11-23T15:35"),
                 "text": "By telephone.",
             }
+            later = {**said, "at": ms("2026-11-23T18:00")}
+            relayed = {"kind": "receipt", "of": {"lane": 1, "index": 0}, "step": "relayed", "at": later["at"]}
+            for path, body in (("entries", later), ("entries:batch", {"entries": [said, later]}), ("entries", relayed)):
+                refused = await api(alpha, "POST", f"lines/relay/{path}", body)
+                assert (refused.status, refused.json["message"]) == (400, "that moment has not come yet"), path
             placed = await api(alpha, "POST", "lines/relay/entries", said)
             assert placed.status == 201, placed.data
 

@@ -249,7 +249,7 @@ def entry_of(
                 step=one_of(Step, request.step),
                 role=role,
                 sign=sign,
-                at=Instant(now if request.at is None else request.at),
+                at=_took_place(request, now),
                 relayed_to=None if request.relayed_to is None else role_of(request.relayed_to),
                 unit=_unit(request),
             )
@@ -275,7 +275,7 @@ def entry_of(
                 occurrence=request.occurrence,
                 medium=MEDIA[request.medium],
                 outcome=Outcome[request.outcome.upper().replace("-", "_")],
-                at=Instant(now if request.at is None else request.at),
+                at=_took_place(request, now),
                 role=role,
                 sign=sign,
                 text=request.text,
@@ -283,6 +283,14 @@ def entry_of(
         case CountersignRequest():
             of = find_ref(line, request.of)
             return Countersign(of=of, agreed=request.agreed, role=role, sign=sign, text=request.text)
+
+
+def _took_place(request: ReceiptRequest | ContactRequest, now: Instant) -> Instant:
+    """When it was; now if it is not said. Raises Malformed for a moment later than that."""
+    at = Instant(now if request.at is None else request.at)
+    if at > now:
+        raise Malformed("that moment has not come yet: say when it took place, or leave it out for now")
+    return at
 
 
 def _unit(request: ReceiptRequest) -> str:
