@@ -9,6 +9,7 @@ from typing import Any
 from openline.station.feed import Subscriber
 from openline.station.people import Actor
 from openline.station.runtime import Station
+from openline.stores.sqlite import SqliteStore
 from tests.e2e.inside import eventually, linked, stations
 from tests.e2e.test_api import AUDITOR, staffed
 from tests.e2e.test_compose import INTERPRETER, ONE, TWO, Ask, console, scene
@@ -97,6 +98,37 @@ def test_the_operators_log_is_read_backwards_and_by_line(tmp_path: Path) -> None
         assert (await ask("POST", "log", {"text": "x"}, by=UNIX_AUDITOR)).status == 403
         assert (await ask("POST", "log", {"text": "x", "line": "nowhere"})).status == 404
         assert (await ask("POST", "log", {"text": ""})).status == 400
+
+    scene(tmp_path, play)
+
+
+def test_the_operators_log_and_the_audit_log_are_read_on_a_full_disk(tmp_path: Path) -> None:
+    """Reading wrote first what waited, and was refused with it: just when somebody looks for what has happened."""
+
+    async def play(station: Station, ask: Ask) -> None:
+        assert (await ask("POST", "log", {"text": "Before."})).status == 201
+        assert isinstance(station.store, SqliteStore)
+        database = station.store._database
+        pages = database.rows((int,), "PRAGMA page_count")[0][0]
+        database.rows((int,), f"PRAGMA max_page_count={pages}")
+        full = await ask("POST", "log", {"text": "x" * 4_000})
+        while full.status == 201:
+            full = await ask("POST", "log", {"text": "x" * 4_000})
+        assert (full.status, full.json["message"]) == (503, "the disk is full")
+        assert (
+            await ask("POST", "log", {"text": "y" * 4_000}, by=UNIX_AUDITOR)
+        ).status == 403  # it waits to be written
+        read = (await ask("GET", "log", limit=500)).json
+        assert read["entries"][-1]["text"] == "Before."
+        acts = [act["act"] for row in (await ask("GET", "audit", by=UNIX_AUDITOR)).json["rows"] for act in row["acts"]]
+        assert "log" in acts
+        database.rows((int,), "PRAGMA max_page_count=4294967294")
+
+        async def followed() -> bool | None:
+            rows = (await ask("GET", "audit", by=UNIX_AUDITOR, limit=500)).json["rows"]
+            return any(act["outcome"] == "forbidden" for row in rows for act in row["acts"]) or None
+
+        assert await eventually(followed)
 
     scene(tmp_path, play)
 

@@ -7,6 +7,7 @@ several acts together, so that a message does not wait for a second commit.
 """
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import Annotated
@@ -115,13 +116,18 @@ class AuditLog:
                 del self._waiting[: len(some)]
 
     async def read(self, after: int, count: int) -> list[AuditRowView]:
-        """Rows with number > `after`, in order, with what still waited. Raises Unavailable."""
-        await self._committer.done(self._write)
+        """Rows with number > `after`, in order, with what still waited if the disk has room for it. Raises Unavailable."""
+        await self._write_first()
         return [_view(row) for row in self._store.audit(after, count)]
 
+    async def _write_first(self) -> None:
+        """Write what waits. A full disk refuses that, and is no reason to show nothing: it waits on, and follows."""
+        with contextlib.suppress(Unavailable):
+            await self._committer.done(self._write)
+
     async def latest(self, before: int, count: int) -> list[AuditRowView]:
-        """The last `count` rows with number < `before`, in order. Raises Unavailable."""
-        await self._committer.done(self._write)
+        """The last `count` rows with number < `before`, in order; as `read`. Raises Unavailable."""
+        await self._write_first()
         end = min(before, self._store.last_audit() + 1)
         first = max(1, end - count)
         return [_view(row) for row in self._store.audit(first - 1, end - first)] if end > first else []
@@ -129,9 +135,9 @@ class AuditLog:
     def written(self, before: int, count: int, line: str = "") -> tuple[list[LogEntryView], int]:
         """Rows of the operators' log with number < `before`, the latest first; and where to go on, 0 at the end.
 
-        Looks at no more than MAX_LOOKED_AT rows in one call. Raises Unavailable.
+        Looks at no more than MAX_LOOKED_AT rows in one call. What waits to be written is none of them: reading writes
+        nothing, and needs no room on the disk. Raises Unavailable.
         """
-        self.flush()
         found: list[LogEntryView] = []
         end = min(before, self._store.last_audit() + 1)
         least = max(1, end - MAX_LOOKED_AT)
