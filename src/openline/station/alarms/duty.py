@@ -11,6 +11,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +24,7 @@ from openline.protocol.events import Noticed
 from openline.station.alarms.calls import LOOK_S, Calls, Place
 from openline.station.alarms.causes import Causes, Found, Ringing
 from openline.station.alarms.heartbeat import Beat, Heart
+from openline.station.alarms.makers import make_path
 from openline.station.alarms.paths import pause_of
 from openline.station.alarms.records import NOTICES, Cause, Key, Raised, State, decode_alarm
 from openline.station.alarms.tables import Shift, check
@@ -145,6 +147,7 @@ class AlarmDuty:
                 log=floor.log,
                 number_of=self._number_of,
                 changed=self._changed,
+                make=partial(make_path, language=floor.config.language),
                 pause=pace.pause,
                 look_s=pace.look_s,
             )

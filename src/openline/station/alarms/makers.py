@@ -4,7 +4,7 @@ A path that cannot be made (a secret that is missing, a package that is not inst
 station: it is shown as broken until it is mended.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path as File
@@ -16,6 +16,7 @@ from openline.kernel.errors import Refused, Unavailable
 from openline.kernel.units import Instant
 from openline.ports import Alarm, AlarmCall
 from openline.station.alarms import tables
+from openline.station.alarms.mail_words import words_in
 from openline.station.alarms.records import State
 from openline.station.alarms.webhook import CallFailed, Endpoint, endpoint, post
 from openline.station.files import read_private
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 MOST_SECRET = 4_096
 MOST_FILE = 262_144
 _ENCODER = msgspec.json.Encoder()
+_TODO, _TESTS = "Go to the station. Acknowledge there", "TEST of the alarm path"
 _DONE = {
     State.ACKNOWLEDGED.value: "A person at the station has taken this alarm. Nobody else needs to come for it.",
     State.OVER.value: "What this alarm was about is over. Nobody needs to come for it any more.",
@@ -47,8 +49,8 @@ class Webhook:
 class Post:
     """An Alarm: a mail, handed to one SMTP server."""
 
-    def __init__(self, server: "MailServer", sender: str, address: str) -> None:
-        self._server, self._sender, self._address = server, sender, address
+    def __init__(self, server: "MailServer", sender: str, address: str, language: str) -> None:
+        self._server, self._sender, self._address, self._language = server, sender, address, language
 
     async def send(self, call: AlarmCall) -> None:
         """See ports.Alarm. Raises CallFailed."""
@@ -59,7 +61,8 @@ class Post:
         try:
             conversation = await SmtpConversation.begin(self._server, pace)
             try:
-                await conversation.send(self._sender, self._address, mail_of(call, self._sender, self._address))
+                mail = mail_of(call, self._sender, self._address, self._language)
+                await conversation.send(self._sender, self._address, mail)
             finally:
                 conversation.close()
         except MailFault as fault:
@@ -83,36 +86,43 @@ def body_of(call: AlarmCall) -> bytes:
     return _ENCODER.encode(call)
 
 
-def mail_of(call: AlarmCall, sender: str, address: str) -> bytes:
+def mail_of(call: AlarmCall, sender: str, address: str, language: str = "en") -> bytes:
     """A call as a mail: it repeats what a webhook says, in words."""
+    words = words_in(language)
     mail = EmailMessage(policy=SMTP)
     mail["From"], mail["To"] = sender, address
-    mark = "EXERCISE " if call.exercise else ""
-    about = " ".join(part for part in (call.precedence, call.kind, call.line) if part)
-    is_over = call.state != State.OPEN
-    word = call.state.upper() if is_over else "ALARM"
-    mail["Subject"] = (
-        f"{mark}{word} {call.station}: {about}" if call.step else f"{mark}TEST of the alarm path, {call.station}"
-    )
+    mark = f"{words.get('EXERCISE', 'EXERCISE')} " if call.exercise else ""
+    mail["Subject"] = mark + _subject(call, words)
     mail["Message-ID"] = f"<{call.id}@openline.invalid>"
+    is_over = call.state != State.OPEN
     if is_over:
         mail["References"] = f"<{call.alarm}.{call.step}@openline.invalid>"
     mail["Auto-Submitted"] = "auto-generated"
     rows = {
         "station": call.station,
-        "alarm": call.kind,
-        "state": call.state if is_over else "",
+        "alarm": f"{words[call.kind]} ({call.kind})" if call.kind in words else call.kind,
+        "state": words.get(call.state, call.state) if is_over else "",
         "line": call.line,
         "precedence": call.precedence,
-        "clock": call.clock,
+        "clock": words.get(call.clock, call.clock),
         "since": _moment(call.since),
         "step": str(call.step) if call.step else "",
         "id": call.alarm,
     }
-    text = "\n".join(f"{name}: {value}" for name, value in rows.items() if value)
-    todo = f"Go to the station. Acknowledge there: openline alarms acknowledge {call.alarm}"
-    mail.set_content(f"{mark}{text}\n\n{_DONE[call.state] if is_over else todo}\n")
+    colon = words.get(": ", ": ")
+    text = "\n".join(f"{words.get(name, name)}{colon}{value}" for name, value in rows.items() if value)
+    todo = f"{words.get(_TODO, _TODO)}{colon}openline alarms acknowledge {call.alarm}"
+    text = f"{mark}{text}\n\n{words.get(_DONE[call.state], _DONE[call.state]) if is_over else todo}\n"
+    mail.set_content(text, cte="7bit" if text.isascii() else "base64")  # no server on the way needs 8BITMIME
     return mail.as_bytes()
+
+
+def _subject(call: AlarmCall, words: Mapping[str, str]) -> str:
+    if not call.step:
+        return f"{words.get(_TESTS, _TESTS)}, {call.station}"
+    word = call.state.upper() if call.state != State.OPEN else "ALARM"
+    about = " ".join(part for part in (call.precedence, words.get(call.kind, call.kind), call.line) if part)
+    return f"{words.get(word, word)} {call.station}{words.get(': ', ': ')}{about}"
 
 
 def _moment(moment: int) -> str:
@@ -121,13 +131,15 @@ def _moment(moment: int) -> str:
     return dtg(Instant(moment))
 
 
-def make_path(home: File, table: tables.Calling, name: str, now: Callable[[], Instant]) -> Alarm:
-    """The path of that name."""
+def make_path(
+    home: File, table: tables.Calling, name: str, now: Callable[[], Instant], *, language: str = "en"
+) -> Alarm:
+    """The path of that name; its mails are in that language, where there are words in it."""
     path = table.paths[name]
     try:
         if path.webhook is not None:
             return Webhook(make_endpoint(home, path.webhook), now)
-        return _post(home, table, path.mail)
+        return _post(home, table, path.mail, language)
     except (Refused, Unavailable) as trouble:
         return Broken("not-configured" if isinstance(trouble, Refused) else "file-missing")
     except ImportError:
@@ -151,7 +163,7 @@ def read_text(home: File, name: str) -> str:
         raise Unavailable("a file of certificates cannot be read") from None
 
 
-def _post(home: File, table: tables.Calling, address: str) -> Post:
+def _post(home: File, table: tables.Calling, address: str, language: str) -> Post:
     from openline.bearers.mail.config import check_server, parse_mail_address
     from openline.bearers.mail.smtp import SmtpConversation
     from openline.station.bearer_makers import mail_server
@@ -162,4 +174,4 @@ def _post(home: File, table: tables.Calling, address: str) -> Post:
     sender = parse_mail_address(table.sender)
     server = mail_server(home, table.smtp)
     check_server(server)
-    return Post(server, sender, parse_mail_address(address))
+    return Post(server, sender, parse_mail_address(address), language)
