@@ -484,8 +484,8 @@ async function commandLine(words) {
       return entry.isDirectory() ? below(place, name) : [name]
     })
   const bytesOf = (file, name) => {
-    const found = fs.statSync(file)
-    if (!found.isFile()) throw new Wrong(`${name}: missing`)
+    const found = fs.lstatSync(file)
+    if (!found.isFile()) throw new Wrong(`${name}: missing, or not a regular file`)
     if (found.size > 1 << 30) throw new Wrong(`${name}: larger than it may be`)
     return fs.readFileSync(file)
   }
@@ -499,7 +499,9 @@ async function commandLine(words) {
         const files = new Map(
           below(place).map((name) => [name, async () => new Uint8Array(bytesOf(path.join(place, name), name))]),
         )
-        console.log([`RIGHT ${place}`, ...(await verifyLane(files, expected))].join("\n"))
+        const report = await verifyLane(files, expected)
+        if (found.length && !report[0].endsWith(`/${path.basename(place)}`)) throw new Wrong("vkey: the folder has the name of another lane")
+        console.log([`RIGHT ${place}`, ...report].join("\n"))
       } catch (problem) {
         if (problem instanceof Wrong) {
           console.log(`WRONG ${place}: ${problem.message}`)

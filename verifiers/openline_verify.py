@@ -265,13 +265,13 @@ class Folder:
     def read(self, name: str, most: int = 65_536) -> bytes:
         """A file's bytes, at most so many. A missing one is wrong: an export lacks something."""
         self.known.add(name)
-        if not (file := self.path / name).is_file() or file.stat().st_size > most:
-            raise Wrong(f"{name}: {'larger than it may be' if file.is_file() else 'missing'}")
+        if (file := self.path / name).is_symlink() or not file.is_file() or file.stat().st_size > most:
+            raise Wrong(f"{name}: missing, not a regular file, or larger than it may be")
         return file.read_bytes()
 
     def strangers(self) -> list[str]:
-        """Files nobody asked for."""
-        names = (p.relative_to(self.path).as_posix() for p in self.path.rglob("*") if not p.is_dir())
+        """Files nobody asked for, and links: what stands behind one is not part of the lane."""
+        names = (p.relative_to(self.path).as_posix() for p in self.path.rglob("*") if p.is_symlink() or not p.is_dir())
         return sorted(set(names) - self.known)
 
 
@@ -333,11 +333,13 @@ def check_opened(data: bytes, commitments: list[list[bytes]]) -> int:
     return opened
 
 
-def verify(path: Path, expected: str | None = None) -> list[str]:
-    """Check one lane; returns the lines of the report. Raises Wrong."""
+def verify(path: Path, expected: str | None = None, given: Path | None = None) -> list[str]:
+    """Check one lane, of the export `given` if that is another folder; returns the lines of the report. Raises Wrong."""
     folder = Folder(path)
     name, key, second = read_keys(folder.read("vkey"), expected)
     start = leaf_start(name)
+    if given not in {None, path} and name.partition("/")[2] != path.name:
+        raise Wrong("vkey: the folder has the name of another lane")
     size, root, both = read_note(folder.read("checkpoint"), "checkpoint", name, key, second)
     leaves = read_leaves(folder, size)
     commitments = [commitments_of(leaf, start, index) for index, leaf in enumerate(leaves)]
@@ -345,12 +347,11 @@ def verify(path: Path, expected: str | None = None) -> list[str]:
     check_tiles(folder, hashes)
     if root_of(hashes) != root:
         raise Wrong("checkpoint: the root is not that of the leaves")
-    covered = size if both else 0
+    covered, opened = size if both else 0, "none (no opened.jsonl)"
     if (path / "milestone").is_file():
         covered, earlier, both = read_note(folder.read("milestone"), "milestone", name, key, second)
         if not both or covered > size or root_of(hashes[:covered]) != earlier:
             raise Wrong("milestone: not an earlier head of this lane with both signatures")
-    opened = "none (no opened.jsonl)"
     if (path / "opened.jsonl").is_file():
         opened = f"{check_opened(folder.read('opened.jsonl', (size + 1) * 65_536), commitments)} of {size}"
     for stranger in folder.strangers():
@@ -366,8 +367,7 @@ def verify(path: Path, expected: str | None = None) -> list[str]:
 
 def lanes_of(path: Path) -> list[Path]:
     """The lane folders that a path names: itself, or those below `lanes/` of an export."""
-    found = sorted(place for place in path.glob("lanes/*") if place.is_dir())
-    return found or [path]
+    return sorted(place for place in path.glob("lanes/*") if place.is_dir()) or [path]
 
 
 def main(words: list[str]) -> int:
@@ -386,7 +386,7 @@ def main(words: list[str]) -> int:
                 status = 2
                 continue
             try:
-                print("\n".join([f"RIGHT {place}", *verify(place, expected)]))
+                print("\n".join([f"RIGHT {place}", *verify(place, expected, Path(word))]))
             except Wrong as wrong:
                 print(f"WRONG {place}: {wrong}")
                 status = max(status, 1)
