@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from openline.protocol.call_signals import CallSignal, SignalType
 from openline.protocol.entries import Role
 from openline.protocol.events import Signal
 from openline.protocol.fields import Ref
+from openline.station.calling import automatic
 from openline.station.calling.room import CallPace
 from openline.station.calling.standing import ref_to
 from openline.station.runtime import Parts, Station
@@ -69,9 +71,7 @@ def test_17_4_a_call_is_placed_picked_up_opened_and_hung_up_and_both_sign(tmp_pa
     asyncio.run(scene())
 
 
-QUICK = CallPace(ring=1_500, patience=1_500, lost=1_000, restart=3_000, takeover=2_000)
-"""For tests of what happens when somebody does not come: quick, and slower than a loaded machine."""
-PATIENT = CallPace(lost=60_000)
+PATIENT = CallPace(lost=600_000, restart=600_000)
 """For tests in which pages do not report themselves all the time."""
 
 
@@ -218,7 +218,7 @@ def test_a_line_has_one_call_at_a_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cause", ["not-answered", "unattended", "no-console"])
 def test_17_10_a_call_that_nobody_answers_is_missed_on_both_sides_with_its_cause(tmp_path: Path, cause: str) -> None:
     async def scene() -> None:
-        async with floors(tmp_path, QUICK) as (low, high):
+        async with floors(tmp_path, CallPace(ring=1_500, patience=600_000)) as (low, high):
             caller, called = Page(low), Page(high)
             watch = {"kind": "watch", "attended": cause != "unattended"}
             await called.done("POST", "entries", watch)
@@ -240,9 +240,9 @@ def test_17_10_a_call_that_nobody_answers_is_missed_on_both_sides_with_its_cause
 def test_a_caller_whose_line_is_down_is_told_that_nobody_answered(tmp_path: Path) -> None:
     async def scene() -> None:
         homes = made(tmp_path)
-        async with stations(homes, Parts(calls=QUICK), Parts(calls=QUICK)) as (alpha, bravo):
+        async with stations(homes) as (alpha, bravo):
             await linked(alpha, bravo)
-        async with stations(homes[:1], Parts(calls=QUICK)) as (alpha,):
+        async with stations(homes[:1], Parts(calls=CallPace(ring=1_500, patience=1_500))) as (alpha,):
             caller = Page(alpha)
             place = (await caller.ring())["place"]  # no link is no error: it rings if the line comes back in time
             view = await caller.sees(place, lambda call: call["state"] == "missed")
@@ -425,10 +425,11 @@ def test_nobody_acts_for_a_seat_that_is_not_theirs(tmp_path: Path) -> None:
 
 def test_17_13_a_console_that_reports_no_more_is_lost_and_its_call_is_taken_over(tmp_path: Path) -> None:
     async def scene() -> None:
-        async with floors(tmp_path, QUICK) as (low, high):
+        async with floors(tmp_path) as (low, high):
             caller, called, second = Page(low), Page(high), Page(high)
             place = await open_call(caller, called)
             before = (await caller.sees(place, opened))["check"]
+            high.calling.pace = replace(PATIENT, lost=1_000)  # at the called side alone: the caller is never lost
 
             async def staying(page: Page, until: Callable[[Json], Any]) -> Json:
                 async def look() -> Json | None:
@@ -448,8 +449,27 @@ def test_17_13_a_console_that_reports_no_more_is_lost_and_its_call_is_taken_over
             assert after["read"] == view["check"]["heard"]
             assert view["seats"][1]["console"] == second.console
             # Neither does the second one report itself: nobody takes it up, and the call ends.
+            high.calling.pace = replace(high.calling.pace, takeover=1_000)
             view = await staying(caller, lambda call: call["record"] == "agreed")
             assert (view["state"], view["cause"]) == ("ended", "console-lost")
+
+    run(scene)
+
+
+def test_17_13_a_console_is_not_lost_because_its_station_stood_still(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with floors(tmp_path) as (low, high):
+            caller, called = Page(low), Page(high)
+            place = await open_call(caller, called)
+            await caller.alive(place)
+            low.calling.pace = replace(PATIENT, lost=1_500)
+            end = low.clock.steady() + 3_000
+            while low.clock.steady() < end:
+                pass  # as a machine does that gives it no time: what its page says meanwhile waits
+            await automatic.look(low.calling, low.calling.room(low.find("relay")))
+            assert low.counters["call-console-lost"] == 0
+            assert (await caller.alive(place))["seat"] == 0
+            await caller.sees(place, lambda call: call["seats"][0]["state"] == "lost")  # if it reports no more
 
     run(scene)
 

@@ -34,7 +34,7 @@ from tests.waiting import until
 
 INTERPRETER = 40_404
 """A user of ALPHA who interprets, and nothing else."""
-PATIENT = Parts(calls=CallPace(lost=60_000), alarms=AlarmPace(look_s=0.1))
+PATIENT = Parts(calls=CallPace(lost=600_000, restart=600_000), alarms=AlarmPace(look_s=0.1))
 
 
 async def open_call(caller: Page, called: Page) -> str:
@@ -125,9 +125,8 @@ def test_the_doctor_sees_whether_a_relay_answers(tmp_path: Path) -> None:
     (tmp_path / "turn.secret").chmod(0o600)
     with turn.turn_server(tmp_path) as relay:
         table = CallsTable(turn=(relay.url(),), turn_secret_file="turn.secret")
-        assert [(each.code, each.severity) for each in relay_findings(tmp_path, table)] == [
-            ("calls-relay", Severity.GOOD)
-        ]
+        good = [("calls-relay", Severity.GOOD)]  # within three seconds, or the doctor looks again
+        until(lambda: [(each.code, each.severity) for each in relay_findings(tmp_path, table)] == good)
     (tmp_path / "turn.secret").write_text("short")
     found = [(each.code, each.severity) for each in relay_findings(tmp_path, table)]
     assert found == [("calls-secret", Severity.FAULT), ("calls-relay", Severity.WARNING)]
@@ -271,27 +270,27 @@ def test_the_command_line_declines_lists_hangs_up_and_agrees_on_minutes(tmp_path
         assert here("call", "relay").code == 1  # no console of this officer is open
         assert here("call", "relay", "--hang-up").code == 1
         ring(alpha)
-        until(lambda: "ringing" in there("calls", "relay").out, deadline_s=30)
+        until(lambda: "ringing" in there("calls", "relay").out)
         assert there("call", "relay", "--decline", "In a briefing.").out == "Declined.\n"
-        until(lambda: "refused: declined" in here("calls", "relay").out, deadline_s=30)
-        place = until(lambda: ring_again(alpha), deadline_s=30)
-        until(lambda: "ringing" in there("calls", "relay").out, deadline_s=30)
+        until(lambda: "refused: declined" in here("calls", "relay").out)
+        place = until(lambda: ring_again(alpha))
+        until(lambda: "ringing" in there("calls", "relay").out)
         calling(bravo, f"lines/relay/calls/{place}/pick-up", {"console": "ef" * 16, "fingerprint": "01" * 32})
-        until(lambda: "open" in here("calls", "relay").out, deadline_s=30)
+        until(lambda: "open" in here("calls", "relay").out)
         assert here("call", "relay", "--hang-up").out == "The call has ended.\n"
-        until(lambda: "both have signed the same" in here("calls", "relay").out, deadline_s=30)
+        until(lambda: "both have signed the same" in here("calls", "relay").out)
         draft = tmp_path / "minutes.txt"
         draft.write_text("en: Four vehicles.\nfr: Quatre.\n\nen: At 0900Z,\non the bridge.\n")
         drafted = here("minutes", "relay", "last", "--draft", str(draft))
         assert (drafted.code, "on the bridge." in drafted.out) == (0, True), drafted.err
         assert here("minutes", "relay", "last", "--agree").code == 1  # one's own
-        until(lambda: "Four vehicles." in there("minutes", "relay", "last").out, deadline_s=30)
+        until(lambda: "Four vehicles." in there("minutes", "relay", "last").out)
         differs = there("minutes", "relay", "last", "--differ", "2=At 1000Z.")
         assert "differs, says W1: At 1000Z." in differs.out
         assert there("minutes", "relay", "last", "--differ", "3=x").code == 2
-        until(lambda: "minutes differ" in here("calls", "relay").out, deadline_s=30)
+        until(lambda: "minutes differ" in here("calls", "relay").out)
         here("minutes", "relay", "last", "--draft", str(draft))
-        until(lambda: there("minutes", "relay", "last").out.count("Quatre.") == 2, deadline_s=30)
+        until(lambda: there("minutes", "relay", "last").out.count("Quatre.") == 2)
         assert "minutes agreed" in there("minutes", "relay", "last", "--agree").out
         shown = here("history", "relay").out
         assert all(word in shown for word in ("CALL", "PICKED UP", "HUNG UP", "MINUTES", "In a briefing."))

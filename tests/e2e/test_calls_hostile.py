@@ -1,6 +1,7 @@
 """A station of the other side that owns its keys and says what it likes of calls, against one that keeps the rules (spec 17)."""
 
 import secrets
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,13 @@ from openline.protocol.fields import Ref
 from openline.station.alarms.duty import AlarmPace
 from openline.station.calling import automatic
 from openline.station.calling.kept import MAX_KEPT
-from openline.station.calling.room import OFTEN, CallPace
+from openline.station.calling.room import OFTEN
 from openline.station.calling.shelf import Reading
 from openline.station.calling.standing import ref_to
 from openline.station.runtime import Parts, Station
 from tests.e2e.call_client import Json, Page, is_state, opened
 from tests.e2e.inside import eventually, linked, made, stations
-from tests.e2e.test_calls import PATIENT, QUICK, floors, open_call, run
+from tests.e2e.test_calls import PATIENT, floors, open_call, run
 
 FAR = 2**46
 """A time that nobody lives to see."""
@@ -134,7 +135,7 @@ def test_a_flood_of_rings_in_mid_call_does_not_make_a_station_forget_since_when_
 def test_void_rings_do_not_hide_an_open_call_from_a_station_that_starts_again(tmp_path: Path) -> None:
     async def scene() -> None:
         homes = made(tmp_path)
-        parts = Parts(calls=CallPace(lost=60_000, reading=Reading(calls=8, page=8, back=16)))
+        parts = Parts(calls=replace(PATIENT, reading=Reading(calls=8, page=8, back=16)))
         async with stations(homes, parts, parts) as running:
             await linked(*running)
             low, high = sorted(running, key=lambda station: station.find("relay").party)
@@ -167,7 +168,7 @@ def test_a_long_line_is_read_beside_the_loop_and_calls_wait_for_it(tmp_path: Pat
             honest, other = Page(low), Page(high)
             place = await open_call(honest, other)
             first = running.index(low)
-        beside = Parts(calls=CallPace(lost=60_000, reading=Reading(at_once=0, page=4)))
+        beside = Parts(calls=replace(PATIENT, reading=Reading(at_once=0, page=4)))
         async with stations([homes[first]], beside) as (again,):
             page = Page(again)
             view = await page.done("GET", f"calls/{place}")
@@ -179,11 +180,12 @@ def test_a_long_line_is_read_beside_the_loop_and_calls_wait_for_it(tmp_path: Pat
 
 def test_a_caller_that_never_opens_what_it_promised_does_not_hold_the_line(tmp_path: Path) -> None:
     async def scene() -> None:
-        async with floors(tmp_path, QUICK) as (low, high):
+        async with floors(tmp_path) as (low, high):
             liar, honest = Liar(high), Page(low)
             place = text(await liar.ring())
             await honest.told("call", lambda event: event["rings"])
             await honest.pick_up(place)
+            low.calling.pace = replace(PATIENT, ring=1_500, lost=1_000)  # now that it was picked up in time
 
             async def staying() -> Json | None:
                 answer = await honest.api("POST", f"calls/{place}/alive", {"console": honest.console})
@@ -251,7 +253,7 @@ def test_an_officer_does_not_wait_for_all_that_a_flood_asks_of_the_station(tmp_p
 
 def test_what_is_said_of_an_old_call_without_end_fills_no_memory_and_hides_no_agreed_minutes(tmp_path: Path) -> None:
     async def scene() -> None:
-        pace = CallPace(lost=60_000, reading=Reading(late=50))
+        pace = replace(PATIENT, reading=Reading(late=50))
         async with floors(tmp_path, pace) as (low, high):
             honest, other = Page(low), Page(high)
             place = await open_call(honest, other)

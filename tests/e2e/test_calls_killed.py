@@ -1,7 +1,10 @@
 """A call outlives what happens to the line and to a station: kill -9, a cut bearer, a restart (spec 17.13, 17.14)."""
 
+import contextlib
 import secrets
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +58,43 @@ def sees(desks: list[Desk], fits: Callable[[Json], Any], deadline_s: float = 60)
     return found
 
 
+BEAT_S = 1.0
+"""A page reports itself each two seconds, and is lost after six."""
+
+
+@contextlib.contextmanager
+def reporting(desk: Desk) -> Iterator[None]:
+    """That page reports itself all the while, as while another station starts, however long that takes."""
+    over = threading.Event()
+
+    def beats() -> None:
+        while not over.wait(BEAT_S):
+            desk.act("alive", console=desk.console, sound=True)
+
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        reports = beside.submit(beats)
+        try:
+            yield
+        finally:
+            over.set()
+        reports.result()
+
+
+def started(home: Home, other: Desk) -> Running:
+    """That station again, while the other side's page reports itself."""
+    with contextlib.ExitStack() as undo:
+        with reporting(other):
+            again = Running(home)
+            undo.callback(again.kill)
+        undo.pop_all()
+    return again
+
+
 def in_a_call(alpha: Home, bravo: Home) -> tuple[Desk, Desk]:
     in_service(alpha, bravo)
     caller, called = Desk(alpha), Desk(bravo)
     called.place = caller.ring()
-    until(lambda: _rings(called), deadline_s=30)
+    until(lambda: _rings(called))
     called.act("pick-up", console=called.console, fingerprint=called.fingerprint)
     for pair_of in ([caller, called], [called, caller]):
         sees(pair_of, lambda call: call["check"] is not None)
@@ -80,14 +115,14 @@ def test_a_call_is_open_still_after_a_kill_and_a_console_that_does_not_come_back
         check = caller.view()["check"]
         there.kill()
         assert caller.view()["state"] == "open"  # the sound goes on between the consoles
-        again = Running(bravo)
+        again = started(bravo, caller)
         try:
             found = sees([called, caller], lambda call: call["state"] == "open")
             assert (found["check"]["read"], found["check"]["heard"]) == (check["heard"], check["read"])
             seat = next(seat for seat in found["seats"] if seat["me"])
             assert (seat["console"], seat["state"]) == (called.console, "opening")
             again.kill()
-            again = Running(bravo)
+            again = started(bravo, caller)
             called.there = False  # its page was closed meanwhile
             sees([caller], lambda call: any(not seat["me"] and seat["state"] == "lost" for seat in call["seats"]))
             second = Desk(bravo)
@@ -111,10 +146,10 @@ def test_a_ring_outlives_a_kill_of_the_caller_and_opens_what_it_promised(tmp_pat
         in_service(alpha, bravo)
         caller, called = Desk(alpha), Desk(bravo)
         called.place = caller.ring()
-        until(lambda: _rings(called), deadline_s=30)
+        until(lambda: _rings(called))
         here.kill()
         called.act("pick-up", console=called.console, fingerprint=called.fingerprint)
-        again = Running(alpha)
+        again = started(alpha, called)
         try:
             view = sees([caller, called], lambda call: call["check"] is not None)
             assert {seat["fingerprint"] for seat in view["seats"]} == {caller.fingerprint, called.fingerprint}

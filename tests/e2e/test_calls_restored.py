@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from openline.station.calling.room import CallPace
+from openline.station.line_runner import LineRunner
 from openline.station.places import Places
 from openline.station.runtime import Parts
 from tests.e2e.call_client import Page, is_state, opened
-from tests.e2e.inside import linked, made, stations
+from tests.e2e.inside import eventually, linked, made, stations
 from tests.e2e.test_calls import PATIENT, open_call, run
 
 SHORT = Parts(calls=CallPace(lost=1_000, restart=1_000, takeover=1_000, patience=1_500))
@@ -52,10 +53,13 @@ def test_17_8_a_station_restored_in_mid_call_ends_it_and_both_may_call_again(
             await linked(*running)
             again, other = Page(running[0]), Page(running[1])
             back = running[homes.index(restored)].find("relay")
-            own = [
-                ledger.generation.counter for ledger in back.working().fold.ledgers() if ledger.number == 2 * back.party
-            ]
-            assert max(own) == 1  # it speaks in new lanes
+
+            async def in_new_lanes(line: LineRunner = back) -> bool | None:
+                ledgers = line.engine.fold.ledgers() if line.engine is not None else ()
+                own = [ledger.generation.counter for ledger in ledgers if ledger.number == 2 * line.party]
+                return max(own, default=0) == 1 or None
+
+            await eventually(in_new_lanes)
             for page in (again, other):
                 view = await page.sees(place, lambda call: call["state"] == "ended" and len(call["ends"]) == 2)
                 assert view["cause"] == "console-lost"
