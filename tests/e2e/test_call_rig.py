@@ -100,7 +100,7 @@ def test_pages_hear_each_other_and_a_cut_road_is_silent_until_turn_carries(
         join(*pages, restart=True)
         until(lambda: [relayed(peer) for seat in pages for peer in connected(seat)] == [True, True], deadline_s=60)
         hears([(a, "other", voices[1]), (b, "other", voices[0])])
-        assert server.sessions() >= 1
+        until(lambda: server.sessions() >= 1, deadline_s=60)
 
 
 def test_a_road_loses_and_delays_what_it_was_told_to(voices: list[Spoken], pages: list[PlainSeat]) -> None:
@@ -111,9 +111,8 @@ def test_a_road_loses_and_delays_what_it_was_told_to(voices: list[Spoken], pages
         join(*pages)
         until(lambda: road.passed > 400, deadline_s=60)
         assert 0.1 < road.dropped / (road.dropped + road.passed) < 0.3
-        (peer,) = peers(pages[0])
-        assert peer["received"]["packetsLost"] > 0
-        until(lambda: peers(pages[0])[0]["pair"]["currentRoundTripTime"] >= 0.2, deadline_s=60)
+        until(lambda: peers(pages[0])[0].get("received", {}).get("packetsLost", 0) > 0, deadline_s=60)
+        until(lambda: any(each["pair"]["currentRoundTripTime"] >= 0.2 for each in connected(pages[0])), deadline_s=60)
 
 
 def test_the_old_peer_agrees_on_dtls_1_2_and_counts_what_is_said_to_it(pages: list[PlainSeat], tmp_path: Path) -> None:

@@ -23,8 +23,10 @@ LIE = "lie"
 
 def told(home: Path) -> str:
     """Which lie is to be told now."""
-    path = home / LIE
-    return path.read_text() if path.exists() else ""
+    try:
+        return (home / LIE).read_text()
+    except FileNotFoundError:
+        return ""
 
 
 def lying(home: Path) -> None:
