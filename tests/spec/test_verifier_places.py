@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from openline.archive.layout import statement_file, statement_place
+from openline.kernel.lane import Generation
 from tests.spec.test_verifiers import PROGRAMS, make, run
 
 
@@ -34,3 +36,12 @@ def test_14_2_a_lane_in_the_place_of_another_is_wrong(program: list[str], tmp_pa
     done = run(program, tmp_path)
     assert done.returncode == 1
     assert [line.split()[0] for line in done.stdout.splitlines() if "lanes" in line] == ["RIGHT", "WRONG"]
+
+
+def test_14_1_a_key_statement_has_one_place() -> None:
+    """Else a folder has two files for one, of which a reader takes the first and another one the last."""
+    generation = Generation(1, bytes(8))
+    assert statement_place(statement_file(0, generation)) == (0, generation)
+    assert statement_place(statement_file(15, generation)) == (15, generation)
+    for party in ("00", "01", "015", "", "-1"):
+        assert statement_place(f"statements/{party}.{generation}") is None

@@ -37,7 +37,7 @@ MAX_LINE = 24_576
 MAX_SMALL = MAX_VALUE
 """Terms, cards, statements, evidence: one CBOR value."""
 
-_STATEMENT = re.compile(r"statements/(\d{1,2})\.([0-9a-f-]{1,27})", re.ASCII)
+_STATEMENT = re.compile(r"statements/(0|[1-9]\d?)\.([0-9a-f-]{1,27})", re.ASCII)
 COMMITMENTS_LENGTH = 4 * 34
 """The end of a leaf: four byte strings of 32, with their two-byte heads."""
 
