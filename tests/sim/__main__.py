@@ -5,9 +5,11 @@ python -m tests.sim --seed 7 --profile mixed --trace
 """
 
 import argparse
+import contextlib
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from multiprocessing import get_context
 
 from tests.sim.planted.bugs import BUGS
@@ -48,8 +50,11 @@ def _many(jobs: list[tuple[int, str]], processes: int, *, until_found: bool) -> 
     began, done, failed, told = time.monotonic(), 0, 0, 0.0
     total: Counter[str] = Counter()
     hours = 0.0
-    with get_context("fork").Pool(processes) as pool:  # what was planted is inherited
-        for result in pool.imap_unordered(_one, jobs, chunksize=1):
+    with contextlib.ExitStack() as stack:
+        results: Iterator[Result] = map(_one, jobs)
+        if processes > 1:  # what was planted is inherited
+            results = stack.enter_context(get_context("fork").Pool(processes)).imap_unordered(_one, jobs, chunksize=1)
+        for result in results:
             done, hours = done + 1, hours + result.hours
             total.update(result.faults)
             if result.failure:

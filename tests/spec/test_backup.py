@@ -97,7 +97,7 @@ def test_13_10_what_has_no_mark_yet_is_in_no_backup(station: Station, tmp_path: 
     """Put back after an older one, it would be signed beside what was said meanwhile (spec/models/restore.pml)."""
     say_without_mark(station)
     with pytest.raises(Conflict):
-        write_backup(tmp_path / "b", station.places, UNLOCK, SEAL, os.urandom, files={})
+        write_backup(tmp_path / "b", station.places, UNLOCK, SEAL, os.urandom, files={}, marks_s=0.0)
     assert [path.name for path in tmp_path.iterdir()] == ["alpha"]
 
 
@@ -112,7 +112,7 @@ def test_13_10_a_backup_beside_a_running_station_waits_for_the_mark(station: Sta
 
     with ThreadPoolExecutor(1) as beside:
         done = beside.submit(mark)
-        write_backup(tmp_path / "b", station.places, UNLOCK, SEAL, os.urandom, files={})
+        write_backup(tmp_path / "b", station.places, UNLOCK, SEAL, os.urandom, files={}, marks_s=60.0)
         done.result()
     assert check_backup(tmp_path / "b", SEAL) > 0
 

@@ -239,6 +239,11 @@ def _rules(draw: st.DrawFn) -> str:
     return ";".join(parts)
 
 
+SAME_CALENDAR = 19 * 400
+"""Years after which each date has its weekday again. The library searches to the year 9999 for a rule that is never due: so far
+from now that takes it a twentieth of the time."""
+
+
 @given(_rules(), st.datetimes(datetime(2024, 1, 1), datetime(2026, 12, 31)), st.integers(0, 900), st.integers(1, 500))
 @settings(max_examples=400, deadline=None)
 def test_3_23_a_rule_gives_the_local_times_that_an_independent_library_gives(
@@ -247,9 +252,10 @@ def test_3_23_a_rule_gives_the_local_times_that_an_independent_library_gives(
     start = start.replace(second=0, microsecond=0)
     begin = start + timedelta(days=later)
     end = begin + timedelta(days=days)
-    library = rrule.rrulestr(f"RRULE:{text};BYSECOND=0", dtstart=start)
+    library = rrule.rrulestr(f"RRULE:{text};BYSECOND=0", dtstart=start.replace(year=start.year + SAME_CALENDAR))
     wanted = []
-    for local in library:  # bounded by the rule itself: none here lies years apart
+    for far in library:
+        local = far.replace(year=far.year - SAME_CALENDAR)
         if local > end:
             break
         if local >= begin:

@@ -69,9 +69,18 @@ class BackupReport:
 
 
 def write_backup(
-    target: Path, places: Places, unlock: Unlock, seal: Unlock, entropy: Entropy, *, files: Mapping[str, bytes]
+    target: Path,
+    places: Places,
+    unlock: Unlock,
+    seal: Unlock,
+    entropy: Entropy,
+    *,
+    files: Mapping[str, bytes],
+    marks_s: float = _MARKS_S,
 ) -> BackupReport:
     """Back up a station, running or not. `unlock` opens the station, `seal` will open the backup.
+
+    A commit whose mark is still being written is waited for so many seconds.
 
     `target` appears whole or not at all. Raises Conflict if it is there or the
     last commit has no mark, what opening keys raises, or Unavailable.
@@ -85,7 +94,7 @@ def write_backup(
     copy, part = target.with_name(target.name + ".store" + PART), target.with_name(target.name + PART)
     try:
         store_bytes = copy_without_epochs(places.store, copy)
-        _wait_for_marks(copy, places, keys.data_key)
+        _wait_for_marks(copy, places, keys.data_key, marks_s)
         small = {_KEYS + name: data for name, data in secrets.items()}
         small.update({_FILES + name: data for name, data in files.items()})
         with _new_file(part) as out, copy.open("rb") as database:
@@ -107,7 +116,7 @@ def write_backup(
                 left.unlink(missing_ok=True)
 
 
-def _wait_for_marks(copy: Path, places: Places, data_key: bytes) -> None:
+def _wait_for_marks(copy: Path, places: Places, data_key: bytes, marks_s: float) -> None:
     """Return when no lane in the copy is longer than its mark.
 
     A leaf without its mark may never be signed. Put back after an older copy
@@ -119,7 +128,7 @@ def _wait_for_marks(copy: Path, places: Places, data_key: bytes) -> None:
         return
     with contextlib.closing(SqliteStore.inspect(copy, data_key)) as store:
         sizes = [(record.line, _own_sizes(store, record)) for record in store.lines()]
-    deadline = time.monotonic() + _MARKS_S
+    deadline = time.monotonic() + marks_s
     while True:
         with contextlib.closing(Marks(places.marks)) as marks:
             found = [(marks.read(line), own) for line, own in sizes]
