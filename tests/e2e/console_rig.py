@@ -64,7 +64,7 @@ class Browser:
 
     def connect(self) -> ssl.SSLSocket:
         """A connection."""
-        plain = socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        plain = socket.create_connection(("127.0.0.1", self.port), timeout=60)
         return self.context.wrap_socket(plain, server_hostname=self.host)
 
     def open(

@@ -216,7 +216,11 @@ def test_below_flash_nothing_is_signed_until_its_grace_ends(tmp_path: Path) -> N
     async def after(station: Station, ask: Ask) -> None:
         await said(ask, 1)
         assert (await ask("GET", "lines/relay/drafts")).json["drafts"] == []
-        assert len(station.store.drafts(RELEASED)) == 1
+
+        async def settled() -> int | None:
+            return len(station.store.drafts(RELEASED)) or None
+
+        assert await eventually(settled) == 1  # a moment after the message stands in its lane
 
     homes = scene(tmp_path, play)
     scene(tmp_path, after, homes=homes, grace_ms=1)  # after a restart past its time it is said, once

@@ -60,6 +60,13 @@ def write(seat: Seat, text: str) -> int:
     return int(seat.until("(location.hash.match(/draft=([0-9]+)/) ?? [])[1]"))
 
 
+def followed(seat: Seat, link: str) -> bool:
+    """Press a link to a draft; whether it acted. What a station says as it comes back has the links drawn anew, perhaps under the finger."""
+    if "?draft=" not in seat.page.evaluate("location.hash"):
+        seat.page.locator(link).click()
+    return "?draft=" in seat.page.evaluate("location.hash")
+
+
 def said(home: Home) -> list[dict[str, Any]]:
     """The messages of the line, as that station holds them."""
     with home.client() as station:
@@ -101,7 +108,7 @@ def test_a_draft_survives_a_reload_and_a_killed_station_and_the_next_watch_finds
             with running(homes[0]):
                 seat.until("document.querySelector('.kept time') !== null")
                 other = on_watch(room, homes[0], "K8", "#/compose/relay")
-                other.page.locator(".others a").click()
+                until(lambda: followed(other, ".others a"), deadline_s=60)
                 other.until(f"document.querySelector('{TEXT}')?.value === 'We see three ships and a tug'")
 
 
@@ -287,8 +294,9 @@ def test_a_look_that_is_on_its_way_does_not_find_the_draft_sent(room: Room, home
 def test_search_finds_across_case_and_shows_hostile_passages_inert(room: Room, homes: list[Home]) -> None:
     alpha, bravo = homes
     say(bravo, kind="message", text=f"Buoy twelve. {HOSTILE}", precedence="priority")
+    until(lambda: any(body["text"].startswith("Buoy twelve.") for body in said(alpha)), deadline_s=60)
     seat = on_watch(room, alpha, "Q7", "#/search")
-    seat.page.locator("input[type=search]").wait_for()
+    seat.until("document.activeElement?.matches('input[type=search]')")
     seat.page.keyboard.type("BUOY twelve")
     hit = seat.page.locator("a.hit")
     hit.wait_for()

@@ -92,7 +92,7 @@ async def held(station: Station, label: str) -> bool:
         (peer,) = engine.peers.values()
         return True if peer.holds.get(lanes[0].lane.key, 0) >= wanted - 1 else None
 
-    return bool(await line.when(ready, 20))
+    return bool(await line.when(ready, 60))
 
 
 def test_12_6_a_full_disk_stops_one_line_tells_whoever_waits_and_loses_nothing(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_12_6_a_full_disk_stops_one_line_tells_whoever_waits_and_loses_nothing(t
                 raise AssertionError("it was taken")
             line = named(alpha, "relay")
             assert line.state is State.DISK
-            assert await asyncio.wait_for(submit(alpha, "relay-2", "the other line goes on"), 10)
+            assert await asyncio.wait_for(submit(alpha, "relay-2", "the other line goes on"), 60)
             assert named(bravo, "relay").state is State.RUNNING
             full[0] = False
             await eventually(partial(truth, lambda: line.engine is not None))
@@ -148,7 +148,7 @@ def test_a_bug_stops_one_line_visibly_and_the_others_go_on(tmp_path: Path) -> No
             else:
                 raise AssertionError("it was taken")
             assert named(alpha, "relay").state is State.BUG
-            await asyncio.wait_for(submit(alpha, "relay-2", "the other line goes on"), 10)
+            await asyncio.wait_for(submit(alpha, "relay-2", "the other line goes on"), 60)
             assert await held(alpha, "relay-2")
         log = (homes[0].folder / "events.log").read_text()
         assert "ZeroDivisionError" in log
@@ -254,7 +254,7 @@ def test_both_sides_test_on_their_rhythm_and_keep_results(tmp_path: Path) -> Non
 
                 result = await eventually(done)
                 assert result.number == 1
-                assert 0 <= (result.round_trip_ms or 0) < 10_000
+                assert 0 <= (result.round_trip_ms or 0) < 60_000
                 assert not station.rhythm.missed(line)
 
     asyncio.run(scene())
@@ -319,7 +319,7 @@ def test_three_stations_on_one_line(tmp_path: Path) -> None:
                 peers = engine.peers.values() if engine is not None else ()
                 return True if all(p.holds.get(accepted.lane.key, 0) > accepted.index for p in peers) else None
 
-            assert await line.when(held_by_both, 20)
+            assert await line.when(held_by_both, 60)
 
             async def agreed() -> bool | None:
                 return True if len({station.find("relay").digest() for station in all_three}) == 1 else None
