@@ -68,7 +68,7 @@ def process(*words: str, env: dict[str, str] | None = None, stdin: bytes = b"") 
         input=stdin,
         capture_output=True,
         env={**os.environ, "PYTHONIOENCODING": "utf-8", **(env or {})},
-        timeout=60,
+        timeout=120,
     )
     return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
@@ -93,7 +93,7 @@ def at_terminal(*words: str, typed: bytes) -> Done:
                 asked = True
                 os.write(ours, typed)
         os.close(ours)
-        return Done(command.wait(timeout=60), shown.decode(), "")
+        return Done(command.wait(timeout=120), shown.decode(), "")
 
 
 @dataclass(frozen=True)
@@ -124,12 +124,12 @@ class Floor:
                 stderr=file,
             )
         try:
-            until(lambda: self("status").code == 0 or station.poll() is not None)
+            until(lambda: self("status").code == 0 or station.poll() is not None, deadline_s=120)
             assert station.poll() is None, log.read_text()
             yield
         finally:
             station.terminate()
-            assert station.wait(timeout=60) == 0
+            assert station.wait(timeout=120) == 0
 
 
 def founded(folder: Path, name: str, *words: str) -> Floor:
@@ -155,7 +155,7 @@ def paired(folder: Path, alpha: Floor, bravo: Floor, terms: str = TERMS) -> None
     words = ["pair", "--home", str(bravo.home), *pairing_words(folder, alpha, terms)]
     there = subprocess.Popen([*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     here = alpha("pair", *pairing_words(folder, bravo, terms))
-    said, _ = there.communicate(timeout=60)
+    said, _ = there.communicate(timeout=120)
     assert (here.code, there.returncode) == (0, 0), (here, said)
     for floor, line in ((alpha, bravo.name), (bravo, alpha.name)):
         until(lambda floor=floor, line=line: floor.good("lines", line)["lines"][0]["state"] == "in service")  # type: ignore[misc]

@@ -93,12 +93,12 @@ def test_a_calendar_address_is_made_listed_and_revoked(alpha: Floor) -> None:
 def test_6_47_exercise_stands_on_every_view_and_on_every_entry_of_an_export(
     alpha: Floor, bravo: Floor, tmp_path: Path
 ) -> None:
-    sent = alpha.good("send", "BRAVO", "Only played.", "--wait", "held", "--timeout", "20s")
+    sent = alpha.good("send", "BRAVO", "Only played.", "--wait", "held", "--timeout", "90s")
     serial = " ".join(sent["ref"]["reference"].split()[:2])
     assert "[EXERCISE]" in bravo("read", "ALPHA", serial).out.splitlines()[0]
     for command in (("status",), ("lines",), ("tail", "ALPHA"), ("history", "ALPHA")):
         assert "EXERCISE" in bravo(*command).out, command
-    answer_by = alpha.good("send", "BRAVO", "And this?", "--answer-by", "+1h", "--wait", "held", "--timeout", "20s")
+    answer_by = alpha.good("send", "BRAVO", "And this?", "--answer-by", "+1h", "--wait", "held", "--timeout", "90s")
     assert answer_by["in_time"]
     assert "[EXERCISE]" in bravo("inbox").out
     folder = tmp_path / "export"

@@ -29,10 +29,12 @@ def bravo(tmp_path: Path) -> Iterator[tuple[Floor, Path]]:
             paired(tmp_path, alpha, bravo)
             speak(alpha, bravo, "before the fire")
             speak(bravo, alpha, "answered before the fire")
-            alpha.good("attach", "BRAVO", str(file))
+            sent = alpha.good("attach", "BRAVO", str(file))["ref"]
             root = ("--root", str(alpha.home / "keys" / "root.key"), "--root-key-file", str(alpha.home / "unlock.key"))
             alpha.good("keys", "rotate", "lane", *root)
             speak(alpha, bravo, "under a second key")
+            place = f"{sent['lane']}.{sent['generation']}:{sent['index']}"
+            until(lambda: bravo("save", "ALPHA", place, str(tmp_path / "at-bravo.png")).code == 0)
         for name in ("keys/root.key", "unlock.key"):
             shutil.copy(alpha.home / name, stick)
         shutil.rmtree(alpha.home)
@@ -74,15 +76,15 @@ def test_13_15_a_lost_station_comes_back_from_its_root_key(bravo: tuple[Floor, P
     with alpha.up():
         there = pairing_again(other, alpha, str(tmp_path / "alpha-new.card"))
         here = alpha("pair", "--again", "BRAVO", "--fingerprint", other.good("card")["fingerprint"]["digits"])
-        out, _ = there.communicate(timeout=60)
+        out, _ = there.communicate(timeout=120)
         assert (here.code, there.returncode) == (0, 0), (here, out)
-        until(lambda: alpha.good("lines", "BRAVO")["lines"][0]["state"] == "in service", deadline_s=60)
+        until(lambda: alpha.good("lines", "BRAVO")["lines"][0]["state"] == "in service", deadline_s=120)
         speak(alpha, other, "after the fire")
         speak(other, alpha, "answered after")
-        until(lambda: len(texts(alpha, "BRAVO")) == 5, deadline_s=60)
-        until(lambda: digest_of(alpha, "BRAVO") == digest_of(other, "ALPHA"), deadline_s=60)
+        until(lambda: len(texts(alpha, "BRAVO")) == 5, deadline_s=120)
+        until(lambda: digest_of(alpha, "BRAVO") == digest_of(other, "ALPHA"), deadline_s=120)
         back = tmp_path / "back.png"
-        until(lambda: saved(alpha, back), deadline_s=60)
+        until(lambda: saved(alpha, back), deadline_s=120)
         assert back.read_bytes() == bytes(range(256)) * 200
         for number, (floor, line) in enumerate(((alpha, "BRAVO"), (other, "ALPHA"))):
             for by in (alpha, other):
