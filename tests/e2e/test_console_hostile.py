@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from openline.console.visits import MAX_BODY
 from openline.station.backup import restore_backup, write_backup
 from openline.station.card import FILE as CARD
 from openline.station.config import FILE as CONFIG
@@ -68,7 +69,7 @@ def test_a_stranger_does_not_fill_the_audit_log_by_any_kind_of_refusal(tmp_path:
             stranger.call("POST", "/console/recovery", b"{")
             stranger.post("/console/passkey/enter/finish", {"credential": 1})
             stranger.call("POST", "/console/people", {}, headers={"Sec-Fetch-Site": "cross-site"})
-            stranger.call("POST", "/console/enter", b" " * 70_000)
+            stranger.call("POST", "/console/enter", b" " * (MAX_BODY + 1))
         assert len(acts(home)) - before == 20, "what is past the bound of a minute is not noted"
         assert entered(home, "W1").get("/console/me").status == 200
 
