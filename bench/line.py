@@ -126,7 +126,7 @@ class Bench:
             "segments": round(statistics.median(each_turn(0, "tcp", "segments_sent")), 1),
         }
         for name in ("envelopes", "commits"):
-            self.operations[f"{name}_per_message"] = [round(statistics.median(each_turn(n, name)), 1) for n in (0, 1)]
+            self.operations[f"{name}_per_message"] = [round(statistics.median(each_turn(n, name)), 2) for n in (0, 1)]
 
     def api(self) -> None:
         """One way at the local API: from before the call at A until the event was read at B."""

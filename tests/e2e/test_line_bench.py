@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.benching import quick
 
 SPREADS = ("one_way_ms", "round_trip_ms", "api_one_way_ms")
@@ -30,6 +32,9 @@ def test_the_bench_runs_prints_every_key_and_counts_what_the_design_says(tmp_pat
     counted = found["operations"]
     # Medians of five turns: a slow neighbour causes repetitions, and the first has the last of what a start says.
     assert [round(count) for count in counted["envelopes_per_message"]] == [1, 1], "one there, one back"
-    assert counted["commits_per_message"] == [2, 2], "A: the message, then what B holds; B: the message, then its mark"
+    # And one commit of twenty messages may fall to the next turn: at B the last mark is written after its acknowledgement left.
+    assert counted["commits_per_message"] == pytest.approx([2, 2], abs=0.06), (
+        "A: the message, then what B holds; B: the message, then its mark"
+    )
     assert counted["messages_inside"] == counted["messages_api"] == 100
     assert found["verify_1m_s"]["outcome"] == "consistent"
