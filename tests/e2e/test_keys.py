@@ -57,14 +57,14 @@ def history(floor: Floor, line: str) -> list[dict[str, Any]]:
 def speak(one: Floor, other: Floor, text: str) -> None:
     """A message that the other side signs to hold."""
     one.good("send", other.name, text)
-    until(lambda: said(other, one.name, text), deadline_s=30)
+    until(lambda: said(other, one.name, text), deadline_s=120)
 
 
 def again(one: Floor, other: Floor, *words: str) -> None:
     """Both floors agree on a new pairing key, fingerprints compared in person."""
     there = pairing_again(other, one)
     here = one("pair", "--again", other.name, *words, "--fingerprint", other.good("card")["fingerprint"]["digits"])
-    out, _ = there.communicate(timeout=60)
+    out, _ = there.communicate(timeout=120)
     assert (here.code, there.returncode) == (0, 0), (here, out)
 
 
@@ -104,8 +104,12 @@ def test_3_10_a_new_lane_key_by_command_and_the_line_goes_on(floors: tuple[Floor
         ((alpha, "BRAVO", alpha), (alpha, "BRAVO", bravo), (bravo, "ALPHA", alpha), (bravo, "ALPHA", bravo))
     ):
         proved(floor, line, tmp_path / f"export-{number}", by)
-    digests = {floor.good("lines", line)["lines"][0]["digest"] for floor, line in ((alpha, "BRAVO"), (bravo, "ALPHA"))}
-    assert len(digests) == 1
+
+    def digests() -> set[str]:
+        both = ((alpha, "BRAVO"), (bravo, "ALPHA"))
+        return {floor.good("lines", line)["lines"][0]["digest"] for floor, line in both}
+
+    until(lambda: len(digests()) == 1)  # the last acknowledgements are on their way
 
 
 def test_3_10_the_new_key_outlives_a_restart_and_a_renewal(floors: tuple[Floor, Floor], tmp_path: Path) -> None:
@@ -161,9 +165,9 @@ def test_9_38_a_new_certificate_reaches_the_other_side_over_the_line(floors: tup
     alpha, bravo = floors
     before = keys(alpha, "certificate", state="in-use")[0]["name"]
     alpha.good("keys", "rotate", "tls", *with_root(alpha))
-    until(lambda: not keys(alpha, "certificate", state="waiting"), deadline_s=30)
+    until(lambda: not keys(alpha, "certificate", state="waiting"), deadline_s=120)
     assert keys(alpha, "certificate", state="in-use")[0]["name"] != before
-    until(lambda: alpha.good("lines", "BRAVO")["lines"][0]["state"] == "in service", deadline_s=60)
+    until(lambda: alpha.good("lines", "BRAVO")["lines"][0]["state"] == "in service", deadline_s=120)
     speak(alpha, bravo, "over the new certificate")
     speak(bravo, alpha, "and back")
 
@@ -172,7 +176,7 @@ def test_15_22_a_new_pairing_key_by_command(floors: tuple[Floor, Floor]) -> None
     alpha, bravo = floors
     before = keys(alpha, "psk")[0]["name"]
     again(alpha, bravo)
-    until(lambda: [key["state"] for key in keys(alpha, "psk") + keys(bravo, "psk")] == ["in-use"] * 2, deadline_s=60)
+    until(lambda: [key["state"] for key in keys(alpha, "psk") + keys(bravo, "psk")] == ["in-use"] * 2, deadline_s=120)
     assert keys(alpha, "psk")[0]["name"] == keys(bravo, "psk")[0]["name"] != before
     speak(alpha, bravo, "under the new pairing key")
 
@@ -182,9 +186,9 @@ def test_10_22_a_stolen_pairing_key_is_said_on_the_line_and_replaced(floors: tup
     unsure = alpha("keys", "compromised", "psk", "BRAVO", stdin=b"no\n")
     assert unsure.code != 0
     alpha.good("keys", "compromised", "psk", "BRAVO", "--yes")
-    until(lambda: [key["state"] for key in keys(bravo, "psk")] == ["stolen"], deadline_s=30)
+    until(lambda: [key["state"] for key in keys(bravo, "psk")] == ["stolen"], deadline_s=120)
     again(alpha, bravo)
-    until(lambda: [key["state"] for key in keys(alpha, "psk") + keys(bravo, "psk")] == ["in-use"] * 2, deadline_s=60)
+    until(lambda: [key["state"] for key in keys(alpha, "psk") + keys(bravo, "psk")] == ["in-use"] * 2, deadline_s=120)
     speak(bravo, alpha, "paired again")
 
 
@@ -195,8 +199,8 @@ def test_11_12_a_stolen_lane_key_is_replaced_and_the_evidence_stays(
     speak(alpha, bravo, "vouched for")
     alpha.good("keys", "compromised", "lane", *with_root(alpha), "--yes")
     speak(alpha, bravo, "under the new key")
-    told = bravo("history", "ALPHA", "--limit", "50")
-    assert "held for stolen" in told.out
+    # What was said of the key is in another lane than what was said under the new one: either may come first.
+    until(lambda: "held for stolen" in bravo("history", "ALPHA", "--limit", "50").out)
     proved(bravo, "ALPHA", tmp_path / "export", alpha)
 
 
@@ -204,11 +208,11 @@ def test_9_38_a_stolen_certificate_is_replaced_and_said(floors: tuple[Floor, Flo
     alpha, bravo = floors
     before = keys(alpha, "certificate", state="in-use")[0]["name"]
     alpha.good("keys", "compromised", "tls", *with_root(alpha), "--yes")
-    until(lambda: not keys(alpha, "certificate", state="waiting"), deadline_s=30)
+    until(lambda: not keys(alpha, "certificate", state="waiting"), deadline_s=120)
     assert keys(alpha, "certificate", state="in-use")[0]["name"] != before
-    until(lambda: alpha.good("lines", "BRAVO")["lines"][0]["state"] == "in service", deadline_s=60)
+    until(lambda: alpha.good("lines", "BRAVO")["lines"][0]["state"] == "in service", deadline_s=120)
     speak(bravo, alpha, "heard of it")
-    assert "TLS certificate held for stolen" in bravo("history", "ALPHA", "--limit", "50").out
+    until(lambda: "TLS certificate held for stolen" in bravo("history", "ALPHA", "--limit", "50").out)
 
 
 def test_3_20_a_card_by_hand_is_newer_and_of_that_party_or_refused(floors: tuple[Floor, Floor], tmp_path: Path) -> None:
@@ -218,7 +222,7 @@ def test_3_20_a_card_by_hand_is_newer_and_of_that_party_or_refused(floors: tuple
     assert bravo("keys", "card", "ALPHA", str(own)).code != 0
     alpha.good("keys", "rotate", "lane", *with_root(alpha))
     speak(alpha, bravo, "with a card")
-    until(lambda: bravo("keys", "card", "ALPHA", str(first)).code != 0, deadline_s=30)
+    until(lambda: bravo("keys", "card", "ALPHA", str(first)).code != 0, deadline_s=120)
     newest = tmp_path / "newest.card"
     newest.write_text(alpha("card").out)
     assert bravo("keys", "card", "ALPHA", str(newest)).code == 0
@@ -230,5 +234,5 @@ def test_10_22_everything_stolen_is_said_on_the_line(floors: tuple[Floor, Floor]
     alpha.good("keys", "compromised", "data", "--yes")
     alpha.good("keys", "compromised", "root", "--yes")
     until(lambda: {key["role"] for key in keys(bravo, "root") + keys(bravo, "data") + keys(bravo, "psk")
-                   if key["state"] == "stolen"} == {"root", "data", "psk"}, deadline_s=30)  # fmt: skip
+                   if key["state"] == "stolen"} == {"root", "data", "psk"}, deadline_s=120)  # fmt: skip
     speak(alpha, bravo, "a line never closes")
