@@ -10,6 +10,7 @@ import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from openline.kernel.terms import Policy
 from openline.protocol.contact_entries import Medium
 from openline.protocol.contacts import RegularContact, with_contacts
 from tests.e2e.browser import Room, Seat, floor
-from tests.e2e.console_rig import link_for, with_console
+from tests.e2e.console_rig import entered, link_for, with_console
 from tests.e2e.homes import Home, in_service, join, new_home, running
+from tests.waiting import until
 
 LANGUAGES = ("en", "fr", "ru", "ar")
 SIZES: tuple[ViewportSize, ...] = (
@@ -93,7 +95,8 @@ def say(home: Home, line: str, ago: int, **entry: object) -> dict[str, Any]:
             entry["at"] = at
         ref: dict[str, Any] = station.post(f"lines/{line}/entries", {**entry, "time": at})["ref"]
         place = {name: ref[name] for name in ("lane", "generation", "index")}
-        station.get(f"lines/{line}/wait", **place, **{"for": "held"}, timeout_ms=20_000)
+        held = partial(station.get, f"lines/{line}/wait", **place, **{"for": "held"}, timeout_ms=5_000)
+        until(lambda: held()["reached"] != "sent")
     return {**place, "leaf": ref["leaf"]}
 
 
@@ -160,16 +163,15 @@ class Stage:
         if view in {"welcome", "lock"}:
             self._enters_anew(seat, view, language, theme)
         else:
-            if view == "pick":
-                self._worn.pop(f"{who} {phone}", None)
-                seat.page.evaluate(
-                    "sessionStorage.removeItem('openline.line')"
-                )  # where a line was shown, none is asked for
+            if view == "pick":  # where a line was shown, none is asked for
+                seat.page.evaluate("sessionStorage.removeItem('openline.line')")
             anew = self._wears(seat, f"{who} {phone}", language, theme)
             seat.open(fragment)
             if anew and view != "flash":
                 seat.page.mouse.click(2, 2)  # beside everything: a browser plays sound once somebody has clicked
         seat.until(f"document.documentElement.lang === '{language}' && document.querySelector('main h1, .flashwall')")
+        if who == "floor":  # the address is another at once; what stood there before stands until the view has come
+            seat.until(f"document.querySelector('main > .view-{name_of(fragment)} h1')")
         if view in _KEYS and not seat.page.evaluate("document.querySelector('dialog[open]') !== null"):
             key, ready = _KEYS[view]
             seat.until(f"document.querySelector('{ready}')")
@@ -212,14 +214,13 @@ class Stage:
         return True
 
     def _enters_anew(self, seat: Seat, view: str, language: str, theme: str) -> None:
-        """By a new link, twice: the first time to choose the language."""
+        """By a new link, once the language is chosen from elsewhere."""
         sign = {"welcome": "N1", "lock": "L1"}[view]
-        for again in (False, True):
-            seat.page.goto("about:blank")
-            seat.context.clear_cookies()
-            seat.enter(link_for(self.alpha, sign, "watch-officer"))
-            if not again:
-                assert seat.call("PUT", "/console/me", {"language": language, "theme": theme})["status"] == 200
+        elsewhere = entered(self.alpha, sign, "watch-officer")
+        assert elsewhere.put("/console/me", {"language": language, "theme": theme}).status == 200
+        seat.page.goto("about:blank")
+        seat.context.clear_cookies()
+        seat.enter(link_for(self.alpha, sign))
         if view == "lock":
             assert seat.call("POST", "/console/lock")["status"] == 200
             seat.page.reload()
@@ -242,6 +243,11 @@ class Stage:
                 self.bravo, "BRAVO", 0, kind="message", precedence="flash", subject="Shots at kilometre 18", lang="en",
                 text="Shots are reported near our convoy at kilometre 18. We hold fire. Tell your post at once.",
             )  # fmt: skip
+
+
+def name_of(fragment: str) -> str:
+    """The name of the view at an address."""
+    return fragment.removeprefix("#/").partition("?")[0].partition("/")[0]
 
 
 @contextlib.contextmanager

@@ -22,6 +22,7 @@ def test_no_word_is_cut_leaves_its_box_or_stands_over_another(tmp_path: Path) ->
             desk = stage.show(view, language)
             for size in (*SIZES, PHONE):
                 desk.page.set_viewport_size(size)
+                desk.until(f"innerWidth === {size['width']}")
                 found += [(view, language, size["width"], each) for each in misfits(desk, size["width"])]
     assert found == []
 
