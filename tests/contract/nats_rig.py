@@ -18,6 +18,7 @@ from openline.bearers.nats.jetstream import JetStream
 from openline.bearers.nats.wire import Wire, dial, parse_server
 from tests.contract.bearer_contract import FAR, NEAR, Recorder
 from tests.contract.tls_rig import Path as Cable
+from tests.ports import free_port
 from tests.waiting import until
 
 PROGRAM = "/usr/sbin/nats-server"
@@ -42,7 +43,7 @@ class Server:
     def __init__(self, *options: str, config: str = "") -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="openline-nats-"))
         self._options, self._config = options, config
-        self._port = -1
+        self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 

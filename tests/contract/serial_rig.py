@@ -64,9 +64,10 @@ class Wire:
         self.fault: Fault = bytes
         self.carried = 0
         """Bytes that have come out."""
+        self.hold_at: int | None = None
+        """When so many have, no more do, until `resume`."""
         self._stirred = asyncio.Event()
-        self._byte_s = 10 / bits_per_second
-        self._at_once = max(1, int(_TICK_S / self._byte_s))
+        self.rate(bits_per_second)
         self._source, self._sink = source, sink
         self._free_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -82,6 +83,17 @@ class Wire:
         if self._reading >= 0:
             asyncio.get_running_loop().remove_reader(self._reading)
             self._reading = -1
+
+    def rate(self, bits_per_second: int) -> None:
+        """Be as fast as this from now on."""
+        self._byte_s = 10 / bits_per_second
+        self._at_once = max(1, int(_TICK_S / self._byte_s))
+
+    def resume(self) -> None:
+        """Go on after a hold. Harmless where there is none."""
+        held, self.hold_at = self.hold_at is not None and self.carried >= self.hold_at, None
+        if held and self._reading >= 0:
+            asyncio.get_running_loop().add_reader(self._reading, self._readable)
 
     async def until_carried(self, count: int) -> None:
         """Wait until so many bytes have come out in all."""
@@ -112,7 +124,7 @@ class Wire:
         self.carried += len(data)
         self._stirred.set()
         self.put(self.fault(data))
-        if self._reading >= 0:
+        if self._reading >= 0 and (self.hold_at is None or self.carried < self.hold_at):
             loop.add_reader(self._reading, self._readable)
 
 

@@ -48,15 +48,15 @@ async def main(fault: str) -> None:
     failed = at_near.events["dial-failed"] + at_far.events["dial-failed"]
     path("down", fault)
     assert near.offer(FAR, b"into the cut")
-    await at_near.until(lambda: at_near.events["dial-failed"] + at_far.events["dial-failed"] > failed, deadline_s=30)
+    await at_near.until(lambda: at_near.events["dial-failed"] + at_far.events["dial-failed"] > failed, deadline_s=60)
     assert near.up(FAR)
     assert far.up(NEAR)
     before = len(at_near.links)
     path("up", fault)
-    await at_near.until(lambda: len(at_near.links) >= before + 2, deadline_s=30)
+    await at_near.until(lambda: len(at_near.links) >= before + 2, deadline_s=60)
     assert at_near.links[-2:] == [(FAR, False), (FAR, True)]
     assert near.offer(FAR, b"after the cut")
-    await at_far.until(lambda: b"after the cut" in at_far.envelopes, deadline_s=30)
+    await at_far.until(lambda: b"after the cut" in at_far.envelopes, deadline_s=60)
     assert "peer-silent" not in at_near.events
     for task in tasks:
         task.cancel()

@@ -11,16 +11,17 @@ import pytest
 
 from openline.bearers.serial import SerialBearer, SerialConfig, Step, pace_for
 from openline.kernel.errors import Conflict, Malformed
+from tests import steady
 from tests.contract.bearer_contract import FAR, NEAR, Recorder
 from tests.contract.serial_rig import Plug, SerialRig, ends, linked, quick
 
 
-def play(test: Callable[[], Awaitable[None]], *, limit_s: float = 60.0) -> None:
+def play(test: Callable[[], Awaitable[None]], *, limit_s: float = 240.0) -> None:
     async def limited() -> None:
         async with asyncio.timeout(limit_s):
             await test()
 
-    asyncio.run(limited())
+    steady.run(limited())
 
 
 def noise(size: int, seed: int) -> bytes:

@@ -147,10 +147,12 @@ def test_what_is_durable_but_not_yet_reported_is_no_damage(store: SqliteStore, d
 
 
 def test_readings_beside_commits_always_fit_together(store: SqliteStore) -> None:
-    line, over = store.line(LINE), threading.Event()
+    line, read, over = store.line(LINE), threading.Event(), threading.Event()
 
     def commit() -> None:
         for size in range(150):
+            if size == 50:
+                read.wait(DEADLINE_S)
             line.commit([append(TRAFFIC, size, f"{size}"), a_head(TRAFFIC, size + 1)])
         over.set()
 
@@ -164,6 +166,7 @@ def test_readings_beside_commits_always_fit_together(store: SqliteStore) -> None
         head = line.last_head(TRAFFIC)
         assert head is None or head.head.size <= line.size(TRAFFIC)
         beside += 1
+        read.set()
     thread.join(DEADLINE_S)
     assert beside
     assert line.size(TRAFFIC) == 150

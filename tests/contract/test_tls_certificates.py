@@ -1,10 +1,9 @@
 """TLS: a certificate that takes the place of another on a link that stands, and claims to somebody else's. Spec 9.38."""
 
-import asyncio
-
 import pytest
 
 from openline.kernel.errors import Conflict, Malformed
+from tests import steady
 from tests.contract.bearer_contract import FAR, NEAR
 from tests.contract.tls_rig import Identity, Post, linked_posts, play, running, works
 
@@ -114,4 +113,4 @@ def test_9_38_a_certificate_in_use_by_another_or_of_no_use_is_not_expected() -> 
         with pytest.raises(Malformed):
             near.bearer.expect_certificate(SPOOF, b"none", lambda _: None)
 
-    asyncio.run(tried())
+    steady.run(tried())

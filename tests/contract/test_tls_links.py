@@ -15,6 +15,7 @@ from openline.bearers.tls import Pace, PairStream, TlsBearer, TlsConfig
 from openline.bearers.tls.limits import HELLO_BYTES, Kind
 from openline.bearers.tls.outbox import Outbox
 from openline.kernel.errors import TooLarge, Unavailable
+from tests import steady
 from tests.contract.bearer_contract import DEADLINE_S, FAR, NEAR, Recorder
 from tests.contract.tls_rig import (
     HELLO,
@@ -99,7 +100,7 @@ def test_an_address_that_cannot_be_listened_at_is_said_without_naming_it() -> No
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
-    asyncio.run(scene())
+    steady.run(scene())
 
 
 # -- paths that break ----------------------------------------------------------
@@ -123,7 +124,7 @@ async def test_a_killed_connection_is_made_again_within_two_seconds() -> None:
 async def test_9_34_a_pulled_cable_is_noticed_and_the_link_comes_back() -> None:
     async with linked_posts() as (near, far, path):
         path.freeze()
-        async with asyncio.timeout(QUICK.silence_s + QUICK.beat_s + 1.0):
+        async with asyncio.timeout(QUICK.silence_s + QUICK.beat_s + 1.0):  # a steady clock's
             await near.counts("peer-silent")
             await far.counts("peer-silent")
         assert not near.bearer.up(FAR)
@@ -196,7 +197,7 @@ def test_9_35_two_diallers_end_with_one_connection_and_an_unbroken_link(_round: 
             assert leader.seen.links == [("other", True)]
             assert other.seen.links == [("leader", True)]
 
-    asyncio.run(scene())
+    steady.run(scene())
 
 
 @play
@@ -233,6 +234,7 @@ async def test_a_peer_that_dials_anew_takes_the_link_and_what_was_queued_with_it
         old = await RawClient.dial(near, far)
         old.writer.write(HELLO)
         await far.linked(NEAR)
+        old.reader._transport.pause_reading()  # type: ignore[attr-defined] # asyncio has no other way
         taken = []
         while far.bearer.offer(NEAR, envelope := os.urandom(16_000)):
             taken.append(envelope)
@@ -243,9 +245,10 @@ async def test_a_peer_that_dials_anew_takes_the_link_and_what_was_queued_with_it
         moved = [(await new.frame())[1]]
         while moved[-1] != taken[-1]:
             moved.append((await new.frame())[1])
-        assert len(moved) > 50
+        assert len(moved) > 40
         assert moved == taken[-len(moved) :]
         assert far.seen.links == [(NEAR, True)]
+        old.reader._transport.resume_reading()  # type: ignore[attr-defined]
         # The old one gets what had left already, our last frame, and its end.
         frames = [frame async for frame in old.frames()]
         assert [payload for _, payload in frames[1:-1]] == taken[: -len(moved)]
@@ -344,5 +347,5 @@ def test_the_outbox_moves_without_loss_and_keeps_its_order() -> None:
 def test_another_connection_is_tried_beside_one_on_which_nothing_gets_through(fault: str) -> None:
     """TCP waits ever longer between its own attempts: after a cut of six seconds up to six more."""
     command = ["unshare", "--net", sys.executable, "-m", "tests.contract.stalled_path", fault]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=270)
     assert done.stdout.endswith("passed\n"), done.stderr[-2_000:]

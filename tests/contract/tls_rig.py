@@ -12,6 +12,7 @@ from openline.bearers.listening import end_listening
 from openline.bearers.tls import Pace, TlsBearer, TlsConfig
 from openline.bearers.tls.limits import HELLO_BYTES, LINK_PROTOCOL, Kind
 from openline.bearers.tls.outbox import HEADER
+from tests import steady
 from tests.contract.bearer_contract import DEADLINE_S, FAR, NEAR, Recorder
 
 HELLO = HEADER.pack(len(HELLO_BYTES), Kind.HELLO) + HELLO_BYTES
@@ -309,7 +310,7 @@ def play(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
             async with asyncio.timeout(120):
                 await test()
 
-        asyncio.run(limited())
+        steady.run(limited())
 
     test_in_a_loop.__name__ = test.__name__
     test_in_a_loop.__doc__ = test.__doc__
