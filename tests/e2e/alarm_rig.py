@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.ports import free_port
+from tests.waiting import until
 
 SECRET = "0123456789abcdef0123456789abcdef"
 FAR = 10.0
@@ -93,6 +94,8 @@ class Receiver:
         self.mode = "take"
         self.got: list[Got] = []
         self.connections = 0
+        self._answering: list[tuple[str, int]] = []
+        """Who is being answered."""
         self._context = authority.context()
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listening.getsockname()[1])
@@ -115,6 +118,13 @@ class Receiver:
         """Take what waits."""
         self._may.set()
 
+    def forget(self) -> None:
+        """Nothing came so far: neither what did, nor what a station that has ended by now has still on its way."""
+        with socket.create_connection(("127.0.0.1", self.port)) as last:  # who called before is heard before
+            until(lambda: last.getsockname() in self._answering)
+        until(lambda: not self._answering)
+        self.got.clear()
+
     def close(self) -> None:
         self._ended.set()
         self._listening.close()
@@ -122,19 +132,22 @@ class Receiver:
     def _serve(self) -> None:
         while not self._ended.is_set():
             try:
-                plain, _ = self._listening.accept()
+                plain, caller = self._listening.accept()
             except OSError:
                 return
             self.connections += 1
-            threading.Thread(target=self._answer, args=(plain,), daemon=True).start()
+            self._answering.append(caller)
+            threading.Thread(target=self._answer, args=(plain, caller), daemon=True).start()
 
-    def _answer(self, plain: socket.socket) -> None:
+    def _answer(self, plain: socket.socket, caller: tuple[str, int]) -> None:
         try:
             plain.settimeout(FAR)
             with self._context.wrap_socket(plain, server_side=True) as wire:
                 self._talk(wire)
         except (OSError, ValueError):
             return
+        finally:
+            self._answering.remove(caller)
 
     def _talk(self, wire: ssl.SSLSocket) -> None:
         data = b""
@@ -175,7 +188,7 @@ class Letterbox:
     def __init__(self, authority: Authority) -> None:
         self.mails: list[tuple[list[str], str]] = []
         self.port = free_port()
-        self._controller = Controller(self, "127.0.0.1", self.port, ssl_context=authority.context())
+        self._controller = Controller(self, "127.0.0.1", self.port, ssl_context=authority.context(), ready_timeout=60)
         self._controller.start()
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - theirs

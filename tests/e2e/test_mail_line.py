@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
@@ -28,9 +29,11 @@ mail = "{theirs}"
 def server() -> Iterator[Dovecot]:
     dovecot()  # skips where there is none
     own = Dovecot()
-    own.start()
-    yield own
-    own.stop()
+    try:
+        own.start()
+        yield own
+    finally:
+        own.stop()
 
 
 @pytest.fixture
@@ -60,19 +63,27 @@ def homes(tmp_path: Path, server: Dovecot, office: PostOffice) -> list[Home]:
     return found
 
 
+def plain(mail: bytes) -> bytes:
+    """All that stands in a mail, as it is: in base64 four letters stand beside each other by chance, once in a while."""
+    parts = list(message_from_bytes(mail).walk())
+    bodies = [part.get_payload(decode=True) for part in parts if not part.is_multipart()]
+    assert all(isinstance(body, bytes) for body in bodies)
+    heads = [f"{name}: {value}".encode() for part in parts for name, value in part.items()]
+    return b"\n".join([*heads, *(body for body in bodies if isinstance(body, bytes))])
+
+
 def test_9_40_a_line_lives_on_mail_alone(homes: list[Home], office: PostOffice) -> None:
     alpha, bravo = homes
     with running(*homes):
-        in_service(*homes, deadline_s=120)
+        in_service(*homes, deadline_s=240)
         both_ways(alpha, bravo)
         with alpha.client() as here:
-            state = bearer(here, "mail")
-            assert state["up"]
+            until(lambda: bearer(here, "mail")["up"])
             secret = "THE ANSWER IS FORTY-TWO"
             assert held(here, say(here, secret, "flash"))
     # Neither what was said, nor who says it in which line, stands in any mail or log.
     for mail in office.mails:
-        assert re.search(rb"relay|ALPHA|BRAVO|FORTY", mail) is None
+        assert re.search(rb"relay|ALPHA|BRAVO|FORTY", plain(mail)) is None
     for home in homes:
         log = home.log.read_text()
         assert PASSWORD not in log
@@ -84,7 +95,7 @@ def test_9_46_mail_servers_are_killed_in_turn_and_nothing_is_lost(
 ) -> None:
     alpha, bravo = homes
     with running(*homes) as stations, alpha.client() as here:
-        in_service(*homes, deadline_s=120)
+        in_service(*homes, deadline_s=240)
         places = [say(here, "before", "priority")]
         server.kill()
         places.append(say(here, "no mailbox", "flash"))
@@ -92,11 +103,12 @@ def test_9_46_mail_servers_are_killed_in_turn_and_nothing_is_lost(
         office.stop()
         places.append(say(here, "no way out", "flash"))
         places.append(say(here, "nor for this", "routine"))
-        until(lambda: not bearer(here, "mail")["up"], deadline_s=60)
+        until(lambda: not bearer(here, "mail")["up"], deadline_s=180)
         office.start()
         stations[1].kill()
         places.append(say(here, "nobody there", "flash"))
         with running(bravo), bravo.client() as again:
             assert all(held(here, place, 120) for place in places)
             said = ["before", "no mailbox", "no way out", "nor for this", "nobody there"]
+            until(lambda: len(texts(again)) >= len(said))
             assert sorted(texts(again)) == sorted(said)  # each once; a FLASH may overtake
