@@ -26,7 +26,6 @@ BESIDE: Final[Mapping[str, str]] = {
     "protocol/epochs.py": "of handshakes that came",
     "protocol/forks.py": "of evidence that came",
     "protocol/frames.py": "of envelopes that came",
-    "protocol/fitting.py": "of entries that came",
     "protocol/generations.py": "of entries that came",
     "protocol/intake.py": "of entries that came",
     "protocol/lanes.py": "of entries that came",
