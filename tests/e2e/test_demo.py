@@ -197,7 +197,7 @@ def test_it_is_watched_in_two_browsers_and_stays_until_ctrl_c(tmp_path: Path) ->
                 seat.open(f"#/line/{other}")
             for seat in seats:
                 seat.shows("Will you speak with us?")
-                seat.until("document.querySelector('.transcript').innerText.includes('S4')")
+                seat.until("document.querySelector('.transcript')?.innerText.includes('S4')")
             until(lambda: "stay up until Ctrl-C" in shown.text() or shown.ended(), deadline_s=200)
             for seat in seats:
                 seat.allow("Failed to (load resource|fetch)|ERR_")  # the stations leave before the browsers do

@@ -44,6 +44,8 @@ READING_S = 2.0
 MOST_READING_S = 4.0
 CHARACTERS_PER_S = 80
 START_S = 60.0
+END_S = 30.0
+"""A station ends within two seconds; on a machine that does much else, later. One that is killed leaves its socket behind."""
 REST_S = 3.0
 """A line at rest is signed with both keys after a second and a half; twice that for slow machines."""
 
@@ -277,7 +279,7 @@ class Demo:
                 process.send_signal(signal.SIGTERM)
         for process in self.running.values():
             try:
-                process.wait(timeout=5)
+                process.wait(timeout=END_S)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

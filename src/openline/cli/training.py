@@ -33,7 +33,7 @@ from openline.station.client import Client
 
 SCRIPT = Path(__file__).with_name("training.toml")
 NAME = "TRAINER"
-START_S = 30.0
+START_S = 60.0
 LOOK_S = 0.25
 READ_MS = 3_000
 """So long the scripted officer takes to read."""
