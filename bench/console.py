@@ -240,7 +240,7 @@ class Bench:
                     pixels[number] = clock.moment(number_seen(seat, number))
 
                 together = self._entries(place, shown, 1_000)
-                clients.wait(self.size.entries * self.size.clients)
+                clients.wait(together.arrived.keys())
                 rss.append(place.bravo.rss_mb())
             events = clients.since(dict(together.arrived))
         moments = list(together.arrived.values())

@@ -5,7 +5,7 @@ import json
 import ssl
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -39,12 +39,12 @@ class LeanClients:
         self._thread.join(PATIENCE_S)
         self._loop.close()
 
-    def wait(self, entries: int) -> None:
-        """Until all clients together have read so many. Raises TimeoutError."""
-        deadline = time.monotonic() + PATIENCE_S
-        while len(self.read) < entries:
+    def wait(self, arrived: Collection[tuple[int, int]]) -> None:
+        """Until every client has read these entries, whatever came besides. Raises TimeoutError."""
+        deadline, wanted = time.monotonic() + PATIENCE_S, len(arrived) * len(self._sessions)
+        while (read := sum((lane, index) in arrived for lane, index, _ in self.read)) < wanted:
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{len(self.read)} of {entries} entries were read")
+                raise TimeoutError(f"{read} of {wanted} entries were read")
             time.sleep(0.01)
 
     def since(self, arrived: dict[tuple[int, int], int]) -> Samples:
@@ -78,8 +78,8 @@ class LeanClients:
             head = await reader.readuntil(b"\r\n\r\n")
             if not head.startswith(b"HTTP/1.1 200"):
                 raise RuntimeError(head.partition(b"\r\n")[0].decode())
+            data = await reader.readuntil(b": openline\n\n")  # from here on everything is told
             opened.set()
-            data = b""
             while more := await reader.read(262_144):
                 data = self._take(data + more, time.monotonic_ns())
         finally:
