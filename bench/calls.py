@@ -30,9 +30,6 @@ from tests.e2e.call_sound.likeness import likeness
 from tests.e2e.call_sound.road import Road, Weather
 from tests.e2e.call_sound.speech import speak
 
-IDLE_S = 5.0
-"""So long is the line left alone, to know what it sends without a call."""
-TALK_S = 5.0
 BEAT_S = 2.0
 """A console reports itself so often (js/call/session.js)."""
 _WATCH = """() => {
@@ -65,10 +62,13 @@ class Size:
     records: int
     lines: int
     seconds: float
+    idle_s: float
+    """So long is the line left alone, to know what it sends without a call."""
+    talk_s: float
 
 
-FULL = Size(calls=10, losses=(0.0, 0.05, 0.1, 0.2), records=4, lines=10, seconds=30)
-QUICK = Size(calls=1, losses=(0.0,), records=1, lines=2, seconds=4)
+FULL = Size(calls=10, losses=(0.0, 0.05, 0.1, 0.2), records=4, lines=10, seconds=30, idle_s=5.0, talk_s=5.0)
+QUICK = Size(calls=1, losses=(0.0,), records=1, lines=2, seconds=3, idle_s=2.0, talk_s=1.0)
 
 
 class Bench:
@@ -94,7 +94,7 @@ class Bench:
                 listen_in(seat)
                 seat.page.reload()
                 consoles.append(Console(seat=seat, spoken=voice, party=party, number=0, label=LABEL))
-            idle = _sent(place, lambda: time.sleep(IDLE_S)) / IDLE_S
+            idle = _sent(place, lambda: time.sleep(self.size.idle_s)) / self.size.idle_s
             for _ in range(self.size.calls):
                 began = time.monotonic()
                 sent = _sent(place, lambda: self._call(consoles, ringing, sound))
@@ -105,8 +105,7 @@ class Bench:
         self.found["idle_bytes_per_s"] = round(idle)
         self.operations["calls"] = len(ringing)
 
-    @staticmethod
-    def _call(consoles: Sequence[Console], ringing: Samples, sound: Samples) -> None:
+    def _call(self, consoles: Sequence[Console], ringing: Samples, sound: Samples) -> None:
         """One call of some seconds, ended by its caller."""
         caller, callee = consoles
         caller.seat.open("#/floor")
@@ -117,11 +116,11 @@ class Bench:
             console.seat.page.evaluate(_WATCH)
         pressed = clocks[0].moment(caller.seat.page.evaluate(_PRESS, "[data-panel=place] button.main"))
         ringing.add(clocks[1].moment(callee.seat.until("benchCall.rang")) - pressed)
-        time.sleep(1.5)  # the dialog takes no answer in its first second
+        time.sleep(1.5)  # nobody answers sooner
         answered = clocks[1].moment(callee.seat.page.evaluate(_PRESS, "dialog.ringwall .acts .main"))
         heard = [clock.moment(each.seat.until("benchCall.sound")) for clock, each in zip(clocks, consoles, strict=True)]
         sound.add(max(heard) - answered)
-        time.sleep(TALK_S)
+        time.sleep(self.size.talk_s)
         hang_up(caller)
         ended(callee)
 
@@ -191,8 +190,10 @@ class Bench:
 
 
 def _sent(place: Place, act: Callable[[], None]) -> int:
-    """Bytes that both stations handed to the bearer meanwhile, until all is acknowledged."""
+    """Bytes that both stations handed to the bearer meanwhile, from when all was acknowledged until it is again."""
     both = (place.alpha, place.bravo)
+    for each in both:
+        each.order("quiet")
     before = [each.order("counts")["envelope_bytes"] for each in both]
     act()
     for each in both:
