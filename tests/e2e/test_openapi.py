@@ -4,6 +4,7 @@ schemathesis makes the calls and checks each answer against the document: a
 status that is not in it, a body of another shape or a 500 fails.
 """
 
+import contextlib
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,7 +78,7 @@ def test_every_operation_keeps_to_the_document(case: Any, station: Home) -> None
             case.path_parameters["line"] = "relay"
         if isinstance((case.query or {}).get("timeout_ms", 0), int) and "timeout_ms" in str(case.operation.query):
             case.query["timeout_ms"] = 50  # nobody comes
-        response = case.call(base_url="http://station", session=session, timeout=20)
+        response = case.call(base_url="http://station", session=session, timeout=90)
         case.validate_response(response, excluded_checks=[CHECKS.get_one("positive_data_acceptance")])
 
 
@@ -111,13 +112,11 @@ def test_the_station_serves_the_document(station: Home) -> None:
 def test_garbage_on_the_socket_costs_nothing(station: Home, sent: bytes) -> None:
     with socket.socket(socket.AF_UNIX) as plain:
         plain.connect(str(socket_path(station.folder)))
-        plain.sendall(sent)
-        plain.shutdown(socket.SHUT_WR)
         plain.settimeout(5)
-        try:
+        with contextlib.suppress(TimeoutError, ConnectionResetError, BrokenPipeError):  # it may hang up before the end
+            plain.sendall(sent)
+            plain.shutdown(socket.SHUT_WR)
             while plain.recv(65_536):
                 pass
-        except (TimeoutError, ConnectionResetError):
-            pass
     with station.client() as here:
         assert here.get("status")["lines"] == 1

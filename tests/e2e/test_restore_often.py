@@ -22,7 +22,7 @@ async def restored(home: Home) -> None:
         (line,) = station.lines.values()
         engine = line.engine
         assert engine is not None
-        assert await line.when(lambda: True if engine.book.own(urgent=True).durable else None, 20)
+        assert await line.when(lambda: True if engine.book.own(urgent=True).durable else None, 120)
 
 
 async def look(station: Station, folder: Path) -> None:

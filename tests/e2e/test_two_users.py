@@ -45,7 +45,7 @@ from pathlib import Path
 from openline.kernel.errors import Refused, Unavailable
 from openline.station.client import Client
 answers = []
-with Client(Path(sys.argv[1]), timeout_s=10) as station:
+with Client(Path(sys.argv[1]), timeout_s=60) as station:
     for method, path, body in json.load(sys.stdin):
         try:
             call = station.raw(path, body, method=method)
@@ -87,15 +87,15 @@ def start(two: Rig) -> None:
     """Start both; root itself is nobody at ALPHA, so its own users ask."""
     two.alpha.spawn()
     two.bravo.start()
-    until(lambda: ask(two, STATION, [("GET", "status", None)])[0][0] == "ok", deadline_s=60)
-    until(lambda: two.bravo.line()["state"] == "in service", deadline_s=60)
+    until(lambda: ask(two, STATION, [("GET", "status", None)])[0][0] == "ok", deadline_s=120)
+    until(lambda: two.bravo.line()["state"] == "in service", deadline_s=120)
 
 
 def ask(two: Rig, user: int, calls: list[Call], *, member: bool = True) -> list[tuple[str, str]]:
     """Make calls as a user; for each its error's code, or "ok", and what was said."""
     done = subprocess.run(
         [everyones_python(), "-c", CALLS, two.alpha.home / "run" / "api.sock"],
-        input=json.dumps(calls), capture_output=True, text=True, cwd="/", timeout=60,
+        input=json.dumps(calls), capture_output=True, text=True, cwd="/", timeout=180,
         user=user, group=user, extra_groups=[60] if member else [],
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -197,15 +197,15 @@ def test_a_draft_outlives_kill_9_and_is_sent_once(two: Rig) -> None:
     for draft in drafts:
         two.alpha.kill()
         two.alpha.spawn()
-        until(lambda: ask(two, STATION, [("GET", "status", None)])[0][0] == "ok", deadline_s=60)
+        until(lambda: ask(two, STATION, [("GET", "status", None)])[0][0] == "ok", deadline_s=120)
         releasing = subprocess.Popen(
             [everyones_python(), "-m", "openline", "release", str(draft), "--home", str(two.alpha.home)],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", user=SECOND, group=SECOND, extra_groups=[60],
         )  # fmt: skip
-        until(lambda: releasing.poll() is not None, deadline_s=60)  # noqa: B023
+        until(lambda: releasing.poll() is not None, deadline_s=120)  # noqa: B023
         two.alpha.kill()
         two.alpha.spawn()
-        until(lambda: ask(two, STATION, [("GET", "status", None)])[0][0] == "ok", deadline_s=60)
+        until(lambda: ask(two, STATION, [("GET", "status", None)])[0][0] == "ok", deadline_s=120)
         ask(two, SECOND, [("POST", f"drafts/{draft}/release", {})])
     until(lambda: len(two.bravo.entries()) >= 3)
     until(lambda: two.bravo.line()["state"] == "in service")
