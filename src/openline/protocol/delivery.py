@@ -75,9 +75,8 @@ class Peer:
         # After a restart nothing old is sent again: what was under way counts as gone, and the floor says so.
         self.first_unopened = self.floor = self.epoch.outgoing.index if self.epoch else 0
         self.needed: dict[tuple[int, Generation], int] = {}
-        self.consumed: OrderedDict[bytes, bool] = (
-            OrderedDict()
-        )  # tags of what was opened: carried it something in haste
+        self.consumed: OrderedDict[bytes, bool] = OrderedDict()
+        """Tags of what was opened: carried it something in haste."""
         self.haste, self.signals = Haste(), Outgoing()
         self.echo_due = self.floor_due = False
         self.echoed_at = self.echoes = 0  # when what it repeats was answered, how often since it opened something
