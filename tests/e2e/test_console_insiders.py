@@ -348,3 +348,19 @@ def test_a_disk_that_refuses_is_an_answer_of_the_console_too() -> None:
     assert head["status"] == 503
     assert b"content-security-policy" in dict(head["headers"])
     assert json.loads(body["body"])["error"] == "unavailable"
+
+
+def test_a_look_for_what_is_not_there_lets_everybody_else_have_a_turn(tmp_path: Path) -> None:
+    async def play(_station: Station, ask: Ask) -> None:
+        said = [{"kind": "service", "text": "check"}] * 1_000
+        assert (await ask("POST", "lines/relay/entries:batch", {"entries": said})).status == 201
+        for query in ({"after": 0}, {"before": 10**9}):
+            looking = asyncio.ensure_future(ask("GET", "lines/relay/entries", kind="message", limit=1, **query))
+            turns = 0
+            while not looking.done():
+                await asyncio.sleep(0)
+                turns += 1
+            assert (await looking).json["entries"] == []
+            assert turns >= 1_000 // 200
+
+    scene(tmp_path, play)
