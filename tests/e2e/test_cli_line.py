@@ -135,7 +135,9 @@ def test_a_pipe_that_is_read_no_further_ends_a_command_quietly(alpha: Floor) -> 
 
 def test_ctrl_c_is_said_and_has_its_code(alpha: Floor) -> None:
     words = [*COMMAND, "tail", "-f", "--home", str(alpha.home), "BRAVO"]
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background are begun deaf to it
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as tail:
+        signal.signal(signal.SIGINT, before)
         assert tail.stdout is not None
         assert tail.stderr is not None
         tail.stdout.readline()
