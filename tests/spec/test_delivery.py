@@ -11,7 +11,7 @@ from openline.protocol.acknowledgements import decode_ack
 from openline.protocol.entries import Attachment, AttachmentReceipt, AttachmentState, Precedence
 from openline.protocol.events import Arrived, Holds, Link, Stow, Tick, Transmit
 from openline.protocol.frames import GenerationSeed
-from openline.protocol.intake import MAX_EARLY
+from openline.protocol.early import MAX_EARLY
 from tests.spec.line import Host, Line, message
 
 

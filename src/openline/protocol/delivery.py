@@ -310,7 +310,7 @@ class Peer:
             self.progress_at = now
             # What lacks was to be asked for at the pace of the bearers before, and may have been lost with them.
             self.wanted.clear()
-            self.given.clear()
+            self.given = {key: given.at_once(now) for key, given in self.given.items() if given.owed}
             for key, due in self.gaps.items():
                 self.gaps[key] = min(due, now + self.pace.patience(GAP_MS, now))
         return came_up
@@ -327,6 +327,7 @@ class Peer:
         """When this peer next needs a tick."""
         times = [] if self.handshake_due is None else [self.handshake_due]
         times.extend(self.gaps.values())
+        times.extend(given.due for given in self.given.values() if given.owed)
         if self.largest and self.outbox:
             times.append(min(sent.due for sent in self.outbox.values()))
         if self.largest and self.epoch and not self.outbox and self.behind_on():

@@ -7,17 +7,18 @@ Spec: spec/07-delivery.md, spec/11-forks.md.
 """
 
 from bisect import insort
-from collections import Counter, deque
+from collections import deque
 from dataclasses import replace
 
 from openline.kernel.codec import decode
 from openline.kernel.errors import Foreign, Forged, Refused, Unknown
-from openline.kernel.lane import Generation, Head, Lane, SignedHead
+from openline.kernel.lane import Head, Lane, SignedHead
 from openline.kernel.units import Instant
 from openline.protocol.acknowledgements import in_place, of_others
 from openline.protocol.auditing import Auditing
 from openline.protocol.call_signals import CallSignal
 from openline.protocol.delivery import GAP_MS, OVERLAP_MS, Peer
+from openline.protocol.early import Early
 from openline.protocol.entries import Ack, AnyEntry, Kind, TermsEntry, fits
 from openline.protocol.events import Now
 from openline.protocol.fields import encode_kind
@@ -38,18 +39,15 @@ from openline.protocol.frames import (
     read_frames,
 )
 from openline.protocol.gathering import WANT_AGAIN_MS, Gathered, Gathering
+from openline.protocol.giving import Giving
 from openline.protocol.haste import in_haste, shows_haste
 from openline.protocol.hearing import Hearing
 from openline.protocol.lane_state import LaneState
 from openline.protocol.lanes import LaneBook
 from openline.protocol.quotas import HOUR_MS, PartyQuotas, full
 from openline.protocol.records import Append, EntryRow, PutGeneration, PutHead
-from openline.protocol.under_way import Given
 
 _ACK = encode_kind(Kind.ACK)
-MAX_EARLY = 256
-"""Frames kept that arrived before the ones they continue, of each peer: after a cut all that was under way comes again
-at once, the most urgent first, which is not a lane's order."""
 PURE_PER_HOUR = 720_000
 """Pure acknowledgements accepted of a party: one for each 5 ms (spec 12.5)."""
 
@@ -63,7 +61,7 @@ class Intake:
         self.gathering = Gathering(book)
         self._auditing = Auditing(book, peers, self.gathering)
         self.hearing = Hearing(book, peers, self.gathering, self._auditing)
-        self._early: dict[tuple[int, tuple[int, Generation], int], Entries | FullEntries] = {}
+        self.early, self.giving = Early(), Giving(book)
         self._next: deque[tuple[Peer, Entries | FullEntries]] = deque()
         """What came early and is due now."""
         self._pure = {party: full(PURE_PER_HOUR, HOUR_MS, quotas[party].urgent.at) for party in peers}
@@ -227,9 +225,7 @@ class Intake:
                 author.unheard.discard(lane.key)
                 self.hearing.again(author, now)
         for other in self._peers.values():
-            early = self._early.pop((other.party, lane.key, state.size), None)
-            if early is not None:
-                self._next.append((other, early))
+            self._next.extend((other, frame) for frame in self.early.take(other.party, lane.key, state.size))
 
     def _ended(self, lane: Lane, rows: tuple[EntryRow, ...]) -> None:
         """What is held of ended generations no acknowledgement field names: it is signed apart (spec 4.18)."""
@@ -277,21 +273,20 @@ class Intake:
             self._pure[lane.party] = self._pure[lane.party].charge(at, pure)
 
     def _keep_early(self, peer: Peer, lane: Lane, first: int, frame: Entries | FullEntries, now: Now) -> None:
-        self._early[peer.party, lane.key, first] = frame
-        mine = [(key, begins) for party, key, begins in self._early if party == peer.party]
-        if len(mine) > MAX_EARLY:  # of its own, as nobody pushes out another's: what is needed last
-            crowded = Counter(key for key, _ in mine).most_common(1)[0][0]
-            del self._early[peer.party, crowded, max(begins for key, begins in mine if key == crowded)]
-            peer.cropped.add(crowded)
+        peer.cropped |= self.early.keep(peer.party, lane.key, first, frame)
         peer.gaps.setdefault(lane.key, now.steady + peer.pace.patience(GAP_MS, now.steady))
 
     def ask_again(self, peer: Peer, now: Now) -> None:
-        """Ask for what a gap is made of, once it has lasted longer than bearers differ; and for what others hold of us."""
+        """Ask for what a gap is made of, once it has lasted longer than bearers differ; and for what others hold of us.
+
+        And give what was asked for a while ago.
+        """
+        self.giving.due(peer, now.steady)
         if peer.unheard:  # a want that was lost, or crossed what it asked for, is not the last (spec 7.18, 13.8)
             self.hearing.again(peer, now)
         for key, due in list(peer.gaps.items()):
             state = self.book.state(self.book.lane(*key))
-            waiting = [frame for (_, lane, first), frame in self._early.items() if lane == key and first > state.size]
+            waiting = self.early.ahead(key, state.size)
             if not waiting and key not in peer.cropped:
                 del peer.gaps[key]
             elif due <= now.steady:
@@ -335,25 +330,12 @@ class Intake:
             self.gathering.remind(peer, generation, now)
 
     def _want(self, peer: Peer, frame: Want, now: Now) -> None:
-        key = frame.lane.key
-        lane = self.book.lane(*key)
+        lane = self.book.lane(*frame.lane.key)
         if not self.book.knows(lane.party, lane.generation) or self.book.named.claimed(lane.party, lane.generation):
             raise Unknown("a generation of which nothing is held")
-        given = peer.given.get(key)
-        if given is not None and given.answers(frame.first, now.steady, full=frame.full):
-            return
-        state = self.book.state(lane)
-        if frame.first <= peer.sent.get(
-            key, state.durable + 1
-        ):  # also where a lane that was given back has grown since
-            peer.sent[key] = min(frame.first, state.durable)
-            peer.given[key] = Given(first=frame.first, full=frame.full, at=now.steady)
-            if key[0] // 2 != self.book.party and key not in self.book.forked:
-                peer.asked.add(key)
-            if frame.full:
-                peer.full.add(key)
-        if frame.first <= state.durable:
-            peer.told[key] = min(peer.told.get(key, frame.first), frame.first)
+        self.giving.asked(peer, lane, frame.first, now.steady, full=frame.full)
+        if frame.first <= self.book.state(lane).durable:
+            peer.told[lane.key] = min(peer.told.get(lane.key, frame.first), frame.first)
 
     def _held(self, peer: Peer, frame: Held, now: Now) -> None:
         for lane, size in frame.heads:
@@ -361,14 +343,12 @@ class Intake:
                 continue
             if not self.book.named.claimed(lane.party, lane.generation):
                 peer.told[lane.key] = size
-            if lane.key in peer.sent:
-                peer.sent[lane.key] = min(peer.sent[lane.key], max(size, peer.holds.get(lane.key, 0)))
             state = self.book.state(lane)
-            if lane.party == peer.party and size < state.durable:
-                peer.sent[lane.key] = size
-                peer.asked.add(lane.key)  # it lost some of its own: it gets them back unasked
-            mine = lane.party != peer.party and size > state.size
-            if mine:
+            if lane.party == peer.party and size < state.durable:  # it lost some of its own: it gets them back unasked
+                self.giving.asked(peer, lane, size, now.steady)
+            elif (lacks := max(size, peer.holds.get(lane.key, 0))) < peer.sent.get(lane.key, 0):
+                self.giving.asked(peer, lane, lacks, now.steady, ask=False)
+            if lane.party != peer.party and size > state.size:
                 self.gathering.want(peer, lane, state.size, now, full=False)
 
     def _cosignature(self, frame: Cosignature) -> None:

@@ -1,10 +1,12 @@
 """What is under way to a peer: envelopes not yet opened, fragments that wait, requests not yet answered."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 WANT_ANSWER_MS = 500
-"""The same want is answered once in so long: 256 bytes would else bring a whole lane each time."""
+"""A lane is given anew once in so long: 256 bytes would else bring all of it each time."""
+WANT_ANSWER_MOST_MS = 30_000
+"""The longest pause: as the first, half of what an honest peer waits."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,15 +48,30 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """A want that was answered last of a lane, and when."""
+    """What a peer was given anew of a lane, last."""
 
     first: int
     full: bool
     at: int
+    pause: int
+    """How long after `at` it is given nothing of that again."""
+    to: int
+    """How far the lane had been sent to it by then."""
+    most: int
+    """The highest index from which it was ever asked for."""
+    held: int
+    """How much of the lane the peer had signed by then."""
+    owed: tuple[int, bool] | None = None
+    """What was asked for since and waits for the pause to end: from where on, and whether in full."""
 
-    def answers(self, first: int, now: int, *, full: bool) -> bool:
-        """Whether the same want needs no answer of its own (spec 7.12)."""
-        return (self.first, self.full) == (first, full) and now - self.at < WANT_ANSWER_MS
+    @property
+    def due(self) -> int:
+        """When what waits is given."""
+        return self.at + self.pause
+
+    def at_once(self, now: int) -> "Given":
+        """What waits is due, and the pauses begin anew."""
+        return replace(self, at=now - 2 * WANT_ANSWER_MOST_MS)
 
 
 def floor_told(outbox: Mapping[int, Sent], first_unopened: int) -> bool:
