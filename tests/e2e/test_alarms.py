@@ -17,6 +17,7 @@ from openline.kernel.units import Instant
 from openline.ports import AlarmCall
 from openline.protocol.entries import Message, Precedence, Role, Watch
 from openline.protocol.events import Noticed
+from openline.station.alarms.calls import TEST_PAUSE_MS
 from openline.station.alarms.duty import AlarmPace
 from openline.station.alarms.paths import QUEUE, OutPath
 from openline.station.line_runner import State
@@ -331,6 +332,26 @@ def test_a_receiver_with_another_certificate_is_told_nothing(scene: Scene, tmp_p
     asyncio.run(play())
     assert scene.pager.got == []
     assert scene.pager.connections
+
+
+def test_a_path_is_tested_once_in_ten_seconds_so_that_nobody_floods_a_telephone(scene: Scene) -> None:
+    scene.configure(*scene.pagers())
+
+    async def play() -> None:
+        async with stations(scene.homes[:1], PACE) as (alpha,):
+            first = await asyncio.gather(
+                *(call(alpha, "POST", "alarms/test", {"path": "pager"}, uid=UID) for _ in "12")
+            )
+            assert sorted(answer.status for answer in first) == [200, 409]
+            everything = await call(alpha, "POST", "alarms/test", {}, uid=UID)
+            assert (everything.status, everything.json["error"]) == (409, "conflict")
+            assert (await call(alpha, "POST", "alarms/test", {"path": "supervisor"}, uid=UID)).status == 200
+            assert [len(each.of("test")) for each in (scene.pager, scene.supervisor)] == [1, 1]
+            later(alpha, TEST_PAUSE_MS)
+            assert (await call(alpha, "POST", "alarms/test", {}, uid=UID)).status == 200
+            assert [len(each.of("test")) for each in (scene.pager, scene.supervisor)] == [2, 2]
+
+    asyncio.run(play())
 
 
 def test_something_that_comes_to_an_empty_floor_calls_until_somebody_comes(scene: Scene) -> None:

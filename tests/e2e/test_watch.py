@@ -84,6 +84,27 @@ def test_an_absent_officer_does_not_stop_the_floor_and_the_log_says_so(tmp_path:
     scene(tmp_path, play)
 
 
+def test_who_accepts_an_offer_that_is_over_has_not_taken_the_watch(tmp_path: Path) -> None:
+    """It counted as taking the watch without a handover, from whoever had taken it a moment before."""
+
+    async def play(_station: Station, ask: Ask) -> None:
+        offer = (await ask("POST", "watch/offer", {})).json["handover"]["at"]
+        other = await ask("POST", "watch/accept", {"clocks": [], "offer": offer - 1}, by=TWO)
+        assert other.status == 409
+        assert (await ask("POST", "watch/accept", {"clocks": [], "offer": offer}, by=TWO)).status == 200
+        late = await ask("POST", "watch/accept", {"clocks": [], "offer": offer}, by=ONE)
+        assert (late.status, late.json["error"]) == (409, "conflict")
+        assert "is over" in late.json["message"]
+        assert [row["sign"] for row in (await ask("GET", "log")).json["entries"]] == ["K2", "K1"]
+        assert (await ask("GET", "watch")).json["handover"]["taken_by"] == "K2"
+        kept = (await ask("POST", "watch/offer", {}, by=TWO)).json["handover"]["at"]
+        assert (await ask("POST", "watch/withdraw", by=TWO)).status == 200
+        assert (await ask("POST", "watch/accept", {"clocks": [], "offer": kept})).status == 409
+        assert (await ask("POST", "watch/accept", {"clocks": []})).status == 200  # nobody's word for it: he says so
+
+    scene(tmp_path, play)
+
+
 def test_the_operators_log_is_read_backwards_and_by_line(tmp_path: Path) -> None:
     async def play(_station: Station, ask: Ask) -> None:
         for number in range(5):

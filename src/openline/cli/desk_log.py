@@ -73,8 +73,10 @@ def handover_(
             client.post("watch/leave", {"note": leave, **signed}), [_("The floor is unattended, on every line.")]
         )
     elif accepting:
-        names = _accepted(client.get("watch")["clocks"], yes=yes)
-        out.answer(client.post("watch/accept", {"clocks": names, **signed}), [_("You have the watch.")])
+        found = client.get("watch")
+        meant = {"offer": found["handover"]["at"]} if _is_offered(found) else {}
+        names = _accepted(found["clocks"], yes=yes)
+        out.answer(client.post("watch/accept", {"clocks": names, **meant, **signed}), [_("You have the watch.")])
     else:
         found = client.get("watch")
         out.answer(found, _standing(desk, found))
@@ -88,10 +90,14 @@ def _accepted(clocks: Sequence[Json], *, yes: bool) -> list[str]:
     return [str(each["name"]) for each in clocks]
 
 
+def _is_offered(watch: Json) -> bool:
+    return watch["handover"] is not None and watch["handover"]["state"] == "offered"
+
+
 def _standing(desk: Desk, found: Json) -> list[str]:
     handover, out = found["handover"], desk.out
     lines = []
-    if handover is not None and handover["state"] == "offered":
+    if _is_offered(found):
         offered = _("{sign} offers the watch since {moment}: {note}")
         note = inert_line(str(handover["note"]))
         lines += [

@@ -29,7 +29,7 @@ from openline.station.feed import Published
 from openline.station.line_runner import LineRunner, State
 from openline.station.line_view import due_view
 from openline.station.people import WATCH, Actor
-from openline.station.spoken import Request, Sign
+from openline.station.spoken import Moment, Request, Sign
 
 if TYPE_CHECKING:
     from openline.station.runtime import Station
@@ -53,6 +53,8 @@ class AcceptRequest(Request, frozen=True, kw_only=True):
     """Every open clock, by its name."""
 
     clocks: Annotated[list[ClockName], msgspec.Meta(max_length=2 * MAX_CLOCKS)]
+    offer: Moment | None = None
+    """`at` of the offer that is accepted: refused once that is over. Without it, whatever is offered now, or the watch alone."""
     note: Note = ""
     sign: Sign | None = None
 
@@ -99,6 +101,7 @@ class HandoverView(Answer, frozen=True, kw_only=True):
     by: str
     """Sign of the outgoing officer."""
     at: int
+    """When it was offered; by this it is accepted."""
     note: str
     mine: bool
     """Whether the caller offered it."""
@@ -227,7 +230,7 @@ def withdraw(station: "Station", actor: Actor) -> None:
 async def accept(station: "Station", actor: Actor, request: AcceptRequest) -> TakenView:
     """Take the watch, with every clock that is open.
 
-    Raises Conflict (one is not named; another officer was quicker), Forbidden (one's own offer).
+    Raises Conflict (one is not named; another officer was quicker; the offer is over), Forbidden (one's own offer).
     """
     _, sign = station.people.speaking(actor, None, request.sign, frozenset({WATCH}))
     kept = last(station)
@@ -241,6 +244,8 @@ async def _take(station: "Station", actor: Actor, sign: str, request: AcceptRequ
     offered = kept is not None and kept.state == OFFERED
     if kept is not None and offered and _same(actor, kept):
         raise Forbidden("the incoming officer accepts the watch: not the one who offers it")
+    if request.offer is not None and (kept is None or not offered or kept.at != request.offer):
+        raise Conflict("that offer of the watch is over: look who has the watch now, and decide anew")
     names = tuple(clock.name for clock in open_clocks(station))
     if not set(names) <= set(request.clocks):
         raise Conflict("a clock is open that was not accepted: look at the clocks again, and name each")

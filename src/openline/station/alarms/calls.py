@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from openline.kernel.errors import Unknown
+from openline.kernel.errors import Conflict, Unknown
 from openline.kernel.units import Entropy, Instant
 from openline.ports import Alarm, AlarmCall
 from openline.station.alarms.book import Book, Plan, Shelf, Turn
@@ -20,6 +20,8 @@ from openline.station.log import Log
 
 LOOK_S = 0.25
 FIRST_TEST_MS = 60_000
+TEST_PAUSE_MS = 10_000
+"""Between two tests of one path: who tests asks meanwhile whether it has come, and nobody floods a telephone at night."""
 _HOUR = 3_600_000
 
 
@@ -75,6 +77,8 @@ class Calls:
         self._down: set[str] = set()
         self._tested: dict[str, int] = {}
         """Path -> steady ms at which it was tested last."""
+        self._begun: dict[str, int] = {}
+        """Path -> steady ms at which a test of it was begun last."""
         self._tests: set[asyncio.Task[bool]] = set()
 
     def revise(self, table: Calling) -> None:
@@ -174,7 +178,8 @@ class Calls:
 
     def _begin_test(self, path: OutPath) -> "asyncio.Task[bool]":
         place = self._place
-        self._tested[path.name], path.state.tested_at = place.clock.steady(), int(place.clock.wall())
+        self._tested[path.name] = self._begun[path.name] = place.clock.steady()
+        path.state.tested_at = int(place.clock.wall())
         name = place.entropy(16).hex()
         call = AlarmCall(
             id=f"{name}.0",
@@ -195,10 +200,16 @@ class Calls:
         return task
 
     async def test(self, names: Iterable[str], most_s: float) -> dict[str, bool | None]:
-        """Test paths now, all at once; None where no answer came within `most_s`. Raises Unknown for a path that is not there."""
+        """Test paths now, all at once; None where no answer came within `most_s`.
+
+        Raises Unknown for a path that is not there, Conflict if one of them was tested a moment ago: none is called then.
+        """
         wanted = list(names) or list(self.paths)
         if any(name not in self.paths for name in wanted):
             raise Unknown("there is no path of that name")
+        now = self._place.clock.steady()
+        if any(now - self._begun[name] < TEST_PAUSE_MS for name in wanted if name in self._begun):
+            raise Conflict("a path is tested once in ten seconds: wait, and ask whether the last test has come")
         begun = {name: self._begin_test(self.paths[name]) for name in wanted}
         if begun:
             with contextlib.suppress(TimeoutError):

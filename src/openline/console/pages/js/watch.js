@@ -70,7 +70,8 @@ function handover(context, { handover: last }) {
 function taking(context, watch, act) {
   if (!context.live.may("watch-officer")) return el("p", { class: "second" }, t("Only a watch officer takes the watch."));
   const ticks = watch.clocks.map((clock) => ({ clock, box: el("input", { type: "checkbox", id: fresh("clock") }) }));
-  const take = button(t("Take the watch"), () => act("/v1/watch/accept", { clocks: ticks.map(({ clock }) => clock.name) }, t("You have the watch.")), { kind: "main", disabled: ticks.length > 0 });
+  const meant = watch.handover?.state === "offered" ? { offer: watch.handover.at } : {};
+  const take = button(t("Take the watch"), () => act("/v1/watch/accept", { clocks: ticks.map(({ clock }) => clock.name), ...meant }, t("You have the watch.")), { kind: "main", disabled: ticks.length > 0 });
   const counted = () => {
     take.disabled = ticks.some(({ box }) => !box.checked);
   };
