@@ -6,7 +6,7 @@ here is a base class.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from openline.kernel.lane import Lane
 from openline.protocol.records import EntryRow, LineRecord, LineStore
@@ -103,6 +103,10 @@ class Draft:
     state: str
     """A constant name of the station's."""
     content: bytes = field(repr=False)
+
+
+PAST_DRAFTS: Final = frozenset({"released", "discarded"})
+"""States of drafts of which nothing more becomes: they are kept apart from those that wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,7 +269,14 @@ class Store(Protocol):
         ...
 
     def drafts(self, state: str) -> Sequence[Draft]:
-        """All drafts in a state, the oldest first."""
+        """All drafts in a state that is none of PAST_DRAFTS, the oldest first."""
+        ...
+
+    def past_drafts(self, line: bytes, state: str, before: int, count: int) -> Sequence[Draft]:
+        """At most `count` drafts of a line in one of PAST_DRAFTS, with number < `before`, the latest first.
+
+        Of discarded ones, those that are far behind may be forgotten; of released ones none is.
+        """
         ...
 
     def append_audit(self, content: bytes) -> AuditRow:

@@ -438,6 +438,7 @@ class StoreContract(ABC):
             lane = Lane(record.line, 0, GENERATION_ZERO)
             store.line(record.line).commit([append(lane, 0, "kept"), a_head(lane, 1), a_peer(epoch=an_epoch(1))])
             store.add_draft(record.line, "open", b"draft")
+            store.move_draft(store.add_draft(record.line, "open", b"said"), "open", "released")
             store.put_test(LineTest(line=record.line, party=0, number=1, sent=1, held=None, round_trip_ms=None))
         store.destroy_line(LINE)
         for _ in range(2):
@@ -445,6 +446,7 @@ class StoreContract(ABC):
             with pytest.raises(Unknown):
                 store.line(LINE)
             assert [draft.line for draft in store.drafts("open")] == [other.line]
+            assert [len(store.past_drafts(line, "released", 99, 9)) for line in (LINE, other.line)] == [0, 1]
             assert (len(store.tests(LINE, 9)), len(store.tests(other.line, 9))) == (0, 1)
             kept = store.line(other.line)
             assert (kept.last_seq(), len(kept.heads(Lane(other.line, 0, GENERATION_ZERO), 0, 9))) == (1, 1)
@@ -472,6 +474,30 @@ class StoreContract(ABC):
         )
         with pytest.raises(Unknown):
             store.draft(second + 1)
+
+    def test_past_drafts_are_kept_apart_and_read_a_page_at_a_time_the_latest_first(self) -> None:
+        store = self.new()
+        numbers = [store.add_draft(LINE, "open", str(n).encode()) for n in range(5)]
+        elsewhere = store.add_draft(b"o" * 32, "open", b"")
+        waits = store.add_draft(LINE, "open", b"")
+        for number in (*numbers, elsewhere):
+            store.move_draft(number, "open", "discarded" if number == numbers[2] else "released")
+        store.rewrite_draft(store.draft(numbers[0]), "released", b"anew")
+        store = self.again(store)
+        first = store.past_drafts(LINE, "released", 1 << 40, 3)
+        assert [(draft.number, draft.content) for draft in first] == [
+            (numbers[4], b"4"),
+            (numbers[3], b"3"),
+            (numbers[1], b"1"),
+        ]
+        assert [draft.content for draft in store.past_drafts(LINE, "released", numbers[1], 3)] == [b"anew"]
+        assert [draft.number for draft in store.past_drafts(LINE, "discarded", 1 << 40, 3)] == [numbers[2]]
+        assert [draft.number for draft in store.drafts("open")] == [waits]
+        assert [store.draft(number).state for number in (numbers[1], numbers[2], waits)] == [
+            "released",
+            "discarded",
+            "open",
+        ]
 
     def test_a_draft_is_rewritten_by_whoever_saw_it_last_alone(self) -> None:
         store = self.new()

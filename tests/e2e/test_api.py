@@ -192,6 +192,24 @@ def test_a_discarded_draft_is_not_said(tmp_path: Path) -> None:
     scene(tmp_path, play)
 
 
+def test_past_drafts_are_asked_for_a_page_at_a_time(tmp_path: Path) -> None:
+    """All that a line ever released were read and opened at once, on the loop of every line."""
+
+    async def play(_station: Station, ask: Ask) -> None:
+        numbers = [(await ask("POST", "lines/relay/drafts", MESSAGE, uid=WATCH_A)).json["draft"] for _ in range(4)]
+        for number in numbers[:3]:
+            await ask("POST", f"drafts/{number}/discard", uid=WATCH_A)
+        page = (await ask("GET", "lines/relay/drafts", uid=WATCH_A, state="discarded", limit=2)).json
+        assert ([draft["draft"] for draft in page["drafts"]], page["before"]) == (numbers[2:0:-1], numbers[1])
+        rest = await ask("GET", "lines/relay/drafts", uid=WATCH_A, state="discarded", limit=2, before=page["before"])
+        assert ([draft["draft"] for draft in rest.json["drafts"]], rest.json["before"]) == (numbers[:1], 0)
+        waiting = (await ask("GET", "lines/relay/drafts", uid=WATCH_A, limit=1)).json
+        assert ([draft["draft"] for draft in waiting["drafts"]], waiting["before"]) == (numbers[3:], 0)
+        assert (await ask("GET", "lines/relay/drafts", uid=WATCH_A, limit=0)).status == 400
+
+    scene(tmp_path, play)
+
+
 def test_a_release_that_a_crash_cut_in_two_is_neither_lost_nor_said_twice(tmp_path: Path) -> None:
     async def play(station: Station, ask: Ask) -> None:
         store = station.store

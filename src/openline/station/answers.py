@@ -314,9 +314,11 @@ class DraftView(Answer, frozen=True, kw_only=True):
 
 
 class DraftsView(Answer, frozen=True, kw_only=True):
-    """Drafts."""
+    """Drafts: those that wait, the oldest first; past ones the latest first."""
 
     drafts: list[DraftView]
+    before: int = 0
+    """Ask with this for past ones that are older; 0: there is no more."""
 
 
 class WaitView(Answer, frozen=True, kw_only=True):

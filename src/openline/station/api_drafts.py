@@ -5,7 +5,8 @@ from typing import Annotated
 import msgspec
 
 from openline.kernel.errors import Malformed, Unknown
-from openline.ports import Draft
+from openline.kernel.units import MAX_SEQ
+from openline.ports import PAST_DRAFTS, Draft
 from openline.protocol.events import Accepted
 from openline.station.answers import Done, DraftNumber, DraftsView, DraftView, Placed, RefView
 from openline.station.api_entries import placed_ref
@@ -57,6 +58,10 @@ class DraftsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     state: Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(_STATES)})$")] | None = None
     """Those that wait for a person, that MINIMIZE holds, and that can still be taken back, if it is not given."""
+    before: Annotated[int, msgspec.Meta(ge=1, le=MAX_SEQ)] = MAX_SEQ
+    """Of released and discarded ones: those with a smaller number."""
+    limit: Annotated[int, msgspec.Meta(ge=1, le=500)] = 100
+    """Of these, at most so many are looked at; all that wait are shown."""
 
 
 class Sending(Answer, frozen=True, kw_only=True):
@@ -137,12 +142,15 @@ def _ref(call: Call, draft: Draft, accepted: Accepted) -> RefView:
 async def drafts(call: Call) -> Reply | None:
     """The drafts of a line."""
     station, line = call.station, call.line
-    state = call.query(DraftsQuery).state
-    states = UNSAID if state is None else (state,)
-    found = [each for one in states for each in station.store.drafts(one) if each.line == line.line]
-    if state == DISCARDED:  # a working draft that was let go is nothing to show: nobody sent it
-        found = [each for each in found if _was_sent(each)]
-    return reply(DraftsView(drafts=[draft_view(station, each) for each in found]))
+    query = call.query(DraftsQuery)
+    if query.state in PAST_DRAFTS:
+        found = list(station.store.past_drafts(line.line, query.state, query.before, query.limit))
+        before = found[-1].number if len(found) == query.limit else 0
+        found = [each for each in found if _was_sent(each)]  # a working draft that was let go: nobody sent it
+    else:
+        states, before = UNSAID if query.state is None else (query.state,), 0
+        found = [each for one in states for each in station.store.drafts(one) if each.line == line.line]
+    return reply(DraftsView(drafts=[draft_view(station, each) for each in found], before=before))
 
 
 def _was_sent(draft: Draft) -> bool:

@@ -1,5 +1,6 @@
 """Calls about the station and its lines: how they stand, tests, and the clock of an exercise."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -7,6 +8,7 @@ from msgspec.structs import replace
 
 from openline.kernel.errors import Unknown
 from openline.kernel.units import MAX_INSTANT, MIN_INSTANT, Instant
+from openline.ports import Draft
 from openline.protocol.events import Renew
 from openline.station.answers import (
     ActorView,
@@ -113,7 +115,8 @@ def problems(station: Station) -> list[str]:
 async def lines(call: Call) -> Reply | None:
     """All lines."""
     station = call.station
-    views = [_view(station, line) for line in station.lines.values()]
+    held = station.store.drafts(HELD)  # once for all lines
+    views = [_view(station, line, held) for line in station.lines.values()]
     if not call.actor.roles:  # a locked page: how lines stand, and nothing that anybody wrote
         views = [replace(view, minimize=[replace(each, text="") for each in view.minimize]) for view in views]
     return reply(LinesView(lines=views))
@@ -121,12 +124,11 @@ async def lines(call: Call) -> Reply | None:
 
 async def line(call: Call) -> Reply | None:
     """One line."""
-    return reply(_view(call.station, call.line))
+    return reply(_view(call.station, call.line, call.station.store.drafts(HELD)))
 
 
-def _view(station: Station, line: LineRunner) -> LineView:
+def _view(station: Station, line: LineRunner, held: Sequence[Draft]) -> LineView:
     tests = station.store.tests(line.line, 1)
-    held = station.store.drafts(HELD)
     return line_view(station, line, tests[0] if tests else None, sum(draft.line == line.line for draft in held))
 
 

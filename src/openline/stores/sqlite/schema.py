@@ -101,10 +101,20 @@ CREATE TABLE console (
 ) STRICT, WITHOUT ROWID;
 """
 
+_PAST_DRAFTS = """
+CREATE TABLE past_drafts (
+    number INTEGER PRIMARY KEY, line BLOB NOT NULL, state TEXT NOT NULL, sealed BLOB NOT NULL
+) STRICT;
+CREATE INDEX past_drafts_of_line ON past_drafts (line, state, number);
+INSERT INTO past_drafts SELECT number, line, state, sealed FROM drafts WHERE state IN ('released', 'discarded');
+DELETE FROM drafts WHERE state IN ('released', 'discarded');
+"""
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(version=1, sql=_FIRST),
     Migration(version=2, sql=_ALARMS),
     Migration(version=3, sql=_CONSOLE),
+    Migration(version=4, sql=_PAST_DRAFTS),
 )
 
 OF_A_LINE = ("lanes", "generations", "peers", EPOCHS, "evidence", "chunks", "snapshots")

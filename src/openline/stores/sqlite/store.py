@@ -12,21 +12,28 @@ Spec: spec/07-delivery.md, spec/13-restart.md; the port is ports.Store.
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import apsw
+
 from openline.kernel.errors import Bug, Conflict, Forbidden, Refused, Unavailable, Unknown
-from openline.ports import AuditRow, Draft, LineTest
+from openline.ports import PAST_DRAFTS, AuditRow, Draft, LineTest
 from openline.protocol.records import LineRecord
 from openline.stores import sealing
 from openline.stores.sealing import KEY, Seal
 from openline.stores.sqlite.alarms import SqliteAlarms
 from openline.stores.sqlite.console import SqliteConsole
-from openline.stores.sqlite.file import Database, new_file
+from openline.stores.sqlite.file import Cell, Database, new_file
 from openline.stores.sqlite.line import SqliteLine
 from openline.stores.sqlite.schema import MIGRATIONS, OF_A_LINE, Migration
 
 _CHECK = b"openline store"
 _DRAFT = "SELECT number, line, state, sealed FROM drafts "
+_PAST_DRAFT = "SELECT number, line, state, sealed FROM past_drafts "
+_DISCARDED = "discarded"
+DISCARDED_KEPT = 1_000
+"""Discarded drafts of a line go when so many newer ones were begun: nobody looks for them after weeks."""
 _AUDIT_END = "audit-end"
 _HANGS_ON_LANES = ("entries", "heads")
 
@@ -171,7 +178,7 @@ class SqliteStore:
                 )
             for table in OF_A_LINE:
                 connection.execute(f"DELETE FROM {table} WHERE line = ?", (number,))  # noqa: S608 - constants
-            for table in ("drafts", "tests", "lines"):
+            for table in ("drafts", "past_drafts", "tests", "lines"):
                 connection.execute(f"DELETE FROM {table} WHERE line = ?", (line,))  # noqa: S608 - constants
         self._lines.pop(line, None)
         self._database.checkpoint("TRUNCATE")
@@ -183,8 +190,7 @@ class SqliteStore:
         with self._database.transaction() as connection:
             connection.execute("INSERT INTO drafts (line, state, sealed) VALUES (?, ?, x'')", (line, state))
             number = connection.last_insert_rowid()
-            sealed = self._seal.seal(_draft_place(number, line, state), content)
-            connection.execute("UPDATE drafts SET sealed = ? WHERE number = ?", (sealed, number))
+            self._put_draft(connection, Draft(number=number, line=line, state=state, content=content))
             return number
 
     def move_draft(self, number: int, expected: str, state: str) -> None:
@@ -193,28 +199,36 @@ class SqliteStore:
             draft = self.draft(number)
             if draft.state != expected:
                 raise Conflict("the draft is in another state")
-            sealed = self._seal.seal(_draft_place(number, draft.line, state), draft.content)
-            connection.execute("UPDATE drafts SET state = ?, sealed = ? WHERE number = ?", (state, sealed, number))
+            self._put_draft(connection, replace(draft, state=state))
 
     def rewrite_draft(self, before: Draft, state: str, content: bytes) -> None:
         """Replace a draft that is still exactly `before`, else Conflict. Raises Unknown."""
         with self._database.transaction() as connection:
             if self.draft(before.number) != before:
                 raise Conflict("the draft is in another state, or somebody has changed it")
-            sealed = self._seal.seal(_draft_place(before.number, before.line, state), content)
-            connection.execute(
-                "UPDATE drafts SET state = ?, sealed = ? WHERE number = ?", (state, sealed, before.number)
-            )
+            self._put_draft(connection, replace(before, state=state, content=content))
+
+    def _put_draft(self, connection: apsw.Connection, draft: Draft) -> None:
+        number, line, state = draft.number, draft.line, draft.state
+        sealed = self._seal.seal(_draft_place(number, line, state), draft.content)
+        table = "past_drafts" if state in PAST_DRAFTS else "drafts"
+        for each in ("drafts", "past_drafts"):
+            connection.execute(f"DELETE FROM {each} WHERE number = ?", (number,))  # noqa: S608 - constants
+        connection.execute(f"INSERT INTO {table} VALUES (?, ?, ?, ?)", (number, line, state, sealed))  # noqa: S608
+        if state == _DISCARDED:
+            old = "DELETE FROM past_drafts WHERE line = ? AND state = ? AND number <= ?"
+            connection.execute(old, (line, state, number - DISCARDED_KEPT))
 
     def draft(self, number: int) -> Draft:
         """One draft. Raises Unknown."""
-        found = self._drafts(_DRAFT + "WHERE number = ?", number)
+        # One query: between two, another thread may move it from the one table to the other.
+        found = self._drafts(f"{_DRAFT} WHERE number = ?1 UNION ALL {_PAST_DRAFT} WHERE number = ?1", (number,))
         if not found:
             raise Unknown("no such draft")
         return found[0]
 
     def drafts(self, state: str) -> Sequence[Draft]:
-        """All drafts in a state, the oldest first."""
+        """All drafts in a state that is none of PAST_DRAFTS, the oldest first."""
         found, count = self._counted(state)
         if count != len(found):
             with self._database.turn:  # another thread may have moved one meanwhile
@@ -224,12 +238,17 @@ class SqliteStore:
         return found
 
     def _counted(self, state: str) -> tuple[list[Draft], int]:
-        found = self._drafts(_DRAFT + "WHERE state = ? ORDER BY number", state)
+        found = self._drafts(_DRAFT + "WHERE state = ? ORDER BY number", (state,))
         ((count,),) = self._database.rows((int,), "SELECT count(*) FROM drafts NOT INDEXED WHERE state = ?", (state,))
         return found, count
 
-    def _drafts(self, sql: str, binding: int | str) -> list[Draft]:
-        rows = self._database.rows((int, bytes, str, bytes), sql, (binding,))
+    def past_drafts(self, line: bytes, state: str, before: int, count: int) -> Sequence[Draft]:
+        """At most `count` drafts of a line in one of PAST_DRAFTS, with number < `before`, the latest first."""
+        sql = _PAST_DRAFT + "WHERE line = ? AND state = ? AND number < ? ORDER BY number DESC LIMIT ?"
+        return self._drafts(sql, (line, state, before, count))
+
+    def _drafts(self, sql: str, bindings: Sequence[Cell]) -> list[Draft]:
+        rows = self._database.rows((int, bytes, str, bytes), sql, bindings)
         done = []
         for number, line, state, sealed in rows:
             content = self._seal.open(_draft_place(number, line, state), sealed)
