@@ -161,10 +161,10 @@ def test_a_session_that_ends_while_a_locked_page_still_speaks_does_nothing_more(
 
 
 class Refusing:
-    """The console's rows of a station, on a disk that takes nothing away while it refuses."""
+    """The console's rows of a station, on a disk that takes nothing away, or keeps nothing, while it refuses."""
 
     def __init__(self, rows: Any) -> None:
-        self._rows, self.refuses = rows, True
+        self._rows, self.refuses, self.keeps = rows, True, True
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._rows, name)
@@ -173,6 +173,11 @@ class Refusing:
         if self.refuses:
             raise Unavailable("the disk refuses")
         self._rows.drop(kind, name)
+
+    def put(self, kind: str, name: bytes, content: bytes) -> None:
+        if not self.keeps:
+            raise Unavailable("the disk refuses")
+        self._rows.put(kind, name, content)
 
 
 def test_who_is_signed_out_while_the_disk_refuses_is_not_signed_in_by_the_next_start(tmp_path: Path) -> None:
@@ -192,6 +197,32 @@ def test_who_is_signed_out_while_the_disk_refuses_is_not_signed_in_by_the_next_s
         await eventually(partial(nothing_of, rows))
         running.cancel()
         assert not list(Sessions(floor, officers, real_ms, 900_000))
+
+    scene(tmp_path, play)
+
+
+def test_what_is_locked_while_the_disk_refuses_is_locked_after_the_next_start(tmp_path: Path) -> None:
+    async def play(station: Station, _ask: Ask) -> None:
+        rows = Refusing(station.store.console)
+        floor: Any = SimpleNamespace(store=SimpleNamespace(console=rows), entropy=station.entropy)
+        officers = Officers(floor)
+        officer = officers.add("W1", ["watch-officer"], 0)
+        sessions = Sessions(floor, officers, real_ms, 900_000)
+        session, _, _ = sessions.begin(officer, "")
+        rows.keeps = False
+        with pytest.raises(Unavailable):
+            sessions.lock(session)
+        with pytest.raises(Unavailable):
+            sessions.begin(officer, "")  # of which nothing is to be kept
+        assert [each.locked for each in Sessions(floor, officers, real_ms, 900_000)] == [False]
+        running = asyncio.create_task(sessions.run())
+        rows.keeps = True
+
+        async def kept() -> bool | None:
+            return [each.locked for each in Sessions(floor, officers, real_ms, 900_000)] == [True] or None
+
+        await eventually(kept)
+        running.cancel()
 
     scene(tmp_path, play)
 

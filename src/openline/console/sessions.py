@@ -97,6 +97,8 @@ class Sessions:
         self._all: dict[bytes, Session] = {}
         self._ended: set[bytes] = set()
         """What the disk has still to hear of: else a restart would bring them back."""
+        self._unwritten: set[bytes] = set()
+        """Likewise: else a restart would open what somebody locked by hand."""
         try:
             kept = [_DECODER.decode(row) for row in self._rows.all(SESSION)]
         except msgspec.MsgspecError:
@@ -162,6 +164,7 @@ class Sessions:
         """Nobody is signed in by it any more."""
         session.ended = True
         self._all.pop(session.hash, None)
+        self._unwritten.discard(session.hash)
         session.stir()
         self._ended.add(session.hash)
         self._forget(session.hash)
@@ -191,6 +194,10 @@ class Sessions:
             with contextlib.suppress(Unavailable):
                 for ended in tuple(self._ended):
                     self._forget(ended)
+                for unwritten in tuple(self._unwritten):
+                    if unwritten in self._all:
+                        self._write(self._all[unwritten])
+                    self._unwritten.discard(unwritten)
 
     def _look(self, session: Session) -> bool:
         """Lock a session that is idle; whether it has ended."""
@@ -209,5 +216,7 @@ class Sessions:
             hash=session.hash, page=session.page, officer=session.officer, made=session.made, seen=session.seen, locked=session.locked,
             browser=session.browser,
         )  # fmt: skip
+        self._unwritten.add(session.hash)
         self._rows.put(SESSION, session.hash, _ENCODER.encode(kept))
+        self._unwritten.discard(session.hash)
         session.noted = session.seen
