@@ -271,6 +271,7 @@ def test_a_restored_station_signs_nobody_in_by_what_was_ended_since(tmp_path: Pa
         officer = entered(home, "W1")
         officer.post("/console/people", {"sign": "W2", "roles": ["auditor"]})
         token = token_of(link_for(home, "W3", "auditor"))
+        assert officer.post("/v1/calendars", {}).status == 201
         assert station.stop() == 0
     old, back = Places(home.folder), home.folder.with_name("back")
     written = write_backup(tmp_path / "b", old, home.unlock, seal, os.urandom, files={})
@@ -288,6 +289,8 @@ def test_a_restored_station_signs_nobody_in_by_what_was_ended_since(tmp_path: Pa
             each["sign"]: each["sessions"] for each in entered(restored, "W1").get("/console/people").json["people"]
         }
         assert people == {"W1": 1, "W2": 0, "W3": 0}, "the officers are there"
+        with restored.client() as client:
+            assert client.get("calendars")["calendars"] == [], "one may have been revoked since"
 
 
 def test_the_disk_tells_nothing_of_officers_sessions_codes_and_drafts(tmp_path: Path) -> None:

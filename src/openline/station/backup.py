@@ -33,7 +33,7 @@ from openline.kernel.errors import Conflict, Foreign, Forged, Malformed, Refused
 from openline.kernel.lane import GENERATION_ZERO, Lane
 from openline.kernel.units import Entropy
 from openline.protocol.records import LineRecord, Mark
-from openline.station.console import PASSING
+from openline.station.console import CALENDARS, PASSING
 from openline.station.files import PART, check_path, private_folder, sync_folder
 from openline.station.keystore import Keystore
 from openline.station.marks import Marks
@@ -180,6 +180,7 @@ def restore_backup(source: Path, places: Places, seal: Unlock, unlock: Unlock, e
             lines = len(store.lines())
             for kind in PASSING:  # what was ended or used since the backup was made must not be good again
                 store.console.clear(kind)
+            store.put_setting(CALENDARS, b"[]")
         files = {name.removeprefix(_FILES): data for name, data in small.items() if name.startswith(_FILES)}
         sizes = source.stat().st_size, places.store.stat().st_size
         return BackupReport(size=sizes[0], store_bytes=sizes[1], lines=lines, files=files)

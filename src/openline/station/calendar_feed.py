@@ -24,7 +24,7 @@ from openline.kernel.errors import Conflict, Forbidden, Unavailable, Unknown
 from openline.kernel.units import Entropy, Instant
 from openline.ports import Store
 from openline.station.clock import StationClock
-from openline.station.console import ConsoleDesk
+from openline.station.console import CALENDARS, ConsoleDesk
 from openline.station.contacts import Contacts
 from openline.station.line_runner import LineRunner
 from openline.station.occurrences import Occurrence
@@ -41,7 +41,6 @@ FRESH_MS: Final = 10_000
 OWNERS: Final = frozenset({WATCH, PRINCIPAL, INTERPRETER, ADMINISTRATOR})
 MEDIA: Final = "text/calendar; charset=utf-8"
 _PATH = re.compile(r"/calendar/([0-9a-f]{64})\.ics", re.ASCII)
-_SETTING = "calendars"
 
 
 class Calendar(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,7 +81,7 @@ _CALENDARS = msgspec.json.Decoder(list[Calendar])
 
 def calendars(floor: Floor) -> list[Calendar]:
     """All addresses in force. Raises Unavailable."""
-    kept = floor.store.setting(_SETTING)
+    kept = floor.store.setting(CALENDARS)
     try:
         return _CALENDARS.decode(kept) if kept else []
     except msgspec.MsgspecError:
@@ -141,7 +140,7 @@ def _may(floor: Floor, uid: int) -> bool:
 
 
 def _keep(floor: Floor, known: list[Calendar]) -> None:
-    floor.store.put_setting(_SETTING, msgspec.json.encode(known))
+    floor.store.put_setting(CALENDARS, msgspec.json.encode(known))
 
 
 def _hash(token: str) -> str:

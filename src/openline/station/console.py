@@ -8,6 +8,8 @@ from openline.station.people import Actor
 SESSION, LINK = "session", "link"
 PASSING = (SESSION, LINK)
 """Kinds of the console's rows that a restored station must not bring back."""
+CALENDARS = "calendars"
+"""The setting in which calendar addresses are kept, of which that is true too: some were revoked since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
