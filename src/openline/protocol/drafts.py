@@ -59,9 +59,11 @@ class Drafts:
         """`held_by_all`: whether every other party has acknowledged all of that lane."""
         self._book, self._suspended, self._held_by_all = book, suspended, held_by_all
         self._waiting: list[Draft] = []
+        self.closed = False
+        """No generation is open to write in, and none may be opened but under a new lane key (spec 4.19)."""
 
     def __bool__(self) -> bool:
-        return bool(self._waiting)
+        return bool(self._waiting) and not self.closed
 
     def submit(self, event: Submit) -> Rejected | None:
         """Queue a submission, or say why it is refused."""
@@ -78,6 +80,8 @@ class Drafts:
         """Raise Forbidden or TooLarge if this station may not say that now. FLASH always passes (spec 6.33)."""
         if kind_of(entry) in _OF_STATION:
             raise Forbidden("the station alone writes that kind of entry")
+        if self.closed:
+            raise Forbidden("nothing can be said on this line before it has a new lane key: openline keys rotate lane")
         if isinstance(entry, Message | Ring) and entry.precedence is Precedence.FLASH:
             return
         if len(self._waiting) >= MAX_WAITING:
@@ -96,6 +100,7 @@ class Drafts:
         A generation that was to open and is ended before anything of it was written needs no opening any more.
         """
         body = encode_body(entry)
+        self.closed = False
         waiting, self._waiting = self._waiting, []
         for draft in waiting:
             if not isinstance(draft.entry, TermsEntry | GenerationEntry):
@@ -114,6 +119,8 @@ class Drafts:
         before all else that waits, so that it leaves alone and small (spec 7.5). What is to be said of ended
         generations stands in one of its own (spec 4.18).
         """
+        if self.closed:
+            return
         ended: list[Ack] = []
         while self._book.unsaid:  # all of it in this commit: after a crash nothing here knows what is still to be said
             ended.append(Ack(self._book.ended_items()))
@@ -129,6 +136,8 @@ class Drafts:
 
         The traffic lane comes first, so that the urgent lane's acknowledgement names its new head.
         """
+        if self.closed:
+            return [], []
         drafts, self._waiting = self._waiting[:MAX_DRAFTS], self._waiting[MAX_DRAFTS:]
         own: list[Written] = []
         writes: list[Write] = []

@@ -51,13 +51,7 @@ from openline.protocol.lanes import LaneBook
 from openline.protocol.milestones import Milestones
 from openline.protocol.open_epoch import Epoch
 from openline.protocol.quotas import quotas_of
-from openline.protocol.records import (
-    Append,
-    LineReader,
-    Mark,
-    PutChunk,
-    Write,
-)
+from openline.protocol.records import Append, LineReader, Mark, PutChunk, Write
 from openline.protocol.rekeying import Opening, Rekeying
 from openline.protocol.restart import judge
 from openline.protocol.sending import Sending
@@ -158,6 +152,11 @@ class Engine:
 
     def _held_by_all(self, state: LaneState) -> bool:
         return all(peer.holds.get(state.lane.key, 0) >= state.size for peer in self.peers.values())
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing can be said before there is a new lane key (spec 4.19)."""
+        return self._drafts.closed
 
     def suspended(self) -> list[int]:
         """The parties whose suspension stands."""
@@ -339,8 +338,10 @@ class Engine:
         for party in parties:
             self.peers[party].haste.answer = next(iter(places), None)
 
-    def _mark(self) -> Mark:
-        """What the next commit's mark has to say."""
+    def _mark(self) -> Mark | None:
+        """What the next commit's mark has to say. While nothing can be written it stays: the next start finds the same."""
+        if self._drafts.closed:
+            return self._marked
         urgent, traffic = self.book.own(urgent=True), self.book.own(urgent=False)
         return Mark(generation=self.book.mine, urgent=urgent.size, traffic=traffic.size)
 

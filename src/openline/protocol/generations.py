@@ -76,10 +76,10 @@ class Generations:
         self._claims.pop((party, generation), None)
         return [generation]
 
-    def check_room(self, party: int) -> None:
-        """Raise TooLarge if no other member would take one more generation of that party without a key statement."""
-        if len(self.held(party)) >= MAX_GENERATIONS:
-            raise TooLarge("too many generations")
+    def check_room(self, party: int, *, stated: bool) -> None:
+        """Raise TooLarge if no other member would take one more generation of that party, with a key statement or without."""
+        if len(self.held(party)) >= MAX_GENERATIONS + (MAX_KEY_GENERATIONS if stated else 0):
+            raise TooLarge("this line has no room for another generation: export it, and pair anew")
 
     def open_to(self, put: PutGeneration, said_by: int) -> bool:
         """Whether a known generation may still become this, on the word of that party (spec 7.15)."""

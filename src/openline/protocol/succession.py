@@ -67,7 +67,8 @@ class Succession:
         try:
             _same_key(book.stated(book.party, event.generation, event.statement), event.signer.public)
             refuse_unheard(book, self._peers)
-            above = max([book.mine, *book.generations(book.party)])
+            above = max(book.generations(book.party))
+            book.named.check_room(book.party, stated=True)
             if event.generation.counter <= above.counter:
                 raise Conflict("that generation is not above all that are known: ask for a new one")
             known = PutGeneration(
@@ -125,12 +126,23 @@ class Succession:
                 peer.control.append(generation_frame(known))
 
     def _succeed(self, above: int, cause: Cause, now: Now) -> None:
-        """Open a successor generation; the old lanes are never continued (spec 13.6). Raises TooLarge: the table is full."""
+        """Open a successor generation; the old lanes are never continued (spec 13.6).
+
+        Raises TooLarge where the table is full and this station may go on; after a restore it then says nothing more.
+        """
         book = self._book
         counter = max([above, *(generation.counter for generation in book.named.held(book.party))]) + 1
         successor = Generation(min(counter, MAX_GENERATION), self._entropy(8))
-        book.named.check_room(book.party)
-        book.check_counter(book.party, successor)
+        try:
+            book.named.check_room(book.party, stated=False)
+            book.check_counter(book.party, successor)
+        except TooLarge:
+            if cause is not Cause.RESTORED:
+                raise
+            # What a restore has ended is never continued: all is heard, and nothing said before there is a new lane key.
+            book.mine, self._drafts.closed = successor, True
+            self._gathering.notice("generations-exhausted", book.party)
+            return
         self._learn(successor)
         self._open(successor, cause, now)
         self._gathering.notice("restored", book.party, successor.counter)
@@ -159,7 +171,8 @@ def refuse_unheard(book: LaneBook, peers: dict[int, Peer]) -> None:
     certified a second time by what follows, for a lie.
     """
     heard = any((2 * book.party, book.mine) in peer.holds or peer.epoch for peer in peers.values())
-    if book.mine.counter and not heard and not book.named.get(book.party, book.mine).statement:
+    own = book.named.get(book.party, book.mine) if book.knows(book.party, book.mine) else None
+    if book.mine.counter and not heard and not (own and own.statement):
         raise Conflict("this line was restored and has reached nobody since: reach the other side first, or rebuild")
 
 

@@ -67,7 +67,10 @@ class Keys:
     # --- what the root signs -----------------------------------------------------------------------------------
 
     def plan(self, role: KeyRole) -> Plan:
-        """Make a new key, not yet in use, and say what must be signed. Raises Unavailable (a line is stopped; disk)."""
+        """Make a new key, not yet in use, and say what must be signed.
+
+        Raises Unavailable (a line is stopped; disk), or Refused (one was restored and has reached nobody, or is full).
+        """
         station = self._station
         keys, now = station.keystore, station.clock.wall()
         if role is not KeyRole.LANE:
@@ -77,6 +80,7 @@ class Keys:
         for line in station.lines.values():
             engine = line.working()
             refuse_unheard(engine.book, engine.peers)
+            engine.book.named.check_room(line.party, stated=True)
             known = engine.book.generations(line.party)
             above = Generation(max(each.counter for each in known) + 1, station.entropy(8))
             places.append(Place(label=line.label, line=line.line, party=line.party, generation=above))
@@ -104,6 +108,7 @@ class Keys:
             generation, statement = statements[line.line]
             book = line.working().book
             refuse_unheard(book, line.working().peers)
+            book.named.check_room(line.party, stated=True)
             if _differ(book.stated(line.party, generation, statement), signer.public):
                 raise Foreign("the statement is for another key than this station has made")
             if generation.counter <= max(each.counter for each in book.generations(line.party)):

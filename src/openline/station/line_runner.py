@@ -67,7 +67,6 @@ class State(enum.Enum):
     RUNNING = "running"
     DISK = "disk"
     BUG = "bug"
-    FULL = "full"
     CLOSED = "closed"
 
 

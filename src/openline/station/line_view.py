@@ -49,10 +49,10 @@ def state_of(floor: Floor, line: LineRunner) -> tuple[str, str]:
             return "stopped", "stopped: disk. Nothing is lost; it is tried again"
         if line.state is State.BUG:
             return "stopped", "stopped: a fault of this program. The other lines go on; restart the station"
-        if line.state is State.FULL:
-            return "stopped", "stopped: no room for another generation; export the line, and pair anew"
         return "stopped", "stopped"
     # A fault is said first: a party that suspended is still expected to be there, and silence must not hide behind it.
+    if engine.closed:
+        return "fault", "restored too often: nothing can be said before a new lane key: openline keys rotate lane"
     suspended = bool(engine.suspended())
     also = "; suspended: only FLASH passes" if suspended else ""
     peers = [(party, line.stations[party]) for party in engine.peers]

@@ -19,7 +19,7 @@ from pathlib import Path
 from openline import __version__
 from openline.bearers.drop import CourierBearer
 from openline.bearers.tls import TlsBearer
-from openline.kernel.errors import Conflict, Malformed, Refused, TooLarge, Unavailable, Unknown
+from openline.kernel.errors import Conflict, Malformed, Refused, Unavailable, Unknown
 from openline.kernel.keys import Card
 from openline.kernel.lane import GENERATION_ZERO
 from openline.kernel.units import Entropy, Instant
@@ -268,10 +268,6 @@ class Station:
             self.counters["line-disk"] += 1
             self.log.event("line.stopped", line=line.label, why="disk", code=trouble.code)
             line.fail(State.DISK)
-        except TooLarge:  # only at a start: it must open a generation, and there is room for no more (spec 13.5)
-            self.counters["line-full"] += 1
-            self.log.event("line.stopped", line=line.label, why="generations-exhausted")
-            line.fail(State.FULL)
         except Exception as bug:  # noqa: BLE001 - the one place: ours, and only this line must suffer
             self.counters["line-bug"] += 1
             place = _place(bug)
@@ -287,8 +283,9 @@ class Station:
         check_lengths(engine, line.history)
         with contextlib.suppress(Refused):  # what cannot be read of it only makes a screen say less
             line.restores = decode_marks(self.store.setting(name))
-        if mark is not None and engine.book.mine.counter and not engine.book.own(urgent=True).durable:
-            line.restores[engine.book.mine] = mark
+        mine = engine.book.mine
+        if mark is not None and mine.counter and not (engine.closed or engine.book.own(urgent=True).durable):
+            line.restores[mine] = mark
             self.store.put_setting(name, encode_marks(line.restores))
 
     def read_mark(self, line: bytes) -> Mark | None:
