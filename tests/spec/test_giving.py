@@ -8,7 +8,7 @@ from openline.kernel.codec import decode, encode
 from openline.kernel.lane import GENERATION_ZERO, Entry, Generation
 from openline.kernel.units import WINDOW
 from openline.protocol.early import FULL_ITEM, MAX_EARLY, MAX_EARLY_BYTES, SHORT_ITEM, Early, bytes_of
-from openline.protocol.events import Arrived, Tick
+from openline.protocol.events import Arrived, Link, Tick
 from openline.protocol.fitting import LEAF_BYTES
 from openline.protocol.fragments import cut
 from openline.protocol.frames import (
@@ -113,6 +113,28 @@ def test_7_12_who_gets_on_with_a_lane_is_given_it_as_quickly_as_at_first() -> No
     alpha.outputs.clear()
     bravo.lie(0, Want(lane=lane, first=0, full=False))
     assert sum(len(sent.envelope) for sent in alpha.transmitted()) > lane_bytes(alpha)
+
+
+def test_7_12_a_peer_that_was_restored_waits_for_no_pause_of_before() -> None:
+    """Restored again and again within seconds, it gets back what it wrote."""
+    line = Line()
+    alpha, bravo = line.hosts
+    backup = bravo.store.backup()
+    for number in range(50):
+        bravo.say(message(str(number)))
+    line.settle(rounds=2_000)
+    for _ in range(6):
+        bravo.restore(backup)
+        for host in line.hosts:
+            host.give(Link(party=1 - host.party, largest=16_384, smallest=16_384))
+        before = line.steady
+        line.settle(rounds=2_000)
+        while (
+            len(bravo.engine.book.rows(bravo.engine.book.state(bravo.engine.book.lane(3, GENERATION_ZERO)), 0, 99)) < 51
+        ):
+            line.pass_time(100, step=100)
+            assert line.steady - before < 20_000
+    assert bravo.engine.fold.digest() == alpha.engine.fold.digest()
 
 
 # --- what comes before its turn ---

@@ -139,6 +139,7 @@ class Peer:
         self.holds.clear()
         self.heard.clear()
         self.ended.clear()
+        self.given = {key: given.at_once(0) for key, given in self.given.items() if given.owed}
         for sizes in (self.told, self.sent):
             for key in [known for known in sizes if known[0] // 2 != self.party]:
                 del sizes[key]
