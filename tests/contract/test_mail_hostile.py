@@ -140,6 +140,25 @@ def test_9_46_a_mailbox_that_is_numbered_anew_is_read_anew() -> None:
     steady.run(test())
 
 
+def test_9_46_a_mailbox_put_back_from_a_backup_is_read_anew_although_it_says_that_it_is_the_same() -> None:
+    """Its validity is that of before; the next mail has the number of one that was read before the server was lost."""
+
+    async def test() -> None:
+        following = iter((2, 1))
+
+        def lie(command: str) -> bytes | None:
+            if command == "SELECT":
+                number = next(following, 2)
+                return b"* 1 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n* OK [UIDNEXT %d] x\r\nTAG OK open\r\n" % number
+            return b"* BYE x\r\n" if command == "UID STORE" and liar.conversations == 1 else None
+
+        liar, seen = Liar(MAIL, lie), Recorder()
+        await played(liar, seen, event="mail-read", times=2)
+        assert seen.envelopes == [b"an envelope"] * 2
+
+    steady.run(test())
+
+
 def test_9_44_what_could_not_be_deleted_is_deleted_later_and_not_read_again() -> None:
     async def test() -> None:
         refusals = iter([b"* BYE x\r\n", b"* BYE x\r\n"])

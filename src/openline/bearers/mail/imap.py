@@ -50,6 +50,8 @@ class Mailbox:
     validity: int
     """Numbers of mails mean something only with this one (RFC 9051, 2.3.1.1)."""
     mails: int
+    following: int
+    """The number that the next mail is to have; 0 if the server does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,10 +277,10 @@ class ImapConversation:
             answer, mails = wire.select(f'"{quoted}"')
         except imaplib.IMAP4.readonly:
             raise MailFault(Event.FOLDER_REFUSED) from None
-        validity = wire.response("UIDVALIDITY")[1]
+        validity, following = wire.response("UIDVALIDITY")[1], wire.response("UIDNEXT")[1]
         if answer != "OK":
             raise MailFault(Event.FOLDER_REFUSED)
-        return Mailbox(validity=_number(validity[-1]), mails=_number(mails[-1]))
+        return Mailbox(validity=_number(validity[-1]), mails=_number(mails[-1]), following=_number(following[-1]))
 
     def _numbers(self, after: int, mails: int) -> list[int]:
         for _ in range(16):

@@ -128,7 +128,8 @@ class Incoming:
             raise
 
     def _opened(self, mailbox: Mailbox) -> None:
-        if mailbox.validity != self._validity:
+        # Numbers that go back under one validity: the server was put back from a backup. It ought to change it then.
+        if mailbox.validity != self._validity or 0 < mailbox.following <= self._last:
             self._validity, self._last, self._spent, self._stumbled = mailbox.validity, 0, [], 0
         self._login_again.reset()
         self._set_reachable(up=True)
