@@ -380,13 +380,15 @@ class Checkers:
         lanes = sum(len(engine.book.generations(party)) for party in range(self._world.parties)) * 2
         bounds = {
             "unknown envelopes": (len(engine._unknown), 256),
-            "early frames": (len(engine.intake._early), 256 * len(engine.peers)),
+            "early frames": (len(engine.intake.early), 256 * len(engine.peers)),
             "lane states": (len(engine.book._states), lanes + 2 * self._world.parties),
             "fetches": (len(engine.transfers._fetches), 4_096),
         }
         for peer in engine.peers.values():
             bounds |= {
                 f"outbox {peer.party}": (len(peer.outbox), 1_024),
+                f"early bytes {peer.party}": (engine.intake.early.bytes_kept(peer.party), 8 * 2**20),
+                f"given {peer.party}": (len(peer.given), lanes + 2 * self._world.parties),
                 f"control {peer.party}": (len(peer.control), 512),
                 f"bulk {peer.party}": (len(peer.bulk), 512),
                 f"streams {peer.party}": (len(peer.streams), 4),

@@ -55,6 +55,9 @@ class Early:
     def __init__(self) -> None:
         self._of: dict[int, dict[tuple[LaneKey, int], _Waiting]] = {}
 
+    def __len__(self) -> int:
+        return sum(len(mine) for mine in self._of.values())
+
     def keep(self, party: int, key: LaneKey, first: int, frame: Entries | FullEntries) -> set[LaneKey]:
         """Keep a frame; return the lanes of which too much has come: what is farthest ahead there is dropped."""
         mine = self._of.setdefault(party, {})
