@@ -34,6 +34,7 @@ from openline.station.cards import (
     unarmoured,
     word_list,
 )
+from openline.station.contact_terms import contacts_of
 from openline.station.terms_file import (
     TermsRefused,
     parse_terms_file,
@@ -272,6 +273,15 @@ def test_3_4_the_qr_code_is_one_in_both_forms() -> None:
 
 def test_3_7_the_example_of_a_terms_file_shows_the_defaults_as_it_says() -> None:
     assert read_terms_file(ROOT / "examples/terms.toml") == Policy()
+
+
+@pytest.mark.parametrize("file", ["examples/terms.toml", "docs/operators/contacts.md"])
+def test_3_7_contacts_are_read_as_the_example_and_the_guide_write_them(file: str) -> None:
+    """There behind a sign of a comment, here set in."""
+    lines = (ROOT / file).read_text().splitlines()
+    members = (re.fullmatch(r"(?:# |    )(\[\[contacts\]\]|[a-z_]+ = .*)", line) for line in lines)
+    text = "\n".join(found[1] for found in members if found)
+    assert contacts_of(parse_terms_file(text[text.index("[[contacts]]") :].encode()))[0].name == "Morning call"
 
 
 def test_3_7_an_empty_file_has_the_defaults_of_the_specification() -> None:

@@ -3,7 +3,7 @@
     [[contacts]]
     name = "Morning call"
     rule = "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR"
-    start = 2026-11-23T09:00
+    start = "2026-11-23T09:00"
     zone = "Europe/Paris"
     medium = "call"
 
