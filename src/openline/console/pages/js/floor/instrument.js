@@ -37,10 +37,11 @@ function strands(line, tests, now) {
   const rows = [testRow(t("tests out"), tests, "out", now), ...bearerRows(line, now), testRow(t("tests in"), tests, "in", now)];
   const svg = draw("svg", { class: "sign graph mirrors", viewBox: `0 0 ${WIDE} ${rows.length * ROW}`, preserveAspectRatio: "none", "aria-hidden": "true" },
     stroke("M60 0V999M120 0V999M180 0V999M239.5 0V999", "rule", 1), rows.map((row, at) => row.marks(at * ROW + ROW / 2)).flat());
-  svg.setAttribute("height", String(rows.length * ROW));
-  return el("div", { class: "strands" }, post(own(line), true), el("div", { class: "names" }, rows.map((row) => el("span", null, row.name))), svg,
+  const strung = el("div", { class: "strands" }, post(own(line), true), el("div", { class: "names" }, rows.map((row) => el("span", null, row.name))), svg,
     el("div", { class: "values" }, rows.map((row) => el("span", { class: row.kind }, row.value))),
     el("div", { class: "posts" }, peers(line).map((party) => post(party, false))));
+  strung.style.setProperty("--rows", rows.length);
+  return strung;
 }
 
 function post(party, us) {
