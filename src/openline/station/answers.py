@@ -313,14 +313,6 @@ class DraftView(Answer, frozen=True, kw_only=True):
     """Whoever releases it gives this back, and so releases what was read."""
 
 
-class DraftsView(Answer, frozen=True, kw_only=True):
-    """Drafts: those that wait, the oldest first; past ones the latest first."""
-
-    drafts: list[DraftView]
-    before: int = 0
-    """Ask with this for past ones that are older; 0: there is no more."""
-
-
 class WaitView(Answer, frozen=True, kw_only=True):
     """What was reached of what was waited for, and by whom."""
 

@@ -8,7 +8,7 @@ from openline.kernel.errors import Malformed, Unknown
 from openline.kernel.units import MAX_SEQ
 from openline.ports import PAST_DRAFTS, Draft
 from openline.protocol.events import Accepted
-from openline.station.answers import Done, DraftNumber, DraftsView, DraftView, Placed, RefView
+from openline.station.answers import Done, DraftNumber, DraftView, Placed, RefView
 from openline.station.api_entries import placed_ref
 from openline.station.bearer_answers import Answer
 from openline.station.calls import Call, Reply, Route, decoded, reply
@@ -62,6 +62,14 @@ class DraftsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Of released and discarded ones: those with a smaller number."""
     limit: Annotated[int, msgspec.Meta(ge=1, le=500)] = 100
     """Of these, at most so many are looked at; all that wait are shown."""
+
+
+class DraftsView(Answer, frozen=True, kw_only=True):
+    """Drafts: those that wait, the oldest first; past ones the latest first."""
+
+    drafts: list[DraftView]
+    before: int = 0
+    """Ask with this for past ones that are older; 0: there is no more."""
 
 
 class Sending(Answer, frozen=True, kw_only=True):
