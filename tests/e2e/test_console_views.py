@@ -296,6 +296,20 @@ def test_the_incoming_officer_accepts_every_open_clock_by_its_name(room: Room, h
         )
 
 
+def test_a_press_on_a_panel_that_an_event_draws_anew_acts(room: Room, homes: list[Home]) -> None:
+    """The click was lost: press and release fell on two buttons."""
+    seat = sit(room, homes[0], "K7", "log")
+    button = seat.page.get_by_role("button", name="Take or hand over the watch").first
+    button.hover()
+    seat.page.mouse.down()
+    with seat.page.expect_response(lambda answer: answer.url.endswith("/v1/watch") and "relay: BRAVO" in answer.text()):
+        says(homes[1], kind="message", text="Convoy K-4 holds.", precedence="priority")
+    seat.until("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))")
+    seat.page.mouse.up()
+    seat.page.get_by_role("dialog").wait_for()
+    seat.until("document.querySelectorAll('.clocks li').length === 1")
+
+
 def test_only_an_auditor_sees_who_did_what_the_latest_first(room: Room, homes: list[Home]) -> None:
     auditor = sit(room, homes[0], "A1", "log", "auditor")
     auditor.until("document.querySelector('.tabs button')")

@@ -7,7 +7,7 @@ import { inertLine, inertText } from "../inert.js";
 import { moment } from "../moments.js";
 import { badge, precedence } from "../signs.js";
 import { hashOf } from "../router.js";
-import { languageName, listed, rich, richN, stationSentence, t } from "../words.js";
+import { comma, languageName, listed, rich, richN, stationSentence, t } from "../words.js";
 
 const short = (reference) => reference.replace(/ \d{6}Z [A-Z]{3} \d\d$/, "");
 
@@ -48,12 +48,20 @@ export function problem(view) {
   return el("div", { class: "warn act", role: "alert" }, badge("overdue", { size: 20 }), el("p", null, t("It came back: it could not be sent as it stood."), " ", stationSentence(view.problem)));
 }
 
+/** The message that this one answers or replaces: {how, entry}; null without one. */
+export function about(found) {
+  if (!found) return null;
+  const { precedence: was, language, text } = found.entry.body;
+  return el("section", { class: "about message them" }, el("header", null, precedence(was, { size: 14 }), el("span", { class: "ref" }, found.entry.ref.reference)),
+    el("div", { class: "slot" }, el("p", { class: "tag" }, found.how === "answers" ? t("You answer this") : t("You replace this"), comma(), languageName(language)), inertText(text ?? "", language)));
+}
+
 /** What else is being written on this line, and what waits: [{number, href, words}]. */
 export function others(line, composing, waiting, current) {
   const rows = [...composing.map((view) => [view.compose, view.draft, rich("{sign}, {moment}", { sign: el("span", { class: "fig" }, view.by), moment: moment(view.at) })]),
     ...waiting.map((each) => [each.draft, each.message, el("span", { class: "look" }, each.state === "held" ? t("held back") : each.state === "grace" ? t("not signed yet") : t("waits for a second officer"))])]
     .filter(([number]) => number !== current);
   if (!rows.length) return null;
-  return el("section", { class: "others" }, el("h2", { class: "fieldname" }, t("Other drafts on this line")), el("ul", null, rows.slice(0, 12).map(([number, message, how]) => el("li", null,
+  return el("section", { class: "others" }, el("h2", { class: "fieldname" }, t("Other drafts on this line")), el("ul", null, rows.slice(0, 12).map(([number, message, how]) => el("li", { "data-key": number },
     el("a", { href: hashOf("compose", line.label, { draft: number }) }, precedence(message.precedence, { size: 14 }), " ", inertLine(message.subject || message.text.split("\n", 1)[0] || t("nothing written yet"), 60)), " ", el("span", { class: "small second" }, how)))));
 }

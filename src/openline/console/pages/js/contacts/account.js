@@ -12,7 +12,7 @@ import { said } from "./month.js";
 /** What became of an occurrence. `acts` as of contacts/acts.js, `may` whether this officer may sign here. */
 export function account(line, each, { now, acts, may }) {
   const mark = markOf(each);
-  const node = el("section", { class: "account" }, el("div", { class: "stack" },
+  const node = el("section", { class: "account", "data-key": `${each.name} ${each.occurrence}` }, el("div", { class: "stack" },
     el("p", { class: "second" }, said(each.start, { weekday: "long" }), " ", el("span", { class: "fig" }, day(each.start)), comma(), el("b", null, inertLine(each.name, 64)), comma(), mediumWord(each.medium),
       each.begins ? [comma(), t("{station} begins", { station: each.begins })] : null),
     markSign(mark), el("p", { class: "cause" }, markMeaning(mark)),
@@ -61,7 +61,7 @@ export function spoken(line, word, acts, may, keyed = true) {
   const parties = [word.author, ...word.agreed];
   const missing = line.parties.map((party) => party.name).filter((name) => !parties.includes(name) && !word.differs.includes(name));
   const mine = word.author === me || word.agreed.includes(me);
-  return el("article", { class: "spoken" },
+  return el("article", { class: "spoken", "data-key": `${word.author} ${word.time}` },
     el("p", null, who(line, word.author), " ", outcomeWord(word.outcome), " ", el("span", { class: "small second" }, moment(word.time), comma(), roleWord(word.role), " ", el("span", { class: "fig" }, word.sign))),
     word.text ? inertText(word.text) : null,
     el("p", { class: "small" }, missing.length ? el("span", { class: "look" }, t("Not signed yet by {parties}.", { parties: listed(missing) })) : word.differs.length ? null : el("span", { class: "work" }, t("Signed by all sides.")),

@@ -67,7 +67,7 @@ function dayCell(day, { month, now, here, extra, chosen, choose }) {
 function entry(each, chosen, choose) {
   const mark = markOf(each);
   const heard = `${said(each.start, { weekday: "long", day: "numeric", month: "long" })}, ${inertString(each.name, 64)}, ${markWord(mark)}: `;
-  const node = button("", () => choose(each), { kind: `ev ${markColour(mark)}`, "aria-pressed": String(nameOf(each) === chosen) });
+  const node = button("", () => choose(each), { kind: `ev ${markColour(mark)}`, "data-key": nameOf(each), "aria-pressed": String(nameOf(each) === chosen) });
   node.replaceChildren(el("span", { class: "only-heard" }, heard), markShape(mark, 6), clock(each.start), el("span", { class: "what" }, shortWord(mark)), el("span", { class: "wd" }, inertLine(each.name, 40)));
   return node;
 }

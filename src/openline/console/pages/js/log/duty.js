@@ -40,7 +40,7 @@ function handover(context, last) {
     taken: last.by ? rich("*{by}* handed the watch to *{to}*, {moment}.", { by: last.by, to: last.taken_by, moment: moment(last.ended, now) })
       : rich("*{to}* took the watch without a handover, {moment}.", { to: last.taken_by, moment: moment(last.ended, now) }),
   }[last.state];
-  return el("section", { class: `panel ${last.state === "offered" ? "offered" : ""}` }, el("h2", null, t("The last handover")), el("p", null, said), last.note ? inertText(last.note) : null,
+  return el("section", { class: `panel ${last.state === "offered" ? "offered" : ""}`, "data-key": `handover ${last.at}` }, el("h2", null, t("The last handover")), el("p", null, said), last.note ? inertText(last.note) : null,
     last.clocks.length ? el("details", null, el("summary", null, n(last.clocks.length, "{count} clock was accepted with it", "{count} clocks were accepted with it")),
       el("ul", { class: "small" }, last.clocks.map((name) => el("li", null, inertLine(clockName(name), 300))))) : null);
 }

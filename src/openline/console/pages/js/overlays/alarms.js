@@ -9,6 +9,7 @@ import { bind, keyLabel } from "../keys.js";
 import { moment, span } from "../moments.js";
 import { bearerName } from "../named.js";
 import { lineName } from "../picking.js";
+import { redraw } from "../redrawn.js";
 import { badge, exercise, precedence } from "../signs.js";
 import { comma, listed, n, rich, t } from "../words.js";
 
@@ -45,15 +46,7 @@ export function watch(context) {
     }
     band();
     paths();
-    if (list) redraw();
-  }
-
-  /** The rows anew, the focus left on the alarm on which it is: what comes meanwhile takes no key from whoever takes an alarm. */
-  function redraw() {
-    const on = document.activeElement?.closest("[data-alarm]")?.dataset.alarm;
-    const held = on !== undefined && list.contains(document.activeElement);
-    fill(list, rows());
-    if (held) list.querySelector(`[data-alarm="${CSS.escape(on)}"] button`)?.focus();
+    if (list) redraw(list, rows);
   }
 
   function soon() {
@@ -102,7 +95,7 @@ export function watch(context) {
         fill(said, failure(error, explain));
       }
     };
-    return el("li", { class: open ? "open" : null, "data-alarm": alarm.id }, el("div", null, el("p", null, badge("overdue", { size: 16 }), " ", el("b", null, where(alarm), alarmWords(alarm)), alarm.exercise ? [" ", exercise()] : null, alarm.precedence ? [" ", precedence(alarm.precedence.toLowerCase(), { size: 14 })] : null),
+    return el("li", { class: open ? "open" : null, "data-key": alarm.id }, el("div", null, el("p", null, badge("overdue", { size: 16 }), " ", el("b", null, where(alarm), alarmWords(alarm)), alarm.exercise ? [" ", exercise()] : null, alarm.precedence ? [" ", precedence(alarm.precedence.toLowerCase(), { size: 14 })] : null),
       el("p", { class: "small second" }, rich("since {moment}", { moment: moment(alarm.since, live.now()) }), alarm.subjects > 1 ? [comma(), n(alarm.subjects, "{count} message", "{count} messages")] : null,
         alarm.called.length ? [comma(), t("called: {names}", { names: listed(alarm.called.map((each) => inertString(each, 40))) })] : null,
         open ? null : [comma(), rich("taken by {sign}", { sign: el("span", { class: "fig" }, alarm.sign) })]), said), open && may ? button(t("I take it"), take, { key: keyLabel("enter") }) : null);

@@ -32,7 +32,7 @@ export async function alarms(context, again) {
   return [
     el("section", { class: "panel" }, el("h2", null, t("Paths on which alarms leave the building")), el("p", { class: "second" }, t("An alarm never says what was said: it names a line, a kind and a moment.")),
       found.paths.length ? el("table", null, el("thead", null, el("tr", null, [t("Path"), t("By"), t("State"), t("Last taken"), t("Calls"), ""].map((head) => el("th", { scope: "col" }, head)))),
-        el("tbody", null, found.paths.map((path) => el("tr", null, el("td", null, el("b", null, inertLine(path.name, 40))), el("td", null, path.medium === "mail" ? t("e-mail") : t("webhook")),
+        el("tbody", null, found.paths.map((path) => el("tr", { "data-key": path.name }, el("td", null, el("b", null, inertLine(path.name, 40))), el("td", null, path.medium === "mail" ? t("e-mail") : t("webhook")),
           el("td", { class: path.works === null ? "look" : path.works ? "work" : "act" }, path.works === null ? t("never tried") : path.works ? t("works") : t("does not work: {why}", { why: failureWord(path.failure) })),
           el("td", null, moment(path.succeeded_at, now)), el("td", null, path.calls), el("td", null, may ? button(t("Test"), () => test(path.name), { "aria-label": t("Test the path {name}", { name: inertString(path.name, 40) }) }) : null)))))
         : el("p", { class: "look" }, t("No path is set up: an alarm is heard only in this room. The technician adds one to the configuration, in the table alarms.")),
@@ -40,7 +40,7 @@ export async function alarms(context, again) {
       el("p", null, t("Sign of life to a switch outside:"), " ", found.heartbeat === "works" ? el("span", { class: "work" }, t("works")) : found.heartbeat === "off" ? el("span", { class: "look" }, t("not set up")) : el("span", { class: "act" }, t("does not work: {why}", { why: failureWord(found.heartbeat) })))),
     el("section", { class: "panel" }, el("h2", null, t("Who is called, and when")),
       found.steps.length ? el("table", null, el("thead", null, el("tr", null, [t("After"), t("Duty or path"), t("For"), t("Would call now")].map((head) => el("th", { scope: "col" }, head)))),
-        el("tbody", null, found.steps.map((step) => el("tr", null, el("td", null, n(step.after_minutes, "{count} minute", "{count} minutes")), el("td", null, names(step.to)), el("td", null, step.kinds.length ? listed(step.kinds.map((kind) => alarmWords({ kind }))) : t("every alarm")), el("td", null, step.paths.length ? names(step.paths) : el("span", { class: "act" }, t("nobody"))))))) : el("p", null, t("Nobody outside is called."))),
+        el("tbody", null, found.steps.map((step) => el("tr", null, el("td", null, n(step.after_minutes, "{count} minute", "{count} minutes")), el("td", null, names(step.to)), el("td", null, step.kinds.length ? step.kinds.map((kind) => el("div", null, alarmWords({ kind }))) : t("every alarm")), el("td", null, step.paths.length ? names(step.paths) : el("span", { class: "act" }, t("nobody"))))))) : el("p", null, t("Nobody outside is called."))),
     roster(context, found, again),
   ];
 }

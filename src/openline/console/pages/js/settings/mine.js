@@ -59,7 +59,7 @@ export async function ways(context, again) {
   const anew = async () => (me.codes === 0 || (await confirmed(t("Ten new recovery codes?"), el("p", null, t("The ones before work no more.")), t("Make new ones")))) && attempt(async () => codes(await passkeys.newCodes()));
   return el("section", { class: "panel" }, el("h2", null, t("My ways in")),
     keys.length ? el("table", null, el("thead", null, el("tr", null, [t("Passkey"), t("Made"), t("Last used"), ""].map((head) => el("th", { scope: "col" }, head)))),
-      el("tbody", null, keys.map((key) => el("tr", null, el("td", null, inertLine(key.name || key.id, 64)), el("td", null, moment(key.made, context.live.now())), el("td", null, key.used ? moment(key.used, context.live.now()) : t("never")),
+      el("tbody", null, keys.map((key) => el("tr", { "data-key": key.id }, el("td", null, inertLine(key.name || key.id, 64)), el("td", null, moment(key.made, context.live.now())), el("td", null, key.used ? moment(key.used, context.live.now()) : t("never")),
         el("td", null, button(t("Forget"), () => forget(key)))))))
       : el("p", { class: "look" }, t("You have no passkey: only a one-time link or a recovery code signs you in.")),
     el("div", { class: "row bottom" }, field(t("What it is called"), name), button(t("Make a passkey"), make, { disabled: !passkeys.available() })),
@@ -84,6 +84,6 @@ export async function sessions(context, again) {
   };
   return el("section", { class: "panel" }, el("h2", null, context.live.may("administrator") ? t("Who is signed in") : t("Where I am signed in")),
     el("table", null, el("thead", null, el("tr", null, [t("Who"), t("Browser"), t("Since"), t("Last act"), ""].map((head) => el("th", { scope: "col" }, head)))),
-      el("tbody", null, found.map((each) => el("tr", null, el("td", null, el("b", { class: "fig" }, each.sign)), el("td", { title: inertString(each.browser, 300) }, browserWords(each.browser)), el("td", null, moment(each.made, context.live.now())), el("td", null, moment(each.seen, context.live.now()), each.locked ? [comma(), t("locked")] : null),
+      el("tbody", null, found.map((each) => el("tr", { "data-key": each.id }, el("td", null, el("b", { class: "fig" }, each.sign)), el("td", { title: inertString(each.browser, 300) }, browserWords(each.browser)), el("td", null, moment(each.made, context.live.now())), el("td", null, moment(each.seen, context.live.now()), each.locked ? [comma(), t("locked")] : null),
         el("td", null, each.this ? t("this one") : button(t("Sign out"), () => end(each))))))), said);
 }

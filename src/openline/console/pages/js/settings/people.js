@@ -31,7 +31,7 @@ export async function people(context, again) {
   return el("section", { class: "panel" }, el("h2", null, t("People and roles")),
     el("p", { class: "second" }, t("The other side sees a role and a sign, never a person. Signs are given once and for good.")),
     el("table", { class: "people" }, el("thead", null, el("tr", null, [t("Sign"), t("Roles"), t("Ways in"), t("Last seen"), ""].map((head) => el("th", { scope: "col" }, head)))),
-      el("tbody", null, found.map((each) => el("tr", { class: each.disabled ? "second" : null }, el("td", null, el("b", { class: "fig" }, each.sign)), el("td", null, listed(each.roles.map(roleWord))),
+      el("tbody", null, found.map((each) => el("tr", { class: each.disabled ? "second" : null, "data-key": each.sign }, el("td", null, el("b", { class: "fig" }, each.sign)), el("td", null, listed(each.roles.map(roleWord))),
         el("td", null, each.disabled ? el("span", { class: "act" }, t("kept out")) : [n(each.passkeys, "{count} passkey", "{count} passkeys"), comma(), n(each.codes, "{count} code", "{count} codes"), comma(), n(each.sessions, "{count} session", "{count} sessions")]),
         el("td", null, each.seen ? moment(each.seen, context.live.now()) : t("never")),
         el("td", null, el("div", { class: "row" }, button(t("Link"), () => acts.link(each), { "aria-label": t("One-time link for {sign}", { sign: each.sign }), disabled: each.disabled }), button(t("Roles"), () => acts.roles(each), { "aria-label": t("Roles of {sign}", { sign: each.sign }) }),

@@ -9,11 +9,10 @@ import { Paper } from "../compose/paper.js";
 import * as panels from "../compose/panels.js";
 import { failure, confirmed } from "../dialogs.js";
 import { el, fill } from "../dom.js";
-import { inertText } from "../inert.js";
 import { lineHead } from "../line/head.js";
 import { own } from "../live.js";
-import { precedence } from "../signs.js";
-import { comma, languageName, t } from "../words.js";
+import { redraw } from "../redrawn.js";
+import { t } from "../words.js";
 
 export const styles = ["line", "compose"];
 
@@ -162,17 +161,17 @@ class Compose {
   // --- what is shown -----------------------------------------------------------------------------------------------
 
   drawSide() {
-    this.shownPrecedence = this.draft.content.precedence;
-    if (!this.live.may("watch-officer")) fill(this.parts.side, el("p", { class: "said" }, t("Watch officers write and send. You may read along.")));
-    else fill(this.parts.side, panels.sending(this));
+    fill(this.parts.side, this.side());
     this.drawOthers();
   }
 
+  side() {
+    this.shownPrecedence = this.draft.content.precedence;
+    return this.live.may("watch-officer") ? panels.sending(this) : el("p", { class: "said" }, t("Watch officers write and send. You may read along."));
+  }
+
   drawOthers() {
-    const { about } = this;
-    fill(this.parts.others, about && this.mode === "write" ? el("section", { class: "about message them" }, el("header", null, precedence(about.entry.body.precedence, { size: 14 }), el("span", { class: "ref" }, about.entry.ref.reference)),
-      el("div", { class: "slot" }, el("p", { class: "tag" }, about.how === "answers" ? t("You answer this") : t("You replace this"), comma(), languageName(about.entry.body.language)), inertText(about.entry.body.text ?? "", about.entry.body.language))) : null,
-    notices.others(this.line, this.composing, this.waiting, this.draft.number));
+    redraw(this.parts.others, () => [this.mode === "write" ? notices.about(this.about) : null, notices.others(this.line, this.composing, this.waiting, this.draft.number)]);
   }
 
   drawNotices() {
@@ -186,7 +185,7 @@ class Compose {
     if (!this.paper) return;
     this.paper.line = this.line;
     // The panel says who is on watch over there: only that it is quiet while somebody types digits or a release.
-    if (this.mode === "write" && !this.parts.side.contains(document.activeElement)) this.drawSide();
+    if (this.mode === "write" && !this.parts.side.contains(document.activeElement)) redraw(this.parts.side, () => (this.mode === "write" ? this.side() : undefined));
   }
 
   async lookAround() {

@@ -13,6 +13,7 @@ import { keyLabel } from "../keys.js";
 import { own } from "../live.js";
 import { hm } from "../moments.js";
 import { lineName } from "../picking.js";
+import { redraw } from "../redrawn.js";
 import { exercise, livery } from "../signs.js";
 import { comma, n, rich, richN, t } from "../words.js";
 
@@ -26,9 +27,10 @@ const AHEAD_MS = 14 * 86_400_000;
 
 export function open(root, context, params) {
   const view = new Contacts(root, context, params);
+  const [onward, back] = document.documentElement.dir === "rtl" ? ["arrowleft", "arrowright"] : ["arrowright", "arrowleft"]; // as the days stand
   context.keys([
-    { key: "arrowright", words: t("next contact"), run: () => view.step(1) },
-    { key: "arrowleft", words: t("contact before"), run: () => view.step(-1), hint: false },
+    { key: onward, words: t("next contact"), run: () => view.step(1) },
+    { key: back, words: t("contact before"), run: () => view.step(-1), hint: false },
     { key: "pagedown", words: t("next month"), run: () => view.turn(1) },
     { key: "pageup", words: t("month before"), run: () => view.turn(-1), hint: false },
     { key: "home", words: t("this month"), run: () => view.today(), hint: false },
@@ -55,10 +57,9 @@ class Contacts {
     this.heading = el("h1", { class: "sentence" }, t("Contacts"));
     this.wrong = el("div", { role: "alert" });
     this.place = el("div", { class: "place" });
-    this.side = el("div", { class: "side" });
     this.mine = el("div", { class: "chosen-contact", "aria-live": "polite" });
-    this.figures = el("div");
-    this.proposal = el("div");
+    [this.proposal, this.outside, this.figures, this.schedule, this.marks] = Array.from({ length: 5 }, () => el("div"));
+    this.side = el("div", { class: "side" }, this.proposal, this.mine, this.outside, this.figures, this.schedule, this.marks);
     const acts = el("div", { class: "row monthacts" }, button(t("Month before"), () => this.turn(-1), { key: keyLabel("pageup") }), button(t("Next month"), () => this.turn(1), { key: keyLabel("pagedown") }), el("span", { class: "gap" }),
       this.may() ? button(t("Record a contact"), () => this.acts.record(), { key: "R" }) : null, this.mayAddress() ? button(t("Calendar address"), () => calendars(), { key: "V" }) : null);
     fill(root, livery(el("header", null, this.heading), line), this.wrong, el("div", { class: "left" }, this.place, acts), this.side);
@@ -102,7 +103,7 @@ class Contacts {
       this.found = found;
       this.#wake();
       fill(this.wrong);
-      fill(this.figures, figuresPanel(this.line, figures, DAYS));
+      redraw(this.figures, () => figuresPanel(this.line, figures, DAYS));
       this.draw();
     } catch (error) {
       if (mine === this.asked) fill(this.wrong, failure(error, api.explain));
@@ -110,7 +111,7 @@ class Contacts {
     }
     try {
       const node = await proposals(this.line, { assented: () => this.load(), may: this.live.may("administrator") });
-      if (mine === this.asked) fill(this.proposal, node);
+      if (mine === this.asked) redraw(this.proposal, () => node);
     } catch { /* who may not read entries sees no proposals */ }
   }
 
@@ -137,22 +138,20 @@ class Contacts {
 
   draw() {
     const { found } = this;
-    const within = this.place.contains(document.activeElement);
     const each = found.occurrences.find((one) => nameOf(one) === this.chosen) ?? this.#usual();
     this.chosen = each ? nameOf(each) : "";
     this.each = each;
     fill(this.heading, this.#sentence());
-    fill(this.place, monthTable({ month: this.month, now: this.live.now(), occurrences: found.occurrences.filter((one) => one.start <= spanOf(this.month).to), outside: found.outside, chosen: this.chosen,
+    redraw(this.place, () => monthTable({ month: this.month, now: this.live.now(), occurrences: found.occurrences.filter((one) => one.start <= spanOf(this.month).to), outside: found.outside, chosen: this.chosen,
       choose: (one) => this.choose(one) }));
     const options = { now: this.live.now(), acts: this.acts, may: this.may() };
-    fill(this.mine, each ? account(this.line, each, options) : el("section", { class: "panel" }, el("p", null, t("No contact is due in this month."))));
+    redraw(this.mine, () => (each ? account(this.line, each, options) : el("section", { class: "panel" }, el("p", null, t("No contact is due in this month.")))));
     const meant = each && this.#unsigned(each) ? null : found.outside.find((word) => this.#unsigned({ words: [word] }));
-    const outside = found.outside.length ? el("section", { class: "panel outside" }, el("h2", null, t("Contacts outside the schedule")), found.outside.map((word) => el("div", null,
+    redraw(this.outside, () => (found.outside.length ? el("section", { class: "panel outside" }, el("h2", null, t("Contacts outside the schedule")), found.outside.map((word) => el("div", null,
       el("p", null, el("b", null, mediumWord(word.medium)), comma(), said(word.at, { day: "numeric", month: "long" }), comma(), el("time", null, hm(word.at))),
-      spoken(this.line, word, this.acts, this.may(), word === meant)))) : null;
-    fill(this.side, this.proposal, this.mine, outside, this.figures,
-      schedulePanel(found, this.live.may("administrator") ? () => this.propose() : null), marksKey());
-    if (within) this.#pressed()?.focus({ preventScroll: true });
+      spoken(this.line, word, this.acts, this.may(), word === meant)))) : null));
+    redraw(this.schedule, () => schedulePanel(found, this.live.may("administrator") ? () => this.propose() : null));
+    if (!this.marks.hasChildNodes()) fill(this.marks, marksKey());
   }
 
   #pressed() {

@@ -9,6 +9,7 @@ import { dutyPanel } from "../log/duty.js";
 import { day, moment } from "../moments.js";
 import { takenNote } from "../named.js";
 import { lineName } from "../picking.js";
+import { redraw } from "../redrawn.js";
 import { livery } from "../signs.js";
 import { openWatch } from "../watch.js";
 import { t } from "../words.js";
@@ -73,12 +74,9 @@ class Log {
     this.later = setTimeout(async () => {
       try {
         const nodes = await dutyPanel(this.context, () => this.watch());
-        if (this.over) return;
-        const inside = this.side.contains(document.activeElement);
-        fill(this.side, nodes);
-        if (inside) this.side.querySelector("button")?.focus({ preventScroll: true });
+        if (!this.over) redraw(this.side, () => nodes);
       } catch (error) {
-        if (!this.over) fill(this.side, failure(error, this.context.api.explain));
+        if (!this.over) redraw(this.side, () => failure(error, this.context.api.explain));
       }
     }, 200);
   }
@@ -91,7 +89,7 @@ class Log {
 
   show(name) {
     this.shown = name;
-    fill(this.tabs, [["log", t("Operators’ log"), "O"], ...(this.audits ? [["audit", t("Audit log"), "A"]] : [])].map(([each, words, key]) => button(words, () => this.show(each), { key, "aria-pressed": String(each === name) })));
+    redraw(this.tabs, () => [["log", t("Operators’ log"), "O"], ...(this.audits ? [["audit", t("Audit log"), "A"]] : [])].map(([each, words, key]) => button(words, () => this.show(each), { key, "aria-pressed": String(each === this.shown) })));
     if (this.form) this.form.hidden = name !== "log";
     this.load();
   }
@@ -135,10 +133,12 @@ class Log {
   }
 
   draw() {
-    const now = this.live.now();
-    const audit = this.shown === "audit";
-    const left = audit ? !this.audit.complete : this.before > 0;
-    fill(this.list, audit ? this.audit.table(this.live) : this.#entries(now), left ? el("p", { class: "acts" }, button(t("More, earlier ones"), () => this.more(), { key: "M" })) : null);
+    redraw(this.list, () => {
+      const audit = this.shown === "audit";
+      if (audit && !this.audit) return undefined;
+      const left = audit ? !this.audit.complete : this.before > 0;
+      return [audit ? this.audit.table(this.live) : this.#entries(this.live.now()), left ? el("p", { class: "acts" }, button(t("More, earlier ones"), () => this.more(), { key: "M" })) : null];
+    });
   }
 
   #entries(now) {

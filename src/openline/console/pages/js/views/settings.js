@@ -1,8 +1,9 @@
 // Settings: my own, people and roles, bearers, alarms. What an officer may not do is not shown; the station decides in any case.
 
 import { failure } from "../dialogs.js";
-import { button, el, fill } from "../dom.js";
+import { button, el, fill, put } from "../dom.js";
 import { noLine } from "../picking.js";
+import { redraw } from "../redrawn.js";
 import { alarms } from "../settings/alarms.js";
 import { bearers } from "../settings/bearers.js";
 import { preferences, sessions, ways } from "../settings/mine.js";
@@ -46,40 +47,41 @@ class Settings {
   async show(name) {
     this.shown = name;
     const mine = (this.turn += 1);
-    fill(this.nav, this.parts.map((part) => button(part.words, () => this.show(part.name), { key: part.key, "aria-pressed": String(part.name === name) })));
+    redraw(this.nav, () => this.parts.map((part) => button(part.words, () => this.show(part.name), { key: part.key, "aria-pressed": String(part.name === this.shown) })));
     try {
       const nodes = await this.#nodes(name);
       if (mine !== this.turn) return;
       fill(this.wrong);
-      fill(this.body, nodes);
-      named(this.body);
+      redraw(this.body, () => (mine === this.turn ? named(nodes) : undefined));
     } catch (error) {
       if (mine === this.turn) fill(this.wrong, failure(error, this.context.api.explain));
     }
   }
 
-  /** The bearers anew, the focus left where it is. */
+  /** The bearers anew, without asking. */
   #quietly() {
-    const label = document.activeElement?.getAttribute("aria-label");
-    const inside = this.body.contains(document.activeElement);
-    fill(this.body, bearers(this.context, this.results, () => this.#quietly()));
-    named(this.body);
-    if (inside && label) this.body.querySelector(`[aria-label="${CSS.escape(label)}"]`)?.focus({ preventScroll: true });
+    redraw(this.body, () => (this.shown === "bearers" ? named(this.#bearers()) : undefined));
+  }
+
+  #bearers() {
+    return this.live.lines.size ? bearers(this.context, this.results, () => this.#quietly()) : noLine(this.context);
   }
 
   async #nodes(name) {
-    const again = () => this.show(name);
+    const again = async () => this.shown === name && this.show(name); // whoever went elsewhere meanwhile stays there
     if (name === "people") return [await people(this.context, again)];
     if (name === "alarms") return alarms(this.context, again);
-    if (name === "bearers") return this.live.lines.size ? bearers(this.context, this.results, () => this.shown === "bearers" && this.#quietly()) : noLine(this.context);
+    if (name === "bearers") return this.#bearers();
     return [preferences(this.context), await ways(this.context, again), await sessions(this.context, again)];
   }
 }
 
 /** Give every cell the name of its column: on a telephone a row stands as a list, and the head of the table is not shown. */
-function named(body) {
+function named(nodes) {
+  const body = put(document.createDocumentFragment(), nodes);
   for (const table of body.querySelectorAll("table")) {
     const heads = [...table.querySelectorAll("thead th")].map((head) => head.textContent);
     for (const row of table.querySelectorAll("tbody tr")) [...row.cells].forEach((cell, at) => heads[at] && (cell.dataset.head = heads[at]));
   }
+  return body;
 }
