@@ -5,6 +5,7 @@ import * as api from "./api.js";
 import { button, el, fill } from "./dom.js";
 import { bind, bound, keyLabel, showKeys, whenBound } from "./keys.js";
 import { day, hms, local, moment, tick } from "./moments.js";
+import { redraw } from "./redrawn.js";
 import { hashOf, navigation } from "./router.js";
 import { badge, exercise, roleWord, wire } from "./signs.js";
 import { soundState, testedAt, testSound, wake, whenSound } from "./sound.js";
@@ -62,10 +63,13 @@ export class Shell {
       this.shown.delete(name);
       return;
     }
-    const made = el("div", { class: `band ${kind} ${name}-band` }, node);
-    if (this.shown.has(name)) this.shown.get(name).replaceWith(made);
-    else this.bands.append(made);
-    this.shown.set(name, made);
+    if (!this.shown.has(name)) {
+      this.shown.set(name, el("div"));
+      this.bands.append(this.shown.get(name));
+    }
+    const band = this.shown.get(name);
+    band.className = `band ${kind} ${name}-band`;
+    redraw(band, () => node);
   }
 
   /** A view is about to open: mark it in the top bar, and wear EXERCISE where it belongs. */

@@ -6,6 +6,7 @@ import { instrument } from "../floor/instrument.js";
 import { sentence } from "../floor/sentence.js";
 import { strip } from "../floor/strips.js";
 import { Tests } from "../floor/tests.js";
+import { redraw } from "../redrawn.js";
 import { attended, openWatch } from "../watch.js";
 import { n, t } from "../words.js";
 
@@ -24,7 +25,7 @@ export function open(root, context) {
   const heading = el("h1", { class: "sentence" });
   const lines = el("section", { class: "lines", "aria-label": t("Lines") });
   const queue = el("section", { class: "queue", "aria-label": t("Waits for this watch") });
-  const place = { context, at: 0, strips: [], kept: new Map(), drawn: new Map(), tests: new Tests(live, () => drawLines()) };
+  const place = { context, at: 0, strips: [], kept: new Map(), tests: new Tests(live, () => drawLines()) };
 
   function drawLines() {
     if (!live.lines.size) {
@@ -35,40 +36,34 @@ export function open(root, context) {
     fill(heading, sentence(live));
     context.band("watch", live.may("watch-officer") && !attended(live) ? el("span", null, t("Nobody here is on watch, by this floor’s own word: nothing counts as presented."), " ",
       button(t("Take the watch"), () => openWatch(context), { key: "W" })) : null, "look");
-    const kept = new Set();
-    for (const line of live.lines.values()) {
-      kept.add(line.line);
-      const before = place.drawn.get(line.line);
+    redraw(lines, () => [...live.lines.values()].map((line) => {
       const made = instrument(context, line, place.tests.of(line));
-      if (before?.contains(document.activeElement)) made.querySelector("a")?.setAttribute("data-again", "");
-      if (before) before.replaceWith(made);
-      else lines.append(made);
-      place.drawn.set(line.line, made);
-      const again = made.querySelector("[data-again]");
-      again?.focus({ preventScroll: true });
-      again?.removeAttribute("data-again");
-    }
+      made.dataset.key = line.line;
+      return made;
+    }));
     lines.classList.toggle("several", live.lines.size >= SEVERAL);
     lines.classList.toggle("many", live.lines.size >= MANY);
     lines.style.setProperty("--many", live.lines.size); // an instrument grows with the screen up to a height: its words stay together
-    for (const [id, node] of place.drawn) if (!kept.has(id) && node.remove() === undefined) place.drawn.delete(id);
   }
 
   function drawQueue() {
     fill(heading, sentence(live));
+    redraw(queue, strips);
+  }
+
+  function strips() {
     const waiting = live.inbox.waiting();
     const chosen = place.strips[place.at]?.dataset.place;
-    const focused = queue.contains(document.activeElement);
     place.kept = new Map(waiting.slice(0, SHOWN).map((each) => {
       const said = JSON.stringify([{ ...each, line: [each.line.line, each.line.number, each.line.pattern, each.line.hue, each.line.policy?.exercise] }, passing(each, live.now())]);
       return [said, place.kept.get(said) ?? strip(context, each)];
     }));
     place.strips = [...place.kept.values()];
-    fill(queue, el("h2", null, el("span", null, t("Waits for this watch, first clock first")), el("span", { class: "fig" }, waiting.length)),
+    for (const each of place.strips) each.dataset.key = each.dataset.place;
+    select(Math.max(0, place.strips.findIndex((each) => each.dataset.place === chosen)), false);
+    return [el("h2", null, el("span", null, t("Waits for this watch, first clock first")), el("span", { class: "fig" }, waiting.length)),
       place.strips.length ? place.strips : el("p", { class: "nothing" }, !live.may(...READERS) ? t("Your role does not read messages. The lines are live.") : live.inbox.loaded ? t("Nothing waits. The lines are watched.") : t("Looking through the lines…")),
-      waiting.length > SHOWN ? el("p", { class: "second small" }, n(waiting.length - SHOWN, "{count} more waits.", "{count} more wait.")) : null);
-    place.at = Math.max(0, place.strips.findIndex((each) => each.dataset.place === chosen));
-    select(place.at, focused);
+      waiting.length > SHOWN ? el("p", { class: "second small" }, n(waiting.length - SHOWN, "{count} more waits.", "{count} more wait.")) : null];
   }
 
   function select(at, focus) {
