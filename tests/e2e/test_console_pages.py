@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from playwright.sync_api import Route
 
 from openline.cli import inert
 from tests.e2e.browser import Room, Seat, floor
@@ -353,6 +354,30 @@ def test_a_flash_rings_on_a_locked_page_and_is_not_shown_there(room: Room, homes
         say(alpha, kind="receipt", of={name: each[name] for name in ("lane", "generation", "index")}, step="read")
     seat.until("document.querySelector('.alarm').hidden")  # read elsewhere: no console rings on
     seat.until("!document.title.includes('FLASH')")
+
+
+def test_a_flash_that_comes_before_a_locked_page_hears_rings_when_it_does(room: Room, homes: list[Home]) -> None:
+    """No alarm is needed for that, which comes a minute later."""
+    watches(homes)
+    alpha, bravo = homes
+    seat = on_watch(room, alpha, "F6")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    seat.page.route("**/v1/events*", hold)  # the locked page's stream is on its way
+    seat.page.keyboard.press("l")
+    seat.shows("F6 has locked this console")
+    until(lambda: seat.text() and held, deadline_s=60)
+    early = say(bravo, kind="message", text="Stop the tug.", precedence="flash")
+    until(lambda: status(bravo, early, "ALPHA")["held"], deadline_s=60)
+    for route in held:
+        route.continue_()
+    seat.page.unroute("**/v1/events*")
+    seat.shows("Unlock to read it.", 45)
+    say(alpha, kind="receipt", of={name: early[name] for name in ("lane", "generation", "index")}, step="read")
+    seat.until("document.querySelector('.alarm').hidden")
 
 
 def test_a_role_that_may_not_read_is_told_so_in_plain_words(room: Room, homes: list[Home]) -> None:

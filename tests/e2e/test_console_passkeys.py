@@ -9,6 +9,7 @@ import pytest
 from tests.e2e.browser import SIGNED_IN, Room, Seat, floor
 from tests.e2e.console_rig import Browser, console_home, entered, token_of
 from tests.e2e.homes import Home, running
+from tests.waiting import until
 
 pytestmark = pytest.mark.full
 
@@ -184,3 +185,25 @@ def test_the_page_itself_makes_a_passkey_and_signs_in_with_it(room: Room, home: 
     seat.page.get_by_role("button", name="Sign in with your passkey").click()
     seat.until(SIGNED_IN)
     assert seat.call("GET", "/console/me")["answer"]["sign"] == "K8"
+
+
+def test_a_page_that_begins_twice_shows_one_entrance_with_one_set_of_keys(room: Room, home: Home) -> None:
+    """A second link while the first is being followed: the later one is, and Enter asks for one passkey."""
+    seat = room.stranger(home)
+    seat.page.goto(seat.url)
+    seat.until("document.querySelector('.view-entrance button.main') !== null")
+    seat.allow("status of 40")  # neither link is one
+    asked: list[str] = []
+    seat.page.on("request", lambda request: asked.append(request.url.rpartition("/console/")[2]))
+    seat.page.evaluate("""async () => {
+      const turned = new Promise((done) => addEventListener("hashchange", done, {once: true}));
+      location.hash = "#/enter/first";
+      await turned;
+      location.hash = "#/enter/second";
+    }""")
+    until(lambda: seat.text() and "enter" in asked, deadline_s=60)
+    seat.until("document.querySelector('.view-entrance .said') !== null")
+    seat.page.keyboard.press("Enter")
+    until(lambda: seat.text() and "passkey/enter/begin" in asked, deadline_s=60)
+    seat.until("fetch('/console/me').then(() => true)")  # whatever the key did besides is asked by now
+    assert (asked.count("enter"), asked.count("passkey/enter/begin")) == (1, 1), asked

@@ -24,6 +24,7 @@ from openline.station.api import ACTOR
 from openline.station.api_streams import HEARTBEAT_S, STREAMS
 from openline.station.calls import STREAM, Receive, Scope, Send, failure
 from openline.station.feed import Published, Subscriber
+from openline.station.line_view import unhandled_flashes
 from openline.station.people import AUDITOR, INTERPRETER, PRINCIPAL, WATCH
 from openline.station.server import UID
 
@@ -130,7 +131,7 @@ class LocalApi:
         try:
             head = [(b"content-type", STREAM.encode()), (b"cache-control", b"no-store")]
             await send({"type": "http.response.start", "status": 200, "headers": head})
-            await _piece(send, b": states\n\n")
+            await _piece(send, b": states\n\n" + self._flashes())
             while not subscriber.ended:
                 data = b"".join(self._reduced(event, uid) for event in subscriber.take())
                 if data:
@@ -141,6 +142,14 @@ class LocalApi:
         finally:
             feed.leave(subscriber)
             leaving.cancel()
+
+    def _flashes(self) -> bytes:
+        """Of each line the FLASHes that nobody here has handled: what came or was read before this stream stood is known by it."""
+        told = []
+        for line in self._desk.station.lines.values():
+            places = [f"{place.lane}/{place.generation}/{place.index}" for place in unhandled_flashes(line)]
+            told.append(_event("flashes", {"line": line.label, "places": places}))
+        return b"".join(told)
 
     def _reduced(self, event: Published, uid: int | None) -> bytes:
         """What of an event is neither content nor about content; `uid`: of the officer whose page is locked."""

@@ -112,6 +112,17 @@ def running(fold: Fold) -> Iterator[MessageClock]:
             yield from clocks_of(status_of(ledger, row), fold.policy)
 
 
+def unhandled(fold: Fold, party: int) -> Iterator[MessageStatus]:
+    """Messages of others that nobody of that party has handled; at most MAX_SHOWN of each lane and precedence, the oldest."""
+    for ledger in fold.ledgers():
+        if ledger.number // 2 == party:
+            continue
+        for row in dict.fromkeys(ledger.unhandled(HANDLED, MAX_SHOWN)):
+            message = status_of(ledger, row)
+            if any(each.party == party and not each.marks & HANDLED for each in message.parties):
+                yield message
+
+
 def next_due(clocks: Iterable[MessageClock], now: Instant) -> MessageClock | None:
     """The clock that runs out first of those not yet overdue."""
     return min((clock for clock in clocks if clock.due > now), key=lambda clock: clock.due, default=None)

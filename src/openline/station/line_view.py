@@ -4,9 +4,10 @@ from typing import Protocol
 
 from openline.kernel.units import Instant
 from openline.ports import LineTest
-from openline.protocol.clocks import MessageClock, next_due, running
+from openline.protocol.clocks import MessageClock, next_due, running, unhandled
 from openline.protocol.engine import Engine
-from openline.protocol.entries import Watch
+from openline.protocol.entries import Precedence, Watch
+from openline.protocol.facts import Place
 from openline.protocol.probing import End
 from openline.station.answers import (
     DueView,
@@ -50,9 +51,9 @@ def state_of(floor: Floor, line: LineRunner) -> tuple[str, str]:
         if line.state is State.BUG:
             return "stopped", "stopped: a fault of this program. The other lines go on; restart the station"
         return "stopped", "stopped"
-    # A fault is said first: a party that suspended is still expected to be there, and silence must not hide behind it.
     if engine.closed:
         return "fault", "restored too often: nothing can be said before a new lane key: openline keys rotate lane"
+    # A fault is said first: a party that suspended is still expected to be there, and silence must not hide behind it.
     suspended = bool(engine.suspended())
     also = "; suspended: only FLASH passes" if suspended else ""
     peers = [(party, line.stations[party]) for party in engine.peers]
@@ -225,6 +226,12 @@ def _due(line: LineRunner, engine: Engine | None, now: Instant) -> DueView | Non
     overdue = min((clock for clock in clocks if clock.due <= now), key=lambda clock: clock.due, default=None)
     clock = overdue or next_due(clocks, now)
     return due_view(line, engine, clock) if clock is not None else None
+
+
+def unhandled_flashes(line: LineRunner) -> list[Place]:
+    """Where the FLASHes stand that nobody here has handled yet; none while the line is stopped."""
+    waiting = unhandled(line.engine.fold, line.party) if line.engine is not None else ()
+    return [message.place for message in waiting if message.precedence is Precedence.FLASH]
 
 
 def due_view(line: LineRunner, engine: Engine, clock: MessageClock) -> DueView:

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from openline.protocol.clocks import MessageClock, running
+from openline.protocol.clocks import MessageClock, running, unhandled
 from openline.protocol.engine import Engine
 from openline.protocol.entries import KeyNotice, Precedence, Watch, kind_of
 from openline.protocol.entries import Kind as EntryKind
-from openline.protocol.facts import HANDLED
-from openline.protocol.ledgers import status_of
+from openline.protocol.facts import Place
 from openline.station.alarms.records import Cause, Key, Kind
 from openline.station.alarms.tables import Alarms
 from openline.station.bearers import Bearers
@@ -267,7 +266,7 @@ class Causes:
                 cause = Cause(
                     since=first.due,
                     clock=first.basis.value,
-                    subjects=frozenset(f"{_place(clock)}.{clock.party} {clock.due}" for clock in clocks),
+                    subjects=frozenset(f"{_place(clock.place)}.{clock.party} {clock.due}" for clock in clocks),
                     exercise=exercise,
                 )
                 yield Found(key=Key(kind=kind, line=line.label), cause=cause, ripe=True)
@@ -305,16 +304,7 @@ class Causes:
 def _read(line: LineRunner, engine: Engine) -> _Line:
     watch = engine.fold.watch(line.party)
     attended = watch is not None and isinstance(watch.entry, Watch) and watch.entry.attended
-    unread = []
-    for ledger in engine.fold.ledgers():
-        if ledger.number // 2 == line.party:
-            continue
-        for row in dict.fromkeys(ledger.unhandled(HANDLED, UNREAD)):
-            message = status_of(ledger, row)
-            mine = next((party for party in message.parties if party.party == line.party), None)
-            if mine is not None and not mine.marks & HANDLED:
-                place = f"{ledger.number}.{ledger.generation}:{message.place.index}"
-                unread.append((place, message.precedence))
+    unread = [(_place(message.place), message.precedence) for message in unhandled(engine.fold, line.party)]
     return _Line(
         engine=engine,
         entries=line.entries,
@@ -325,6 +315,5 @@ def _read(line: LineRunner, engine: Engine) -> _Line:
     )
 
 
-def _place(clock: MessageClock) -> str:
-    place = clock.place
+def _place(place: Place) -> str:
     return f"{place.lane}.{place.generation}:{place.index}"

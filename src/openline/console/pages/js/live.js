@@ -44,8 +44,8 @@ export class Live {
   }
 
   /** Hear of `name`: "lines" (any line changed), "entry" ({line, entry}), "waiting" (the inbox changed), "link" (found or lost),
-   * "noticed", "state", "alarm", "draft" ({line, draft, state}), "call" (a CallView), "signal", "call-wanted", and on a locked page "flash" and
-   * "answered". */
+   * "noticed", "state", "alarm", "draft" ({line, draft, state}), "call" (a CallView), "signal", "call-wanted", and on a locked page "flash",
+   * "flashes" ({line, places}: all that wait, as a stream begins) and "answered". */
   on(name, hear) {
     if (!this.heard.has(name)) this.heard.set(name, new Set());
     this.heard.get(name).add(hear);

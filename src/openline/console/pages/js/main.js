@@ -14,7 +14,7 @@ import { LANGUAGES, speak, t } from "./words.js";
 const LANGUAGE = "openline.language";
 const THERE = "openline.there";
 const THERE_MS = 60_000;
-const running = { stops: [], watching: false };
+const running = { stops: [], watching: false, turn: 0 };
 
 /** The language of a screen where nobody is signed in: as it was left, else the browser's. */
 function usual() {
@@ -23,9 +23,12 @@ function usual() {
   return wanted.find((tag) => known.includes(tag)) ?? "en";
 }
 
-/** Begin anew: after sign-in, unlock, sign-out, another language. */
+/**
+ * Begin anew: after sign-in, unlock, sign-out, another language. Where another beginning overtakes this one (the address
+ * changes while a link signs in), what this one has made ends with it: of two screens, the later stands, and its keys alone.
+ */
 export async function begin() {
-  stop();
+  const overtaken = stop();
   const { name, parts } = parsed(location.hash);
   if (name === "enter" && parts[0]) {
     history.replaceState(null, "", "#/floor"); // the link works once: it stays in no history
@@ -35,12 +38,14 @@ export async function begin() {
   let me;
   try {
     me = await api.get("/console/me");
+    if (overtaken()) return;
   } catch (error) {
-    await (error.code === "away" ? away() : welcome());
+    if (!overtaken()) await (error.code === "away" ? away() : welcome());
     return;
   }
   localStorage.setItem(LANGUAGE, me.language);
   await speak(me.language);
+  if (overtaken()) return;
   wear(me.theme);
   prefer(me.times);
   hearing(me.sounds);
@@ -48,14 +53,23 @@ export async function begin() {
   else await onWatch(me);
 }
 
+/** End what stands on the screen. Returns what tells whether another beginning came since. */
 function stop() {
   running.watching = false;
+  running.turn += 1;
   for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close(); // what a dialog holds, such as a microphone, is let go
   for (const each of running.stops.splice(0).reverse()) each();
   document.body.replaceChildren();
+  return turned();
+}
+
+function turned() {
+  const mine = running.turn;
+  return () => mine !== running.turn;
 }
 
 async function onWatch(me) {
+  const overtaken = turned();
   const live = new Live(me);
   const context = {
     me, live, api, begin,
@@ -69,13 +83,22 @@ async function onWatch(me) {
     await live.start();
   } catch (error) {
     live.stop();
-    await (error.code === "away" ? away() : welcome());
+    if (!overtaken()) await (error.code === "away" ? away() : welcome());
+    return;
+  }
+  if (overtaken()) {
+    live.stop();
     return;
   }
   const shell = new Shell(context, { lock: () => lock(me), leave });
   document.body.append(shell.root);
   const stopViews = route(shell.main, context, (params, line) => shell.turned(params, line));
   const stopOverlays = await overlays(context);
+  const stops = [() => live.stop(), () => shell.stop(), stopViews, stopOverlays];
+  if (overtaken()) {
+    for (const each of stops.reverse()) each();
+    return;
+  }
   running.watching = true;
   running.signedOut = () => {
     shell.band("signed-out", el("span", null, t("You are signed out. Nothing here is live until you sign in again."), " ", button(t("Sign in"), begin)), "act");
@@ -85,7 +108,7 @@ async function onWatch(me) {
     stopViews();
     fill(shell.main); // somebody may have ended the session from elsewhere, because this screen is in other hands
   };
-  running.stops.push(() => live.stop(), () => shell.stop(), stopViews, stopOverlays, idle(me));
+  running.stops.push(...stops, idle(me));
 }
 
 /**
@@ -121,7 +144,8 @@ function idle(me) {
 
 async function lock(me) {
   await api.post("/console/lock").catch(() => {}); // locked here in any case
-  stop();
+  if (running.watching) stop();
+  else return; // it is another screen meanwhile
   await locked({ ...me, locked: true });
 }
 
@@ -137,24 +161,32 @@ async function locked(me) {
 }
 
 async function welcome(token = "") {
+  const overtaken = turned();
   await speak(usual());
+  if (overtaken()) return;
   wear(kept());
   await shown("entrance", { api, begin, language: LANGUAGE }, { token });
 }
 
 /** A view without the frame. */
 async function shown(name, context, params = {}) {
+  const overtaken = turned();
   const module = await import(`./views/${name}.js`);
   await Promise.all((module.styles ?? []).map(styled));
+  if (overtaken()) return;
   const root = el("main", { class: `alone view-${name}`, id: "main" });
   fill(document.body, root);
   document.title = "Openline";
-  running.stops.push((await module.open(root, context, params)) ?? (() => {}));
+  const leave = (await module.open(root, context, params)) ?? (() => {});
+  if (overtaken()) leave();
+  else running.stops.push(leave);
 }
 
 /** The station does not answer at all: said so, and tried again. */
 async function away() {
+  const overtaken = turned();
   await speak(usual());
+  if (overtaken()) return;
   wear(kept());
   fill(document.body, el("main", { class: "empty alone", role: "alert" },
     el("h1", null, t("The station does not answer.")),

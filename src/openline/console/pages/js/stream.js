@@ -4,7 +4,7 @@
 // that has it closes, crashes or is frozen; one that hangs, and leaves five questions without an answer, is robbed of it. Whoever takes over goes on where
 // the tabs were: nothing is missed, and what was told twice is told once. Without locks every tab has a stream of its own.
 
-const NAMES = ["entry", "holds", "noticed", "state", "flash", "answered", "alarm", "draft", "call", "signal", "call-wanted"];
+const NAMES = ["entry", "holds", "noticed", "state", "flash", "flashes", "answered", "alarm", "draft", "call", "signal", "call-wanted"];
 const ASK_MS = 1_000;
 const MOST_ASKED = 5; // without an answer
 const MOST_KEPT = 2_000; // events that a tab keeps while it loads; with more it asks for them again

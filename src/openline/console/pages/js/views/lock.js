@@ -32,6 +32,7 @@ export async function open(root, context) {
   const offs = [
     live.on("lines", () => drawLines(place)),
     live.on("flash", ({ line, place: where }) => flash(place, line, where)),
+    live.on("flashes", ({ line, places }) => flashes(place, line, places)),
     live.on("answered", ({ line, of }) => over(place, line, of)),
     live.on("alarm", () => drawAlarms(place)),
     live.on("call", (event) => called(place, event)),
@@ -163,6 +164,13 @@ function over(place, line, where) {
   if (!rings?.delete(where)) return;
   if (!rings.size) place.rings.delete(line.label);
   silenced(place);
+}
+
+/** At the beginning of each stream: which FLASHes of a line nobody here has handled. One that came or was read while no stream stood counts. */
+function flashes(place, line, places) {
+  const rings = place.rings.get(line.label) ?? new Set();
+  for (const where of [...rings]) if (where !== ALARM && !places.includes(where)) over(place, line, where);
+  for (const where of places) if (!rings.has(where)) flash(place, line, where);
 }
 
 function silenced(place) {
