@@ -24,7 +24,7 @@ from cryptography.x509.oid import NameOID
 from openline.bearers.nats import Event, NatsBearer, NatsConfig, Pace
 from openline.bearers.nats.credentials import Credentials, _check, _nkey, read_credentials
 from openline.bearers.nats.jetstream import _members
-from openline.bearers.nats.limits import inbox, subject
+from openline.bearers.nats.limits import DURABLE, inbox, subject
 from openline.bearers.nats.wire import Lost, dial, parse_server
 from openline.kernel.errors import Malformed
 from tests.contract.bearer_contract import FAR, NEAR, Recorder
@@ -377,6 +377,26 @@ def test_9_54_an_inbox_deleted_under_us_is_made_again() -> None:
                 await far.counts(Event.NO_INBOX)
                 await near.counts(Event.NO_INBOX)
                 await _inbox(relay, FAR)
+                await _repeated(near, far, noise(2))
+
+        deleted()
+
+
+@needs_nats
+@pytest.mark.full
+def test_9_54_a_consumer_deleted_under_us_is_made_again_although_the_inbox_is_there() -> None:
+    """The relay says so at once: nobody waits until a fetch that nobody answers is over."""
+    with server() as relay:
+
+        @play
+        async def deleted() -> None:
+            patient = replace(QUICK, fetch_s=600.0)
+            near, far = Post(NEAR, FAR, relay.address), Post(FAR, NEAR, relay.address, pace=patient)
+            async with running(near, far):
+                await near.up()
+                await near.sends(far, noise(1))
+                async with administrator(relay) as (_, stream):
+                    await stream._ask(f"CONSUMER.DELETE.OPENLINE-{inbox(FAR)[:16]}.{DURABLE}", {})
                 await _repeated(near, far, noise(2))
 
         deleted()

@@ -4,6 +4,7 @@ Ends, always by Lost, when the connection does. Everything that runs here is in 
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -12,7 +13,8 @@ from openline.bearers.nats.limits import LARGEST_ENVELOPE, Event, Pace
 from openline.bearers.nats.wire import Message, Wire
 from openline.bearers.outbox import Outbox
 
-_ENDS_OF_FETCH = frozenset({404, 408, 409})
+_ENDS_OF_FETCH = frozenset({404, 408})
+"""Nothing came in time. 409 says that the consumer is gone, or takes no more: both are set right by opening anew."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,7 +75,7 @@ class Session:
     # -- our inbox ---------------------------------------------------------
 
     async def _fetch(self) -> None:
-        pause = self._pace.retry_s
+        pause, loop = self._pace.retry_s, asyncio.get_running_loop()
         while True:
             try:
                 stream = await self._jetstream.open_inbox(self._station)
@@ -84,14 +86,16 @@ class Session:
                 continue
             self._open.set()
             self._reports.working()
-            pause = self._pace.retry_s
-            try:
+            opened = loop.time()
+            with contextlib.suppress(NotThere):  # nor does the relay answer
                 await self._fetch_from(stream)
-            except NotThere:
-                pass  # nor does the relay answer
             self._open.clear()
             self._reports.counted(Event.NO_INBOX)
+            if loop.time() - opened > self._pace.slow_retry_s:
+                pause = self._pace.retry_s
             await asyncio.sleep(pause)
+            # A copy of this station opens the same inbox anew each time that we do: not many times a second.
+            pause = min(2 * pause, self._pace.slow_retry_s)
 
     async def _fetch_from(self, stream: str) -> None:
         """Ask for messages and take them, until the inbox is not there any more."""
