@@ -53,6 +53,8 @@ class Line {
     else this.toEnd();
     this.look();
     this.box.addEventListener("scroll", () => this.scrolled(), { passive: true });
+    this.sized = new ResizeObserver(() => this.ended && this.scroller() === this.box && this.toEnd()); // a band that comes hides no last message
+    this.sized.observe(this.box);
     addEventListener("scroll", this.onScroll = () => this.scrolled(), { passive: true });
     document.addEventListener("copy", this.onCopy = (event) => copied(event, this.list, this.window, this.chosen));
     this.context.keys(this.keys());
@@ -70,6 +72,7 @@ class Line {
 
   stop() {
     this.offs?.forEach((off) => off());
+    this.sized?.disconnect();
     removeEventListener("scroll", this.onScroll);
     document.removeEventListener("copy", this.onCopy);
     this.presenter.stop();
@@ -233,6 +236,7 @@ class Line {
       const box = this.scroller();
       box.scrollTop = box.scrollHeight;
     };
+    this.ended = true;
     down();
     requestAnimationFrame(down); // once more when the rows have their height
   }
@@ -250,6 +254,7 @@ class Line {
 
   async scrolled() {
     const box = this.scroller();
+    this.ended = this.atEnd();
     if (box.scrollTop < 240) await this.older();
     else if (!this.window.atEnd && box.scrollHeight - box.scrollTop - box.clientHeight < 240) await this.more(() => this.window.newer());
   }
