@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from openline.kernel.terms import Policy
+from openline.kernel.units import MAX_SEQ
 from openline.station.api import ACTOR, Api
 from openline.station.drafting import GRACE, RELEASED, WAITING, read_draft
 from openline.station.people import Actor
@@ -218,7 +219,7 @@ def test_below_flash_nothing_is_signed_until_its_grace_ends(tmp_path: Path) -> N
         assert (await ask("GET", "lines/relay/drafts")).json["drafts"] == []
 
         async def settled() -> int | None:
-            return len(station.store.drafts(RELEASED)) or None
+            return len(station.store.past_drafts(station.find("relay").line, RELEASED, MAX_SEQ, 9)) or None
 
         assert await eventually(settled) == 1  # a moment after the message stands in its lane
 

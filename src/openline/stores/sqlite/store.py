@@ -229,6 +229,7 @@ class SqliteStore:
 
     def drafts(self, state: str) -> Sequence[Draft]:
         """All drafts in a state that is none of PAST_DRAFTS, the oldest first."""
+        assert state not in PAST_DRAFTS, "they are asked for a page at a time"
         found, count = self._counted(state)
         if count != len(found):
             with self._database.turn:  # another thread may have moved one meanwhile
