@@ -5,7 +5,6 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 
 from tests.contract.serial_rig import Plug, Wire
 from tests.e2e.homes import Home
@@ -14,10 +13,9 @@ from tests.e2e.homes import Home
 class Cable:
     """From the first home's device to the second one's."""
 
-    def __init__(self, bits_per_second: int, plugs: tuple[Plug, Plug], *, at_first: int | None = None) -> None:
+    def __init__(self, bits_per_second: int, plugs: tuple[Plug, Plug]) -> None:
         self.bits_per_second = bits_per_second
-        rate = at_first or bits_per_second
-        self.there, self.back = Wire(rate, *plugs), Wire(rate, *reversed(plugs))
+        self.there, self.back = Wire(bits_per_second, *plugs), Wire(bits_per_second, *reversed(plugs))
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
 
@@ -36,11 +34,6 @@ class Cable:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
-
-    def slow_down(self) -> None:
-        """From now on no faster than it is said to be."""
-        for wire in (self.there, self.back):
-            self.call(partial(wire.rate, self.bits_per_second))
 
     def cut(self) -> None:
         self.there.fault = self.back.fault = lambda _: b""
@@ -61,17 +54,15 @@ def plugged() -> Iterator[tuple[Plug, Plug]]:
 
 
 @contextmanager
-def cable(
-    homes: list[Home], plugs: tuple[Plug, Plug], bits_per_second: int, *, at_first: int | None = None
-) -> Iterator[Cable]:
-    """A cable of that rate, and both homes configured to use nothing else. `at_first`: another rate, until `slow_down`."""
+def cable(homes: list[Home], plugs: tuple[Plug, Plug], bits_per_second: int) -> Iterator[Cable]:
+    """A cable of that rate, and both homes configured to use nothing else."""
     for home, plug in zip(homes, plugs, strict=True):
         path = home.folder / "config.toml"
         text = re.sub(
             r"^listen = \[.*\]$", "listen = []", path.read_text().split("\n[[serial]]\n")[0], flags=re.MULTILINE
         )
         path.write_text(f'{text}\n[[serial]]\ndevice = "{plug.path}"\nbits_per_second = {bits_per_second}\n')
-    joined = Cable(bits_per_second, plugs, at_first=at_first)
+    joined = Cable(bits_per_second, plugs)
     joined.start()
     try:
         yield joined

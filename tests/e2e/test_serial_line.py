@@ -67,6 +67,14 @@ def opened(*homes: Home) -> None:
             until(lambda: held(station, ref), deadline_s=240)  # noqa: B023 - called before the next
 
 
+def opened_quickly(homes: list[Home], plugs: tuple[Plug, Plug]) -> None:
+    """Open the line over a quick cable and end: a station sends no faster than the rate that its configuration names."""
+    with cable(homes, plugs, QUICK), running(*homes) as stations:
+        opened(*homes)
+        for station in stations:
+            station.stop()
+
+
 def measured(wire: Cable, here: Client, there: Client, text: str) -> str:
     """Send a FLASH over a wire that may be held until then; what it took, in words.
 
@@ -103,14 +111,9 @@ def test_9_73_a_flash_reaches_the_other_floor_over_a_serial_line_alone(
 def flash_reaches_the_other_floor(homes: list[Home], plugs: tuple[Plug, Plug], rate: int) -> None:
     """On a quiet line, and in the middle of routine traffic that waits for it."""
     alpha, bravo = homes
-    with (
-        cable(homes, plugs, rate, at_first=QUICK) as wire,
-        running(*homes),
-        alpha.client() as here,
-        bravo.client() as there,
-    ):
-        opened(*homes)
-        wire.slow_down()
+    opened_quickly(homes, plugs)
+    with cable(homes, plugs, rate) as wire, running(*homes), alpha.client() as here, bravo.client() as there:
+        in_service(*homes, deadline_s=240)
         until(lambda: settled(wire) or None, deadline_s=240)
         print(measured(wire, here, there, "x" * 100))
         wire.there.hold_at = wire.there.carried + 60  # in the middle of the first, however late the FLASH is
@@ -126,14 +129,9 @@ def flash_reaches_the_other_floor(homes: list[Home], plugs: tuple[Plug, Plug], r
 
 def test_a_new_epoch_is_agreed_over_a_serial_line_alone(homes: list[Home], plugs: tuple[Plug, Plug]) -> None:
     alpha, bravo = homes
-    with (
-        cable(homes, plugs, 9_600, at_first=QUICK) as wire,
-        running(*homes),
-        alpha.client() as here,
-        bravo.client() as there,
-    ):
-        opened(*homes)
-        wire.slow_down()
+    opened_quickly(homes, plugs)
+    with cable(homes, plugs, 9_600) as wire, running(*homes), alpha.client() as here, bravo.client() as there:
+        in_service(*homes, deadline_s=240)
         before, mark, began = epoch(here), wire.there.carried + wire.back.carried, time.monotonic()
         here.post("lines/relay/renew", {})
         ref = say(there, "While keys change.")
