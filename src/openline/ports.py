@@ -296,7 +296,7 @@ class Store(Protocol):
         ...
 
     def tests(self, line: bytes, count: int) -> Sequence[LineTest]:
-        """The latest tests of a line by the time they were sent, the latest first."""
+        """The latest tests of a line by their numbers, as a clock may have been wrong; the latest first."""
         ...
 
     def put_setting(self, name: str, value: bytes) -> None:

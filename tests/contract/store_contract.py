@@ -538,6 +538,18 @@ class StoreContract(ABC):
         store = self.again(store)
         assert (list(store.tests(LINE, 9)), list(store.tests(LINE, 1))) == ([second, held], [second])
 
+    def test_the_latest_test_is_the_last_that_was_made_whatever_the_clock_said(self) -> None:
+        """A clock that stood at 2100 for an hour is put right: tests made since then are later."""
+        store = self.new()
+        times = (5, 4_102_444_800_000, 9)
+        made = [
+            LineTest(line=LINE, party=0, number=number, sent=sent, held=None, round_trip_ms=None)
+            for number, sent in enumerate(times, 1)
+        ]
+        for each in made:
+            store.put_test(each)
+        assert (list(store.tests(LINE, 9)), list(store.tests(LINE, 2))) == (made[::-1], made[:0:-1])
+
     def test_an_alarm_lives_until_it_is_put_among_the_past_ones(self) -> None:
         store = self.new()
         numbers = [store.alarms.add(content) for content in (b"one", b"two", b"three")]

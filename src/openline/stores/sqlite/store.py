@@ -18,6 +18,7 @@ from pathlib import Path
 import apsw
 
 from openline.kernel.errors import Bug, Conflict, Forbidden, Refused, Unavailable, Unknown
+from openline.kernel.units import MAX_PARTIES
 from openline.ports import PAST_DRAFTS, AuditRow, Draft, LineTest
 from openline.protocol.records import LineRecord
 from openline.stores import sealing
@@ -312,11 +313,14 @@ class SqliteStore:
             )
 
     def tests(self, line: bytes, count: int) -> Sequence[LineTest]:
-        """The latest tests of a line by the time they were sent, the latest first."""
-        sql = "SELECT party, number, sent, sealed FROM tests WHERE line = ? ORDER BY sent DESC, number DESC, party LIMIT ?"
+        """The latest tests of a line by their numbers, the latest first."""
+        sql = "SELECT party, number, sent, sealed FROM tests WHERE line = ? AND party = ? ORDER BY number DESC LIMIT ?"
+        shape = (int, int, int, bytes)
+        rows = [row for party in range(MAX_PARTIES) for row in self._database.rows(shape, sql, (line, party, count))]
+        rows.sort(key=lambda row: (-row[1], -row[2], row[0]))
         return [
             sealing.as_test(line, party, number, sent, self._seal.open(_test_place(line, party, number, sent), sealed))
-            for party, number, sent, sealed in self._database.rows((int, int, int, bytes), sql, (line, count))
+            for party, number, sent, sealed in rows[:count]
         ]
 
     def put_setting(self, name: str, value: bytes) -> None:
