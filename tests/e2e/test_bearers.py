@@ -165,10 +165,15 @@ def taken(port: int) -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("rate", [9_600, pytest.param(2_400, marks=pytest.mark.full)])
-def test_a_line_over_a_serial_line_alone(homes: list[Home], rate: int) -> None:
+def test_a_line_over_a_serial_line_alone(homes: list[Home]) -> None:
+    """At 9,600 bit/s; at 2,400 and 1,200 by serial_long.py."""
+    opens_over_a_serial_line(homes, 9_600)
+
+
+def opens_over_a_serial_line(homes: list[Home], rate: int) -> None:
+    """A new line, which agrees on its first epoch, with nothing else; then a message each way."""
     with plugged() as plugs, cable(homes, plugs, rate), running(*homes):
-        in_service(*homes, deadline_s=240)
+        in_service(*homes, deadline_s=600)
         both_ways(*homes)
 
 
