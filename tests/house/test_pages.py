@@ -22,7 +22,7 @@ _JS = {
 _CSS = {
     "asks another host": re.compile(r"https?://|@import"),
     "knows left from right": re.compile(
-        r"(?:margin|padding|border)-(?:left|right)|(?<![\w-])(?:left|right)\s*:|text-align:\s*(?:left|right)|float:"
+        r"(?:margin|padding|border)-(?:left|right)|(?<![\w-])(?:left|right)\s*:|text-align:\s*(?:left|right)|float:\s*(?:left|right)"
     ),
 }
 _SIZE = re.compile(r"(?:font-size:\s*|font:[^;{}]*?)(\d+(?:\.\d+)?)px")
