@@ -8,10 +8,10 @@ from openline.kernel.codec import Value, encode
 from openline.kernel.lane import GENERATION_ZERO, Generation
 from openline.kernel.terms import Policy
 from openline.protocol.acknowledgements import decode_ack
+from openline.protocol.early import MAX_EARLY
 from openline.protocol.entries import Attachment, AttachmentReceipt, AttachmentState, Precedence
 from openline.protocol.events import Arrived, Holds, Link, Stow, Tick, Transmit
 from openline.protocol.frames import GenerationSeed
-from openline.protocol.early import MAX_EARLY
 from tests.spec.line import Host, Line, message
 
 
