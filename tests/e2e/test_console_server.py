@@ -364,13 +364,20 @@ def test_a_locked_page_sees_states_and_that_a_flash_came(line: list[Home]) -> No
             said = {"kind": "message", "precedence": precedence, "text": "MARKED-CONTENT"}
             peer.post("lines/relay/entries", said)
         seen = b""
-        while b"event: flash" not in seen:
+        while b"event: flash\n" not in seen:
             piece = stream.readline()
             assert piece, "the stream ended"
             seen += piece
         told = json.loads(stream.readline().removeprefix(b"data: "))
         assert told["line"] == "relay"
         assert set(told) == {"line", "seq", "place"}
+        assert b'event: flashes\ndata: {"line":"relay","places":[]}\n' in seen
+        with officer.open("GET", "/v1/events") as later:  # what came before a stream stood is told at its beginning
+            said_first = [later.readline() for _ in range(4)]
+        assert said_first[2:] == [
+            b"event: flashes\n",
+            b'data: {"line":"relay","places":["%b"]}\n' % told["place"].encode(),
+        ]
         lane, generation, index = told["place"].split("/")
         with alpha.client() as here:
             of = {"lane": int(lane), "generation": generation, "index": int(index)}
