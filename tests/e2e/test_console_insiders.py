@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from openline.console.app import Application
 from openline.console.desk import real_ms
 from openline.console.listening import MAX_CONNECTIONS
-from openline.console.officers import MAX_PASSKEYS, Officers
+from openline.console.officers import MAX_PASSKEYS, Officer, Officers
 from openline.console.sessions import Sessions
 from openline.kernel.errors import Conflict, Unavailable
 from openline.station.api import ACTOR, Api
@@ -180,13 +180,18 @@ class Refusing:
         self._rows.put(kind, name, content)
 
 
+def refusing(station: Station) -> tuple[Refusing, Officer, Callable[[], Sessions]]:
+    """Its rows on such a disk, an officer, and what reads the sessions anew, as a start does."""
+    rows = Refusing(station.store.console)
+    floor: Any = SimpleNamespace(store=SimpleNamespace(console=rows), entropy=station.entropy)
+    officers = Officers(floor)
+    return rows, officers.add("W1", ["watch-officer"], 0), lambda: Sessions(floor, officers, real_ms, 900_000)
+
+
 def test_who_is_signed_out_while_the_disk_refuses_is_not_signed_in_by_the_next_start(tmp_path: Path) -> None:
     async def play(station: Station, _ask: Ask) -> None:
-        rows = Refusing(station.store.console)
-        floor: Any = SimpleNamespace(store=SimpleNamespace(console=rows), entropy=station.entropy)
-        officers = Officers(floor)
-        officer = officers.add("W1", ["watch-officer"], 0)
-        sessions = Sessions(floor, officers, real_ms, 900_000)
+        rows, officer, started = refusing(station)
+        sessions = started()
         session, token, page = sessions.begin(officer, "")
         with pytest.raises(Unavailable):
             sessions.end(session)
@@ -196,30 +201,27 @@ def test_who_is_signed_out_while_the_disk_refuses_is_not_signed_in_by_the_next_s
         running = asyncio.create_task(sessions.run())
         await eventually(partial(nothing_of, rows))
         running.cancel()
-        assert not list(Sessions(floor, officers, real_ms, 900_000))
+        assert not list(started())
 
     scene(tmp_path, play)
 
 
 def test_what_is_locked_while_the_disk_refuses_is_locked_after_the_next_start(tmp_path: Path) -> None:
     async def play(station: Station, _ask: Ask) -> None:
-        rows = Refusing(station.store.console)
-        floor: Any = SimpleNamespace(store=SimpleNamespace(console=rows), entropy=station.entropy)
-        officers = Officers(floor)
-        officer = officers.add("W1", ["watch-officer"], 0)
-        sessions = Sessions(floor, officers, real_ms, 900_000)
+        rows, officer, started = refusing(station)
+        sessions = started()
         session, _, _ = sessions.begin(officer, "")
         rows.keeps = False
         with pytest.raises(Unavailable):
             sessions.lock(session)
         with pytest.raises(Unavailable):
             sessions.begin(officer, "")  # of which nothing is to be kept
-        assert [each.locked for each in Sessions(floor, officers, real_ms, 900_000)] == [False]
+        assert [each.locked for each in started()] == [False]
         running = asyncio.create_task(sessions.run())
         rows.keeps = True
 
         async def kept() -> bool | None:
-            return [each.locked for each in Sessions(floor, officers, real_ms, 900_000)] == [True] or None
+            return [each.locked for each in started()] == [True] or None
 
         await eventually(kept)
         running.cancel()

@@ -12,8 +12,7 @@ from openline.protocol.events import Arrived, Commit, Tick
 from openline.protocol.frames import FullEntries
 from openline.protocol.generations import MAX_GENERATIONS
 from openline.protocol.records import Mark
-from openline.protocol.succession import SUCCEED_AGAIN_MS, SUCCEED_AT_ONCE
-from openline.station.restores import is_passed
+from openline.protocol.succession import SUCCEED_AGAIN_MS, SUCCEED_AT_ONCE, is_passed
 from tests.spec.line import Host, Line, message
 
 
@@ -379,12 +378,14 @@ def test_13_17_one_that_waits_opens_another_generation_by_itself() -> None:
     passed = line.hosts[0] = min(copies, key=lambda copy: copy.engine.book.mine.counter)
     before = max(copy.engine.book.mine.counter for copy in copies)
     assert passed.engine.book.mine.counter < before
-    assert [is_passed(copy.engine) for copy in copies] == [copy is passed for copy in copies], "its people are told"
+    assert [is_passed(copy.engine.book) for copy in copies] == [copy is passed for copy in copies], (
+        "its people are told"
+    )
     line.link_all()
     bravo.say(message("to whoever is there"))
     line.pass_time(SUCCEED_AGAIN_MS << 3)
     assert passed.engine.book.mine.counter > before
-    assert not is_passed(passed.engine)
+    assert not is_passed(passed.engine.book)
     own = bravo.engine.book.own(urgent=False)
     assert bravo.engine.peers[0].holds[own.lane.key] == own.size
 

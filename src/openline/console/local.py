@@ -22,7 +22,7 @@ from openline.console.visits import PAGE, Locked, SignedOut, own_page, signed_in
 from openline.kernel.errors import Refused, TooLarge, Unavailable
 from openline.station.api import ACTOR
 from openline.station.api_streams import HEARTBEAT_S, STREAMS
-from openline.station.calls import STREAM, Receive, Scope, Send, failure
+from openline.station.calls import STREAM, Receive, Scope, Send, failure, left
 from openline.station.feed import Published, Subscriber
 from openline.station.line_view import unhandled_flashes
 from openline.station.people import AUDITOR, INTERPRETER, PRINCIPAL, WATCH
@@ -147,7 +147,7 @@ class LocalApi:
         """Of each line the FLASHes that nobody here has handled: what came or was read before this stream stood is known by it."""
         told = []
         for line in self._desk.station.lines.values():
-            places = [f"{place.lane}/{place.generation}/{place.index}" for place in unhandled_flashes(line)]
+            places = [_named(place.lane, place.generation, place.index) for place in unhandled_flashes(line)]
             told.append(_event("flashes", {"line": line.label, "places": places}))
         return b"".join(told)
 
@@ -202,7 +202,12 @@ def _event(name: str, data: dict[str, Any]) -> bytes:
 
 def _place(ref: Any) -> str:
     """Which entry, and nothing of it: so that a FLASH which somebody has read stops ringing on a locked page too."""
-    return f"{ref['lane']}/{ref['generation']}/{ref['index']}" if isinstance(ref, dict) and "index" in ref else ""
+    return _named(ref["lane"], ref["generation"], ref["index"]) if isinstance(ref, dict) and "index" in ref else ""
+
+
+def _named(lane: int, generation: object, index: int) -> str:
+    """An entry's place as the pages name it."""
+    return f"{lane}/{generation}/{index}"
 
 
 def _until_changed(session: Session, receive: Receive) -> Receive:
@@ -224,8 +229,7 @@ def _until_changed(session: Session, receive: Receive) -> Receive:
 
 
 async def _until_left(receive: Receive, subscriber: Subscriber) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    await left(receive)
     subscriber.end()
 
 

@@ -125,11 +125,8 @@ class Drafts:
         while self._book.unsaid:  # all of it in this commit: after a crash nothing here knows what is still to be said
             ended.append(Ack(self._book.ended_items()))
         pure = [Ack()] if haste or not (self._waiting or ended) else []
-        time = Instant(self._book.own(urgent=True).last_time)
         openings = sum(isinstance(draft.entry, TermsEntry | GenerationEntry) for draft in self._waiting)
-        self._waiting[openings:openings] = [
-            Draft(token=None, urgent=True, entry=ack, body=encode_body(ack), time=time) for ack in [*pure, *ended]
-        ]
+        self._waiting[openings:openings] = [self._draft_of(ack) for ack in [*pure, *ended]]
 
     def write(self, *, haste: bool = False) -> tuple[list[Written], list[Write]]:
         """Append what waits to the own lanes, in memory; in `haste` the acknowledgement is kept small (spec 4.14).
@@ -147,10 +144,13 @@ class Drafts:
             if mine:
                 more = self._write(mine, own, writes, haste=haste)
         while more:  # the rest is named in this commit too: after a crash nothing here knows what was (spec 4.15)
-            ack, time = Ack(), Instant(self._book.own(urgent=True).last_time)
-            rest = Draft(token=None, urgent=True, entry=ack, body=encode_body(ack), time=time)
-            more = self._write([rest], own, writes, haste=False)
+            more = self._write([self._draft_of(Ack())], own, writes, haste=False)
         return own, writes
+
+    def _draft_of(self, ack: Ack) -> Draft:
+        """An acknowledgement of the station's own accord: at no later time than what it follows."""
+        time = Instant(self._book.own(urgent=True).last_time)
+        return Draft(token=None, urgent=True, entry=ack, body=encode_body(ack), time=time)
 
     def _write(self, mine: list[Draft], own: list[Written], writes: list[Write], *, haste: bool) -> bool:
         """Append to one own lane, with one acknowledgement; whether more was refused than it could name."""

@@ -10,6 +10,7 @@ Spec: spec/04-lanes.md (4.2 to 4.5), spec/07-delivery.md (7.15), spec/13-restart
 from collections.abc import Callable, Sequence
 
 from openline.kernel.errors import Conflict, TooLarge, Unknown
+from openline.kernel.keys import Keyring
 from openline.kernel.lane import Generation
 from openline.protocol.records import PutGeneration
 
@@ -45,7 +46,7 @@ class Generations:
             if claim and place not in self._claims:
                 raise Conflict("the party itself has said otherwise")
         else:
-            most = MAX_GENERATIONS + (MAX_KEY_GENERATIONS if put.statement else 0)
+            most = _most(stated=bool(put.statement))
             if put.party == self._own:  # of one's own all that the others know, beside those they do not
                 most = 2 * (MAX_GENERATIONS + MAX_KEY_GENERATIONS)
             gone = self._make_room(put.party, most, claim=claim)
@@ -78,7 +79,7 @@ class Generations:
 
     def check_room(self, party: int, *, stated: bool) -> None:
         """Raise TooLarge if no other member would take one more generation of that party, with a key statement or without."""
-        if len(self.held(party)) >= MAX_GENERATIONS + (MAX_KEY_GENERATIONS if stated else 0):
+        if len(self.held(party)) >= _most(stated=stated):
             raise TooLarge("this line has no room for another generation: export it, and pair anew")
 
     def open_to(self, put: PutGeneration, said_by: int) -> bool:
@@ -128,3 +129,14 @@ class Generations:
                 if good(party, generation):
                     return generation
         return named[-1] if named else None
+
+
+def check_counter(ring: Keyring, generation: Generation) -> None:
+    """Raise TooLarge if it is too far above that from which its key signs, as a thief of the key would make it (spec 4.19)."""
+    if generation.counter > ring.since(generation).counter + MAX_COUNTERS:
+        raise TooLarge("a counter too far above that from which its key signs")
+
+
+def _most(*, stated: bool) -> int:
+    """Generations of another party that are known, the next among them."""
+    return MAX_GENERATIONS + (MAX_KEY_GENERATIONS if stated else 0)

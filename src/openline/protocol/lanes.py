@@ -10,7 +10,7 @@ Spec: spec/04-lanes.md, spec/07-delivery.md.
 from collections.abc import Sequence
 
 from openline.kernel.crypto import Signer, Verifier
-from openline.kernel.errors import Conflict, Foreign, Forged, Malformed, Refused, TooLarge, Unknown
+from openline.kernel.errors import Conflict, Foreign, Forged, Malformed, Refused, Unknown
 from openline.kernel.keys import Keyring, read_statement
 from openline.kernel.lane import (
     GENERATION_ZERO,
@@ -34,7 +34,7 @@ from openline.protocol.entries import AnyEntry, Kind
 from openline.protocol.fields import decode_kind, decode_time, encode_kind, encode_time
 from openline.protocol.fitting import check_handed_on
 from openline.protocol.frames import Entries, FullAck, FullEntries, WireAck
-from openline.protocol.generations import MAX_COUNTERS, Generations
+from openline.protocol.generations import Generations, check_counter
 from openline.protocol.lane_state import ROOTS, LaneState
 from openline.protocol.records import EntryRow, LineReader, PutGeneration
 
@@ -98,9 +98,8 @@ class LaneBook:
         return gone
 
     def check_counter(self, party: int, generation: Generation) -> None:
-        """Raise TooLarge if it is too far above the generation from which its key signs (spec 4.19)."""
-        if generation.counter > self.rings[party].since(generation).counter + MAX_COUNTERS:
-            raise TooLarge("a counter too far above that from which its key signs")
+        """As generations.check_counter, by the keys that are known here."""
+        check_counter(self.rings[party], generation)
 
     def _holds(self, party: int, generation: Generation) -> bool:
         return any(self.state(self.lane(2 * party + low, generation)).size for low in (0, 1))

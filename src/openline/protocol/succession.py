@@ -66,9 +66,8 @@ class Succession:
         book = self._book
         try:
             _same_key(book.stated(book.party, event.generation, event.statement), event.signer.public)
-            refuse_unheard(book, self._peers)
+            check_rotation(book, self._peers)
             above = max(book.generations(book.party))
-            book.named.check_room(book.party, stated=True)
             if event.generation.counter <= above.counter:
                 raise Conflict("that generation is not above all that are known: ask for a new one")
             known = PutGeneration(
@@ -94,7 +93,7 @@ class Succession:
         others = [generation for generation in book.named.held(book.party) if generation != book.mine]
         newest = max([book.mine, *others])
         ours = [w.lane.generation for w in gathered.writes if isinstance(w, Append) and w.lane.party == book.party]
-        passed = any(generation.counter >= book.mine.counter > 0 for generation in others) or newest > book.mine
+        passed = is_passed(book) or newest > book.mine
         shared = book.mine in ours or gathered.own_forked
         gathered.own_shown = gathered.own_forked = False
         self._waits = passed and not shared and now.steady < self._not_before
@@ -164,16 +163,24 @@ class Succession:
         self._drafts.open_lanes(opening, now, token)
 
 
-def refuse_unheard(book: LaneBook, peers: dict[int, Peer]) -> None:
-    """Raise Conflict while nobody has seen the generation that a restore opened: no new lane key then (spec 13.16).
+def is_passed(book: LaneBook) -> bool:
+    """Whether a copy of this station has opened a generation that does not come before the one it writes (spec 13.17)."""
+    held, mine = book.named.held(book.party), book.mine
+    return any(generation.counter >= mine.counter > 0 for generation in held if generation != mine)
 
-    If the store is from before a rotation, it is under a key that the others have replaced, and they would take it,
-    certified a second time by what follows, for a lie.
+
+def check_rotation(book: LaneBook, peers: dict[int, Peer]) -> None:
+    """Raise Conflict or TooLarge where this station may not have a new lane key now.
+
+    Not while nobody has seen the generation that a restore opened (spec 13.16): if the store is from before a rotation,
+    it is under a key that the others have replaced, and they would take it, certified a second time by what follows,
+    for a lie. And not where no other member would take one more generation (spec 4.19).
     """
     heard = any((2 * book.party, book.mine) in peer.holds or peer.epoch for peer in peers.values())
     own = book.named.get(book.party, book.mine) if book.knows(book.party, book.mine) else None
     if book.mine.counter and not heard and not (own and own.statement):
         raise Conflict("this line was restored and has reached nobody since: reach the other side first, or rebuild")
+    book.named.check_room(book.party, stated=True)
 
 
 def _same_key(stated: Verifier, ours: Verifier) -> None:

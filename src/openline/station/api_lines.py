@@ -10,6 +10,7 @@ from openline.kernel.errors import Unknown
 from openline.kernel.units import MAX_INSTANT, MIN_INSTANT, Instant
 from openline.ports import Draft
 from openline.protocol.events import Renew
+from openline.protocol.succession import is_passed
 from openline.station.answers import (
     ActorView,
     ClockView,
@@ -29,7 +30,7 @@ from openline.station.line_runner import LineRunner
 from openline.station.line_view import line_view, state_of, test_view
 from openline.station.people import ADMINISTRATOR, TECHNICIAN, WATCH
 from openline.station.requests import Request
-from openline.station.restores import COPY_WRITES, is_passed
+from openline.station.restores import COPY_WRITES
 from openline.station.runtime import Station
 
 MAX_TESTS = 1_000
@@ -107,7 +108,7 @@ def problems(station: Station) -> list[str]:
         state, words = state_of(station, line)
         if state in {"fault", "stopped", "degraded"}:
             found.append(f"{line.label}: {words}")
-        if line.engine is not None and is_passed(line.engine):
+        if line.engine is not None and is_passed(line.engine.book):
             found.append(f"{line.label}: {COPY_WRITES}")
     return found
 

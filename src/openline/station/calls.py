@@ -110,8 +110,7 @@ class Call:
 
     async def left(self) -> None:
         """Returns once the caller has left, or may see nothing more."""
-        while (await self.receive())["type"] != "http.disconnect":
-            pass
+        await left(self.receive)
 
     async def unless_left(self, work: Coroutine[Any, Any, W]) -> W:
         """What that gives. Ended when the caller leaves: whoever has left keeps no place among those who wait. Raises Unavailable."""
@@ -149,6 +148,12 @@ class Call:
     async def end_stream(self) -> None:
         """End it."""
         await self.send({"type": "http.response.body", "body": b""})
+
+
+async def left(receive: Receive) -> None:
+    """Returns once the caller has left, or may see nothing more."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def decoded(decoder: "msgspec.json.Decoder[S]", data: bytes) -> S:

@@ -24,7 +24,7 @@ from openline.kernel.lane import Generation
 from openline.protocol.entries import Cause, KeyNotice, KeyRole, Kind
 from openline.protocol.events import Accepted, Renew, Rotate
 from openline.protocol.secrets import secret_name
-from openline.protocol.succession import refuse_unheard
+from openline.protocol.succession import check_rotation
 from openline.protocol.transcript import Latest
 from openline.station.card import keep_card
 from openline.station.line_runner import LineRunner
@@ -79,8 +79,7 @@ class Keys:
         places = []
         for line in station.lines.values():
             engine = line.working()
-            refuse_unheard(engine.book, engine.peers)
-            engine.book.named.check_room(line.party, stated=True)
+            check_rotation(engine.book, engine.peers)
             known = engine.book.generations(line.party)
             above = Generation(max(each.counter for each in known) + 1, station.entropy(8))
             places.append(Place(label=line.label, line=line.line, party=line.party, generation=above))
@@ -107,8 +106,7 @@ class Keys:
         for line in lines:
             generation, statement = statements[line.line]
             book = line.working().book
-            refuse_unheard(book, line.working().peers)
-            book.named.check_room(line.party, stated=True)
+            check_rotation(book, line.working().peers)
             if _differ(book.stated(line.party, generation, statement), signer.public):
                 raise Foreign("the statement is for another key than this station has made")
             if generation.counter <= max(each.counter for each in book.generations(line.party)):

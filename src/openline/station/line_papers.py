@@ -20,13 +20,13 @@ from typing import Final
 from openline.archive.members import Members, members_of
 from openline.kernel.codec import Fields, Value, decode, encode
 from openline.kernel.crypto import ED25519_SIGNATURE, digest
-from openline.kernel.errors import Foreign, Forged, Malformed, TooLarge
+from openline.kernel.errors import Foreign, Forged, Malformed
 from openline.kernel.keys import Card, read_card
 from openline.kernel.lane import GENERATION_ZERO, Head, Lane, SignedHead, ack_lane, read_generation
 from openline.kernel.terms import parse_terms
 from openline.kernel.units import MAX_PARTIES, MAX_SEQ
 from openline.protocol.entries import MAX_STATEMENT
-from openline.protocol.generations import MAX_COUNTERS
+from openline.protocol.generations import check_counter
 from openline.protocol.ledgers import joined
 from openline.protocol.records import LineReader, LineRecord
 
@@ -143,6 +143,5 @@ def _head(item: Fields, who: Members) -> SignedHead:
     head = Head(lane=lane, size=item.uint(4, MAX_SEQ), root=item.bytes(5, exactly=32))
     signed = SignedHead(head=head, ed25519=item.bytes(6, exactly=ED25519_SIGNATURE))
     signed.check(who.owner(lane.party, lane.generation))
-    if lane.generation.counter > who.keyrings[lane.party].since(lane.generation).counter + MAX_COUNTERS:
-        raise TooLarge("a counter too far above that from which its key signs")  # a thief of the key has made it
+    check_counter(who.keyrings[lane.party], lane.generation)
     return signed

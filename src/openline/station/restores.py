@@ -91,12 +91,6 @@ def _members(generation: Generation) -> list[Value]:
     return [generation.counter, generation.nonce]
 
 
-def is_passed(engine: Engine) -> bool:
-    """Whether a copy of this station has opened a later generation, and this one waits before it opens another (spec 13.17)."""
-    held, mine = engine.book.named.held(engine.party), engine.book.mine
-    return any(generation.counter >= mine.counter > 0 for generation in held if generation != mine)
-
-
 def generation_views(engine: Engine, names: list[str], marks: FoundMarks) -> list[GenerationView]:
     """The later generations of all parties, by party, the oldest first."""
     return [_view(engine, names, opening, marks) for party in range(len(names)) for opening in _openings(engine, party)]

@@ -26,7 +26,7 @@ from openline.station.seen import Seen
 from openline.station.silence import Reach, reached
 
 UNREAD = 256
-"""Messages of one lane, precedence and party that are looked at: what is behind them is as late."""
+"""Entries that came to an empty floor, of each line that are kept in mind: what is behind them is as late."""
 DISK_LOOK_MS = 30_000
 REST, MOST_REST_MS = 50, 2_000
 """After a line was read, a pause of so many times as long: looking takes at most a fiftieth of the loop. (100,000

@@ -93,10 +93,10 @@ async function onWatch(me) {
   const shell = new Shell(context, { lock: () => lock(me), leave });
   document.body.append(shell.root);
   const stopViews = route(shell.main, context, (params, line) => shell.turned(params, line));
+  running.stops.push(() => live.stop(), () => shell.stop(), stopViews);
   const stopOverlays = await overlays(context);
-  const stops = [() => live.stop(), () => shell.stop(), stopViews, stopOverlays];
   if (overtaken()) {
-    for (const each of stops.reverse()) each();
+    stopOverlays();
     return;
   }
   running.watching = true;
@@ -108,7 +108,7 @@ async function onWatch(me) {
     stopViews();
     fill(shell.main); // somebody may have ended the session from elsewhere, because this screen is in other hands
   };
-  running.stops.push(...stops, idle(me));
+  running.stops.push(stopOverlays, idle(me));
 }
 
 /**
@@ -144,8 +144,8 @@ function idle(me) {
 
 async function lock(me) {
   await api.post("/console/lock").catch(() => {}); // locked here in any case
-  if (running.watching) stop();
-  else return; // it is another screen meanwhile
+  if (!running.watching) return; // it is another screen meanwhile
+  stop();
   await locked({ ...me, locked: true });
 }
 
